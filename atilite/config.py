@@ -1,0 +1,311 @@
+"""The settings: one table that makes the flags, the environment variables, the sample file and the manual's page.
+
+This module and `atilite.cli` are the only readers of the environment and of the command line. Everything else gets a
+`Settings` value or, better, the one field that it needs. Every name here may be used from any thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from .errors import ConfigError
+
+T = TypeVar("T")
+Kind = Literal["text", "integer", "number", "boolean", "choice", "list"]
+
+PREFIX = "ATILITE_"
+# Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
+OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
+# Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
+OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
+TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
+FALSE_WORDS = frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. `help` is a sentence with the unit; it ends up in --help, in the docs and in the sample."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str = ""
+    example: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line, `--allowed-host` for `allowed_host`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, `ATILITE_ALLOWED_HOST` for `allowed_host`."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, in words for an error message and for the manual."""
+        if self.kind == "boolean":
+            return "true or false"
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind in ("integer", "number"):
+            noun = "a whole number" if self.kind == "integer" else "a number"
+            if self.minimum is not None and self.maximum is not None:
+                return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+            return noun if self.minimum is None else f"{noun}, at least {self.minimum:g}"
+        if self.example:
+            return f"text such as {self.example}"
+        return "a list of texts" if self.kind == "list" else "text"
+
+    def parse(self, raw: object, source: str) -> Any:
+        """Turn what `source` gave into the value. Raises ConfigError that says which, where and what is allowed."""
+        try:
+            value = PARSERS[self.kind](raw)
+        except (TypeError, ValueError):
+            raise self._refusal(raw, source) from None
+        if self.kind == "choice" and value not in self.choices:
+            raise self._refusal(raw, source)
+        if self.kind in ("integer", "number"):
+            below = self.minimum is not None and value < self.minimum
+            above = self.maximum is not None and value > self.maximum
+            if below or above:
+                raise self._refusal(raw, source)
+        for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+            # The default is always allowed: empty stands for "not wanted" where it is one, and is refused elsewhere.
+            if self.pattern and text != self.default and not re.fullmatch(self.pattern, text):
+                raise self._refusal(raw, source)
+        return value
+
+    def _refusal(self, raw: object, source: str) -> ConfigError:
+        return ConfigError(f"{source}: {self.name} cannot be {raw!r} (it is {self.allowed})")
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise TypeError
+    return raw.strip()
+
+
+def _integer(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, (int, str)):
+        raise TypeError
+    return int(raw)
+
+
+def _number(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise TypeError
+    return float(raw)
+
+
+def _boolean(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = _text(raw).lower()
+    if word not in TRUE_WORDS | FALSE_WORDS:
+        raise ValueError
+    return word in TRUE_WORDS
+
+
+def _list(raw: object) -> tuple[str, ...]:
+    """A TOML array, repeated flags, or one text with commas."""
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, (list, tuple)):
+        raise TypeError
+    return tuple(text for text in map(_text, parts) if text)
+
+
+PARSERS: Mapping[str, Callable[[object], Any]] = MappingProxyType(
+    {"text": _text, "choice": _text, "integer": _integer, "number": _number, "boolean": _boolean, "list": _list}
+)
+
+
+def setting(default: T, help: str, **limits: Any) -> T:
+    """A field of `Settings` with its row of the table; the kind follows from the default and from `choices`."""
+    kinds: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number", tuple: "list", str: "text"}
+    kind: Kind = "choice" if "choices" in limits else kinds[type(default)]
+    declared: T = field(default=default, metadata={"kind": kind, "help": help, **limits})
+    return declared
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its value. Made by `load`, or directly in a test; two of them may live side by side."""
+
+    devel: bool = setting(False, "Developer mode: reload on change, tracebacks on pages, no login on loopback.")
+    host: str = setting("127.0.0.1", "Address to listen on.", pattern=r"[0-9A-Za-z_.:\[\]-]+", example="0.0.0.0")
+    port: int = setting(5000, "TCP port of the HTTP server; 0 takes a free one.", minimum=0, maximum=65535)
+    unix: str = setting("", "Path of a Unix socket to listen on instead of a TCP port.", example="/run/board.sock")
+    threads: int = setting(4, "Worker threads that run handlers.", minimum=1, maximum=1000)
+    db: str = setting(
+        "sqlite:///data.db",
+        "Database URL; a relative path counts from the folder in which the program was started.",
+        pattern=r"(sqlite:///|postgresql://|postgres://).+",
+        example="sqlite:////var/lib/board/data.db",
+    )
+    name: str = setting(
+        "atilite", "Name of this installation: page titles, pid file, systemd unit.", pattern=r"[A-Za-z0-9][\w.-]*"
+    )
+    console_path: str = setting(
+        "/console", "URL path of the console.", pattern=r"/[\w./-]*[\w-]", example="/console"
+    )
+    no_console: bool = setting(False, "Leave the console out; the APIs stay.")
+    disable_static: bool = setting(False, "Leave static files to the proxy in front.")
+    connections: int = setting(1000, "Connections open at once.", minimum=1, maximum=1_000_000)
+    allowed_host: tuple[str, ...] = setting(
+        (), "Host name that requests may use; repeat it for several.", pattern=r"[^\s/@]+", example="board.local"
+    )
+    behind_proxy: tuple[str, ...] = setting(
+        (),
+        "Address of a proxy whose X-Forwarded-* headers are believed; repeat it for several.",
+        pattern=r"[0-9A-Za-z_.:/-]+",
+        example="127.0.0.1",
+    )
+    stop_timeout: float = setting(
+        4.0, "Seconds that running requests and actions get to end after a stop signal.", minimum=0.0, maximum=3600.0
+    )
+    log_level: str = setting("info", "Least level that is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = setting("text", "Form of a log line.", choices=("text", "json"))
+    dev: bool = setting(
+        False,
+        "Let pages from localhost, localhost:8000, localhost:5000 and 127.0.0.1:5000 call the APIs (CORS).",
+    )
+    config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def loopback(self) -> bool:
+        """True when nobody but this machine can connect."""
+        if self.unix or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(name=f.name, default=f.default, **f.metadata) for f in fields(Settings) if f.metadata
+)
+BY_NAME: Mapping[str, Setting] = MappingProxyType({s.name: s for s in SETTINGS})
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    toml: Path | None = None,
+    defaults: Mapping[str, object] | None = None,
+) -> Settings:
+    """Merge the sources into one value: flags over environment over `toml` over `defaults` over the table.
+
+    `flags` leaves out what was not given (or has None there); `defaults` is what a program passed to `atilite.run`.
+    A file that does not exist is the same as an empty one. Raises ConfigError for an unknown name, a value that is
+    not allowed, and a file that cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for source, given in (
+        ("atilite.run()", defaults or {}),
+        *_file_layers(toml),
+        ("environment", _from_environment(environ or {})),
+        ("command line", flags or {}),
+    ):
+        for name, raw in given.items():
+            if raw is not None:
+                values[name] = known(name, source).parse(raw, source)
+    return Settings(**values, config=MappingProxyType(_own_values(toml)))
+
+
+def known(name: str, source: str) -> Setting:
+    """The row of the table. Raises ConfigError with the nearest name and the known ones."""
+    if name in BY_NAME:
+        return BY_NAME[name]
+    near = difflib.get_close_matches(name, BY_NAME, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ConfigError(f"{source}: there is no setting {name!r} ({hint}known: {', '.join(sorted(BY_NAME))})")
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for variable, name in OLD_VARIABLES.items():
+        given = environ.get(variable, "")
+        if given and (variable != "DEV" or given == "true"):
+            found[name] = given
+    for variable, given in environ.items():
+        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
+            found[variable[len(PREFIX) :].lower()] = given
+    return found
+
+
+def _read(toml: Path | None) -> dict[str, Any]:
+    if toml is None or not toml.exists():
+        return {}
+    try:
+        return tomllib.loads(toml.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{toml}: cannot be read: {error} (make it readable for this user)") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{toml}: is not valid TOML: {error} (texts need quotes: name = \"board\")") from error
+
+
+def _file_layers(toml: Path | None) -> list[tuple[str, dict[str, object]]]:
+    return [(str(toml), {name: raw for name, raw in _read(toml).items() if name != "config"})]
+
+
+def _own_values(toml: Path | None) -> dict[str, Any]:
+    """The table `[config]` of the file: the program's own values, which land in `app.config` unchecked."""
+    own = _read(toml).get("config", {})
+    if not isinstance(own, dict):
+        raise ConfigError(f"{toml}: config is not a table (write a line [config] and the values below it)")
+    return own
+
+
+def add_flags(parser: argparse.ArgumentParser, defaults: Mapping[str, object] | None = None) -> None:
+    """Give `parser` one flag a setting. A flag that is not used leaves no trace in the namespace's values (None)."""
+    group = parser.add_argument_group("settings")
+    for row in SETTINGS:
+        shown = (defaults or {}).get(row.name, row.default)
+        note = "" if shown in ("", (), False) else f" (default {shown})"
+        text = (row.help + note).replace("%", "%%")
+        if row.kind == "boolean":
+            group.add_argument(row.flag, action="store_const", const=True, default=None, help=text)
+        elif row.kind == "list":
+            group.add_argument(row.flag, action="append", default=None, metavar=row.name.upper(), help=text)
+        elif row.kind == "choice":
+            group.add_argument(row.flag, default=None, metavar="|".join(row.choices), help=text)
+        else:
+            group.add_argument(row.flag, default=None, metavar=row.name.upper(), help=text)
+
+
+def given_flags(namespace: argparse.Namespace) -> dict[str, object]:
+    """What the command line said about settings: only the flags that were used."""
+    return {row.name: value for row in SETTINGS if (value := getattr(namespace, row.name, None)) is not None}
+
+
+def sample_toml() -> str:
+    """A complete atilite.toml in which every line is a comment that shows the default."""
+    lines = ["# Settings of this installation. Take the # away from a line to change it.", ""]
+    for row in SETTINGS:
+        lines += [f"# {row.help}", f"# It is {row.allowed}.", f"# {row.name} = {_toml(row.default)}", ""]
+    lines += ["# Values of your own: what stands below [config] is app.config in your code.", "# [config]", ""]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
