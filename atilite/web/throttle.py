@@ -1,0 +1,76 @@
+"""Limits on guessing passwords: tries per minute, and hashes at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+
+from ..clock import Clock
+from ..errors import Error
+
+
+class Throttle:
+    """Counts tries for each key in a sliding window. Any thread.
+
+    A refused try is not counted, so who waits as long as told gets in again. `window` is in seconds.
+    """
+
+    def __init__(self, clock: Clock, *, tries: int = 5, window: float = 60.0, keys: int = 10_000) -> None:
+        self._clock = clock
+        self._tries, self._window, self._keys = tries, window, keys
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait(self, key: str) -> float:
+        """Count one try for `key` and return 0.0, or return the seconds after which the next one is allowed."""
+        now = self._clock.monotonic()
+        with self._lock:
+            times = self._times.setdefault(key, deque())
+            self._times.move_to_end(key)
+            while times and now - times[0] >= self._window:
+                times.popleft()
+            if len(times) >= self._tries:
+                return times[0] + self._window - now
+            times.append(now)
+            # Names are the caller's choice: without a bound a guesser could fill the memory.
+            while len(self._times) > self._keys:
+                self._times.popitem(last=False)
+            return 0.0
+
+    def forget(self, key: str) -> None:
+        """Begin anew for `key`, after a try that was right."""
+        with self._lock:
+            self._times.pop(key, None)
+
+    def check(self, key: str) -> None:
+        """Count one try for `key`. Raises Error 429 with Retry-After in whole seconds when there were too many."""
+        seconds = ceil(self.wait(key))
+        if seconds > 0:
+            unit = "second" if seconds == 1 else "seconds"
+            raise Error(
+                429, f"too many tries; wait {seconds} {unit}", headers=[("Retry-After", str(seconds))]
+            )
+
+
+class Gate:
+    """Lets `size` threads at a time do something dear; the others wait up to `patience` seconds. Worker threads only.
+
+    scrypt takes 16 MB or more for each hash: without a gate many logins at once would exhaust a small board.
+    """
+
+    def __init__(self, size: int = 2, patience: float = 10.0) -> None:
+        self._slots = threading.BoundedSemaphore(size)
+        self._patience = patience
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Hold one slot for the block. Raises Error 503 with Retry-After when none became free in time."""
+        if not self._slots.acquire(timeout=self._patience):
+            raise Error(503, "many people sign in just now; try again in a moment", headers=[("Retry-After", "5")])
+        try:
+            yield
+        finally:
+            self._slots.release()
