@@ -1,0 +1,321 @@
+"""The hub: the one event loop of the process, on the main thread or on a thread of its own."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+from gevent import getcurrent
+from gevent.hub import get_hub
+from greenlet import GreenletExit, greenlet
+
+from atilite.errors import TaskCancelled
+from atilite.runtime.promise import Promise
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("atilite.runtime")
+
+# A step that keeps the hub longer than this many seconds is told: meanwhile nobody was served.
+SLOW_STEP = 0.1
+
+
+@dataclass(slots=True)
+class Lag:
+    """What the watchdog saw. `worst` and `last_seconds` are in seconds; written by the hub, read by anybody."""
+
+    slow_steps: int = 0
+    worst: float = 0.0
+    last: str = ""
+    last_seconds: float = 0.0
+
+
+class Loop:
+    """A gevent hub that other threads may talk to.
+
+    It starts by itself on a daemon thread when it is first needed, unless a thread has adopted it before: then the
+    hub turns on that thread while `run` is called. Methods may be called from any thread unless they say otherwise.
+    """
+
+    def __init__(self, *, timer: Callable[[], float] = time.perf_counter) -> None:
+        self.hub: Any = None  # gevent's hub; use it on the loop's thread only
+        self.lag = Lag()
+        self._timer = timer
+        self._ident: int | None = None
+        self._start_lock = threading.Lock()
+        self._stopped: Promise[None] = Promise()
+        self._keep_alive: Any = None
+        self._idle: list[_Stepper] = []
+
+    # -- whose thread
+
+    def adopt(self) -> None:
+        """Bind the hub to the calling thread, which then has to call `run`. Once, before the first use."""
+        with self._start_lock:
+            if self._ident is None:
+                self._bind()
+            elif self._ident != threading.get_ident():
+                raise RuntimeError("the loop already runs on another thread; adopt it before anything uses it")
+
+    def run(self) -> None:
+        """Turn the hub in the calling thread until `stop`. Adopts the loop first if nobody has."""
+        self.adopt()
+        try:
+            self._stopped.wait()
+        finally:
+            # A later run() is allowed, so that one process can serve, stop and serve again.
+            self._stopped = Promise()
+
+    def stop(self) -> None:
+        """End `run`, or the loop's own thread."""
+        self._stopped.set(None)
+
+    def inside(self) -> bool:
+        """Whether the calling thread is the loop's."""
+        return threading.get_ident() == self._ident
+
+    def in_greenlet(self) -> bool:
+        """Whether the caller may wait cooperatively: on the loop's thread, but not on the bare hub."""
+        return threading.get_ident() == self._ident and getcurrent() is not self.hub
+
+    def _bind(self) -> None:
+        hub = get_hub()
+        # An active watcher: without one the hub says that nothing can ever happen and gives up.
+        self._keep_alive = hub.loop.async_()
+        self._keep_alive.start(_nothing)
+        self.hub = hub
+        self._ident = threading.get_ident()
+
+    def _start_thread(self) -> None:
+        with self._start_lock:
+            if self.hub is not None:
+                return
+            bound = threading.Event()
+            threading.Thread(target=self._turn, args=(bound,), name="atilite-hub", daemon=True).start()
+            bound.wait()
+
+    def _turn(self, bound: threading.Event) -> None:
+        self._bind()
+        bound.set()
+        self._stopped.wait()
+
+    # -- work for the hub
+
+    def call_soon(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call `function` on the bare hub, soon and in order. It must not block; its error is logged."""
+        self._post(self._run, functools.partial(function, **kwargs) if kwargs else function, args)
+
+    def call_later(self, seconds: float, function: Callable[..., object], *args: object) -> Timer:
+        """Call `function` on the bare hub after so many seconds, unless the timer is cancelled before."""
+        timer = Timer(self, function, args)
+        if self.inside():
+            timer.arm(seconds)
+        else:
+            self.call_soon(timer.arm, seconds)
+        return timer
+
+    def step(self, function: Callable[..., object], *args: object) -> None:
+        """Call `function` soon on the hub, in a greenlet: unlike with `call_soon` it may wait cooperatively."""
+        self._post(self._step, _Job(self, function, args))
+
+    def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        """Run `function` in a greenlet of the hub, in the caller's context; cancelling raises GreenletExit in it."""
+        promise: Promise[T] = Promise()
+        call = functools.partial(function, **kwargs) if kwargs else function
+        job = _Job(self, call, args, promise, copy_context())
+        promise._canceller = job.cancel
+        self._post(self._step, job)
+        return promise
+
+    def timed(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Put `function`, a callback given to gevent itself, under the watchdog's eyes."""
+
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            start = self._timer()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._account(start, function)
+
+        return run
+
+    def _post(self, function: Callable[..., object], *args: object) -> None:
+        if self.hub is None:
+            self._start_thread()
+        loop = self.hub.loop
+        if threading.get_ident() == self._ident:
+            loop.run_callback(function, *args)
+        else:
+            loop.run_callback_threadsafe(function, *args)
+
+    # -- on the hub
+
+    def _run(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        start = self._timer()
+        try:
+            function(*args)
+        except Exception:
+            log.exception("a callback on the hub failed: %s", describe(function))
+        if self._timer() - start > SLOW_STEP:
+            self._account(start, function)
+
+    def _account(self, start: float, function: object) -> None:
+        seconds = self._timer() - start
+        if seconds <= SLOW_STEP:
+            return
+        name = describe(function)
+        lag = self.lag
+        lag.slow_steps += 1
+        lag.last, lag.last_seconds = name, seconds
+        lag.worst = max(lag.worst, seconds)
+        log.warning("%s kept the hub for %.0f ms; nobody else was served meanwhile", name, seconds * 1000)
+
+    def _step(self, job: _Job) -> None:
+        (self._idle.pop() if self._idle else _Stepper(self)).begin(job)
+
+    def _rest(self, stepper: _Stepper) -> None:
+        if len(self._idle) < 64:
+            self._idle.append(stepper)
+
+
+class Timer:
+    """A call that is to come. `cancel` may be called from any thread."""
+
+    __slots__ = ("_args", "_function", "_loop", "_watcher")
+
+    def __init__(self, loop: Loop, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        self._loop = loop
+        self._function: Callable[..., object] | None = function
+        self._args = args
+        self._watcher: Any = None
+
+    def arm(self, seconds: float) -> None:
+        """On the loop's thread only."""
+        if self._function is None:
+            return
+        self._watcher = self._loop.hub.loop.timer(max(0.0, seconds))
+        self._watcher.start(self._fire, update=True)
+
+    def cancel(self) -> None:
+        """Make sure that the function is not called, if it has not been yet."""
+        self._function = None
+        if self._loop.inside():
+            self._close()
+        elif self._watcher is not None:
+            self._loop.call_soon(self._close)
+
+    def _fire(self) -> None:
+        function = self._function
+        self._close()
+        if function is not None:
+            self._loop._run(function, self._args)
+
+    def _close(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.stop()
+            watcher.close()
+
+
+class _Job:
+    """A function on its way through a greenlet."""
+
+    __slots__ = ("args", "context", "function", "greenlet", "loop", "promise", "unwanted")
+
+    def __init__(
+        self,
+        loop: Loop,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        promise: Promise[Any] | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self.loop = loop
+        self.function = function
+        self.args = args
+        self.promise = promise
+        self.context = context
+        self.greenlet: _Stepper | None = None
+        self.unwanted = False
+
+    def cancel(self) -> None:
+        """Any thread. The promise is settled when the function has really ended."""
+        self.loop.call_soon(self._kill)
+
+    def _kill(self) -> None:
+        self.unwanted = True
+        if self.greenlet is not None:
+            self.greenlet.throw(GreenletExit)
+
+    def run(self) -> None:
+        if self.unwanted:
+            self._end(None, TaskCancelled("the task was cancelled before it started"))
+            return
+        self.greenlet = getcurrent()
+        try:
+            context = self.context
+            value = self.function(*self.args) if context is None else context.run(self.function, *self.args)
+        except GreenletExit:
+            self._end(None, TaskCancelled("the task was cancelled"))
+        except BaseException as error:  # a SystemExit of one task must not end the process
+            self._end(None, error)
+        else:
+            self._end(value, None)
+
+    def _end(self, value: object, error: BaseException | None) -> None:
+        self.greenlet = None
+        if self.promise is not None:
+            self.promise.settle(value, error)
+        elif error is not None:
+            log.error("a step on the hub failed: %s", describe(self.function), exc_info=error)
+
+
+class _Stepper(greenlet):  # type: ignore[misc]
+    """A greenlet that is used again: a new one costs 10 us, a switch to an old one a third of one."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__(parent=loop.hub)
+        self._loop = loop
+
+    def begin(self, job: _Job) -> None:
+        """On the bare hub: run `job` until it ends or waits."""
+        start = self._loop._timer()
+        self.switch(job)
+        if self._loop._timer() - start > SLOW_STEP:
+            self._loop._account(start, job.function)
+
+    def run(self, job: _Job) -> None:
+        while True:
+            job.run()
+            job = None  # type: ignore[assignment]  # a resting greenlet keeps nothing alive
+            self._loop._rest(self)
+            job = self._loop.hub.switch()
+
+
+@functools.cache
+def process_loop() -> Loop:
+    """Return the loop that everything in this process shares; it starts when it is first used."""
+    return Loop()
+
+
+def describe(function: object) -> str:
+    """Name a callable with its module, for a person who reads a log."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    module = getattr(function, "__module__", None)
+    return f"{module}.{name}" if module else str(name)
+
+
+def _nothing() -> None:
+    """What a watcher does that is only there to keep the hub awake."""
+
+
