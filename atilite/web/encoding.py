@@ -1,0 +1,161 @@
+"""Values as JSON and XML. Pure.
+
+Both take the same values: what JSON knows, and dates, decimals, UUIDs, enums, paths, sets, dataclasses, named tuples,
+mappings, iterables, and objects with `model_dump()` or `to_dict()`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from uuid import UUID
+from xml.sax.saxutils import escape
+
+# What XML 1.0 cannot contain, not even as a character reference.
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def utcoffset(moment: datetime) -> str:
+    """2024-05-01 12:00:00+00: the time in UTC; a naive one is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S+00")
+
+
+def unixepoch(moment: datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def digit(moment: datetime) -> str:
+    """20240501120000, in UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y%m%d%H%M%S")
+
+
+#: The ways to write a moment, chosen by the app's `JSON_ENCODER`.
+DATES: Mapping[str, Callable[[datetime], object]] = {
+    "utcoffset": utcoffset,
+    "str": str,
+    "iso": datetime.isoformat,
+    "unixepoch": unixepoch,
+    "digit": digit,
+}
+
+
+def plainer(value: object, dates: Callable[[datetime], object] = utcoffset) -> object:
+    """Return something simpler that stands for `value`; raises TypeError if nothing does."""
+    if isinstance(value, datetime):
+        return dates(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, UUID, PurePath)):
+        return str(value)  # a decimal as text: a float would change it
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return _members(value)
+
+
+def _members(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    for name in ("model_dump", "to_dict", "_asdict"):
+        method = getattr(value, name, None)
+        if callable(method) and not isinstance(value, type):
+            return method()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, memoryview)):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r:.80}")
+
+
+def simple(value: object, dates: Callable[[datetime], object] = utcoffset) -> object:
+    """Reduce `value`, through all its members, to what JSON knows. NaN and infinities become None."""
+    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_key(key, dates): simple(item, dates) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_asdict"):
+        return [simple(item, dates) for item in value]
+    return simple(plainer(value, dates), dates)
+
+
+def _key(key: object, dates: Callable[[datetime], object]) -> str:
+    reduced = simple(key, dates)
+    if isinstance(reduced, str):
+        return reduced
+    if isinstance(reduced, (dict, list)):
+        raise TypeError(f"{key!r:.80} cannot be a key in JSON")
+    return json.dumps(reduced)
+
+
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    separators = (",", ":") if indent is None else None
+    return json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=plainer
+    )
+
+
+_COMPACT, _PRETTY = _encoder(None), _encoder(2)
+
+
+def encode_json(value: object, dates: Callable[[datetime], object] = utcoffset, pretty: bool = False) -> bytes:
+    """Return `value` as JSON in UTF-8. NaN and infinities are null, since JSON has no word for them.
+
+    Raises TypeError for a value without JSON form.
+    """
+    encoder = _PRETTY if pretty else _COMPACT
+    if dates is utcoffset:
+        try:
+            return encoder.encode(value).encode()
+        except (ValueError, TypeError):
+            # Not finite, a key that is no text, or half a surrogate pair: the slow way below knows them.
+            reduced = simple(value, dates)
+    else:
+        reduced = simple(value, dates)
+    text = encoder.encode(reduced)
+    return text.encode("utf-8", "replace")
+
+
+def encode_xml(value: object, dates: Callable[[datetime], object] = utcoffset) -> bytes:
+    """Return `value` as the parameter of an XML-RPC call. Well-formed for every text.
+
+    Signs that XML cannot contain become U+FFFD.
+    """
+    body = _xml(simple(value, dates))
+    document = f'<?xml version="1.0" encoding="utf-8"?>\n<params><param>{body}</param></params>\n'
+    return document.encode("utf-8")
+
+
+def _xml(value: object) -> str:
+    if value is None:
+        inner = "<nil/>"
+    elif isinstance(value, bool):
+        inner = f"<boolean>{int(value)}</boolean>"
+    elif isinstance(value, int):
+        kind = "int" if -(2**31) <= value < 2**31 else "i8" if -(2**63) <= value < 2**63 else "string"
+        inner = f"<{kind}>{value}</{kind}>"
+    elif isinstance(value, float):
+        inner = f"<double>{value!r}</double>"
+    elif isinstance(value, list):
+        inner = f"<array><data>{''.join(map(_xml, value))}</data></array>"
+    elif isinstance(value, dict):
+        members = "".join(f"<member><name>{_xml_text(k)}</name>{_xml(v)}</member>" for k, v in value.items())
+        inner = f"<struct>{members}</struct>"
+    else:
+        inner = f"<string>{_xml_text(str(value))}</string>"
+    return f"<value>{inner}</value>"
+
+
+def _xml_text(text: str) -> str:
+    # A carriage return must be a reference: a parser turns a plain one into a line feed.
+    return escape(_NO_XML.sub("\ufffd", text), {"\r": "&#13;"})
