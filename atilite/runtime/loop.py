@@ -317,5 +317,3 @@ def describe(function: object) -> str:
 
 def _nothing() -> None:
     """What a watcher does that is only there to keep the hub awake."""
-
-

@@ -12,7 +12,7 @@ from gevent import getcurrent
 from gevent.hub import _get_hub as existing_hub
 from gevent.hub import get_hub
 
-from atilite.errors import HubBlocked, TaskCancelled, TaskTimeout
+from atilite.errors import HubBlocked, TaskCancelled, TaskError, TaskTimeout
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class Promise(Generic[T]):
         if not self._once.acquire(False):
             return False
         self._value = value
-        self._error = error
+        self._error = error if error is None or isinstance(error, Exception) else _tamed(error)
         self._canceller = None
         self._done = True
         self._tell()
@@ -193,6 +193,17 @@ class Promise(Generic[T]):
     def __repr__(self) -> str:
         state = "pending" if not self._done else "done" if self._error is None else f"failed: {self._error!r}"
         return f"<Promise {state}>"
+
+
+def _tamed(error: BaseException) -> Exception:
+    """What a waiter gets for a SystemExit or a cancellation: raised as they are, they would end the waiter as well."""
+    kind = type(error).__name__
+    if kind in ("CancelledError", "GreenletExit", "GeneratorExit"):
+        tamed: Exception = TaskCancelled("the task was cancelled")
+    else:
+        tamed = TaskError(f"the task ended with {kind}: {error}" if str(error) else f"the task ended with {kind}")
+    tamed.__cause__ = error
+    return tamed
 
 
 class _Wakeup:
