@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
 
-from ..clock import Clock
-from ..errors import Error
+from atilite.clock import Clock
+from atilite.errors import Error
 
 
 class Throttle:

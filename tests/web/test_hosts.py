@@ -28,7 +28,9 @@ def test_anything_else_is_refused(header: str) -> None:
         split_host(header)
 
 
-@pytest.mark.parametrize("header", ["localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]:5000", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "header", ["localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]:5000", "LOCALHOST"]
+)
 def test_this_machine_itself_always_counts(header: str) -> None:
     assert Hosts().allows(header)
 
