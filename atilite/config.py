@@ -23,6 +23,7 @@ T = TypeVar("T")
 Kind = Literal["text", "integer", "number", "boolean", "choice", "list"]
 
 PREFIX = "ATILITE_"
+FLAG_PREFIX = "setting_"
 # Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
 OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
 # Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
@@ -273,25 +274,42 @@ def _own_values(toml: Path | None) -> dict[str, Any]:
 
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Mapping[str, object] | None = None) -> None:
-    """Give `parser` one flag a setting. A flag that is not used leaves no trace in the namespace's values (None)."""
+    """Give `parser` one flag a setting. A flag that is not used leaves no trace in the namespace."""
     group = parser.add_argument_group("settings")
     for row in SETTINGS:
         shown = (defaults or {}).get(row.name, row.default)
         note = "" if shown in ("", (), False) else f" (default {shown})"
-        text = (row.help + note).replace("%", "%%")
+        # A prefix of their own: `user add NAME` and `--name` are two things.
+        common: dict[str, Any] = {
+            "dest": FLAG_PREFIX + row.name,
+            "default": argparse.SUPPRESS,
+            "help": (row.help + note).replace("%", "%%"),
+        }
         if row.kind == "boolean":
-            group.add_argument(row.flag, action="store_const", const=True, default=None, help=text)
-        elif row.kind == "list":
-            group.add_argument(row.flag, action="append", default=None, metavar=row.name.upper(), help=text)
-        elif row.kind == "choice":
-            group.add_argument(row.flag, default=None, metavar="|".join(row.choices), help=text)
+            group.add_argument(row.flag, action="store_const", const=True, **common)
         else:
-            group.add_argument(row.flag, default=None, metavar=row.name.upper(), help=text)
+            metavar = "|".join(row.choices) or row.name.upper()
+            group.add_argument(row.flag, action="append" if row.kind == "list" else "store", metavar=metavar, **common)
 
 
 def given_flags(namespace: argparse.Namespace) -> dict[str, object]:
     """What the command line said about settings: only the flags that were used."""
-    return {row.name: value for row in SETTINGS if (value := getattr(namespace, row.name, None)) is not None}
+    used = vars(namespace)
+    return {row.name: used[FLAG_PREFIX + row.name] for row in SETTINGS if FLAG_PREFIX + row.name in used}
+
+
+def as_flags(given: Mapping[str, object]) -> list[str]:
+    """The command line that says the same again, in the order of the table; for the unit file and for restarts."""
+    words: list[str] = []
+    for row in SETTINGS:
+        value = given.get(row.name)
+        if value is True:
+            words.append(row.flag)
+        elif isinstance(value, (list, tuple)):
+            words += [word for item in value for word in (row.flag, str(item))]
+        elif value is not None and value is not False:
+            words += [row.flag, str(value)]
+    return words
 
 
 def sample_toml() -> str:

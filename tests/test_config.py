@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from atilite.config import SETTINGS, Settings, add_flags, given_flags, load, sample_toml
+from atilite.config import SETTINGS, Settings, add_flags, as_flags, given_flags, load, sample_toml
 from atilite.errors import ConfigError
 
 
@@ -155,6 +155,8 @@ def test_flags_that_were_used_are_told_apart_from_those_that_were_not() -> None:
     given = given_flags(parser.parse_args(["--devel", "--allowed-host", "a", "--allowed-host", "b", "--port", "0"]))
 
     assert given == {"devel": True, "allowed_host": ["a", "b"], "port": "0"}
+    assert as_flags(given) == ["--devel", "--port", "0", "--allowed-host", "a", "--allowed-host", "b"]
+    assert given_flags(parser.parse_args(as_flags(given))) == given
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
