@@ -1,0 +1,97 @@
+"""Forms: url-encoded texts and multipart bodies, with limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from multipart import MultipartError, MultipartParser, MultipartPart, ParserLimitReached, parse_options_header
+
+from atilite.errors import Error
+from atilite.web.body import check_length, too_large
+from atilite.web.files import Upload
+
+MAX_FIELDS = 1000
+_IN_MEMORY = 256 * 1024  # of one part; larger ones go to a temporary file
+
+
+def parse_urlencoded(text: str) -> dict[str, Any]:
+    """Return the fields of `a=1&b=2`; blank values are kept, a repeated name has a list. Raises Error 400."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")
+    except ValueError:
+        raise Error(400, f"more than {MAX_FIELDS} fields") from None
+    return gather(pairs)
+
+
+def parse_urlencoded_body(data: bytes) -> dict[str, Any]:
+    return parse_urlencoded(data.decode("utf-8", "replace"))
+
+
+def gather(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dictionary of pairs; the values of a repeated name become a list."""
+    found: dict[str, Any] = {}
+    repeated: set[str] = set()
+    for name, value in pairs:
+        if name not in found:
+            found[name] = value
+        elif name in repeated:
+            found[name].append(value)
+        else:
+            repeated.add(name)
+            found[name] = [found[name], value]
+    return found
+
+
+def parse_multipart(environ: MutableMapping[str, Any], limit: int) -> dict[str, Any]:
+    """Return the fields (texts) and files (Uploads) of a multipart form.
+
+    Blocks until the body is read. Raises Error 413 above `limit` bytes and Error 400 for a broken form.
+    """
+    _, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    boundary = options.get("boundary", "")
+    if not boundary:
+        raise Error(400, "the multipart form has no boundary")
+    length = check_length(environ, limit)
+    parser = MultipartParser(
+        environ["wsgi.input"],
+        boundary,
+        content_length=-1 if length is None else length,
+        part_limit=MAX_FIELDS,
+        spool_limit=_IN_MEMORY,
+        memory_limit=max(limit, _IN_MEMORY),
+        disk_limit=limit,
+    )
+    parts: list[MultipartPart] = []
+    try:
+        parts.extend(parser)
+        pairs = [(part.name, _value(part)) for part in parts]
+    except ParserLimitReached as error:
+        _close(parts)
+        raise (too_large(limit) if "limit" in str(error).lower() else Error(413, str(error))) from None
+    except (MultipartError, UnicodeDecodeError, LookupError) as error:
+        _close(parts)
+        raise Error(400, f"the multipart form is broken: {error}") from None
+    _rewind(environ)
+    return gather(pairs)
+
+
+def _value(part: MultipartPart) -> Any:
+    if part.filename is None:
+        text = part.value
+        part.close()
+        return text
+    return Upload(part.filename, part.file, part.size, part.content_type)
+
+
+def _close(parts: Iterable[MultipartPart]) -> None:
+    for part in parts:
+        part.close()
+
+
+def _rewind(environ: MutableMapping[str, Any]) -> None:
+    """Let the next reader of the body find it, where the server keeps it."""
+    seek = getattr(environ["wsgi.input"], "seek", None)
+    if seek is not None:
+        seek(0)
