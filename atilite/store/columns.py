@@ -1,0 +1,53 @@
+"""What a column holds: JSON text, clean text, microseconds. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def encode(value: object, what: str = "value") -> str:
+    """Return `value` as JSON text. Raises TypeError naming `what` if JSON has no such value."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if not text.isascii():
+            # A lone surrogate is fine in a Python text but has no UTF-8 form: written as an escape it survives.
+            text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{what} must be JSON (None, bool, number, text, list or dict): {error}") from None
+    return text
+
+
+def decode(text: str | None) -> Any:
+    """Return the value of JSON text, None for None."""
+    return None if text is None else json.loads(text)
+
+
+def clean(text: str) -> str:
+    """Return `text` with whatever has no UTF-8 form written as an escape, so that SQLite takes it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def micros(moment: datetime) -> int:
+    """Return the integer microseconds since 1970 of a timezone-aware moment."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone; give it one, for example tzinfo=UTC")
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    """Return the UTC moment of integer microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def moment_or_none(micros: int | None) -> datetime | None:
+    """Return the UTC moment of integer microseconds since 1970, None for None."""
+    return None if micros is None else moment(micros)

@@ -1,0 +1,96 @@
+"""The steps from an empty file to the schema of this version; each is applied once, in one transaction.
+
+A step that has been released never changes: the next change of a model is a further step.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from peewee import SchemaManager, SqliteDatabase
+from playhouse import migrations as playhouse  # type: ignore[import-untyped]
+
+from ..clock import Clock
+from ..errors import StoreUnavailable
+from .backup import copy_database
+from .models import TABLES
+
+log = logging.getLogger("atilite.store")
+
+# The function gets playhouse's migrator and the peewee database, as in a migration script of playhouse.
+Step = tuple[str, Callable[[Any, SqliteDatabase], None]]
+
+HISTORY = "schema_step"
+KEPT_BACKUPS = 3
+
+
+def first(migrator: Any, database: SqliteDatabase) -> None:
+    """Make the tables and, where this SQLite has FTS5, the text index."""
+    for table in TABLES:
+        SchemaManager(table, database).create_all(safe=False)
+    if has_fts5(database.connection()):
+        # Words only (detail=none): a search asks which runs contain these words, never for a phrase.
+        database.execute_sql("CREATE VIRTUAL TABLE search USING fts5(text, detail=none, columnsize=0)")
+
+
+STEPS: tuple[Step, ...] = (("0001_first", first),)
+
+
+def has_fts5(connection: sqlite3.Connection) -> bool:
+    """Tell whether this SQLite was built with FTS5."""
+    return bool(connection.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone()[0])
+
+
+def migrate(database: SqliteDatabase, path: Path, clock: Clock, steps: Sequence[Step] | None = None) -> list[str]:
+    """Apply the steps that `database` doesn't have yet and return their names.
+
+    A database that holds data is copied first, to `<name>.before-<step>-<time>` beside it. Only the owner of the file
+    may call it. Raises StoreUnavailable for a database of a newer version.
+    """
+    steps = STEPS if steps is None else steps
+    names = [name for name, _ in steps]
+    runner = _runner(database, steps)
+    applied = runner.applied()
+    if unknown := sorted(set(applied) - set(names)):
+        raise StoreUnavailable(f"{path}: made by a newer version ({unknown[-1]}) (update atilite, or use another --db)")
+    missing = [name for name in names if name not in applied]
+    if missing and applied:
+        stamp = clock.now().strftime("%Y%m%d-%H%M%S")
+        copy_database(database.connection(), path.with_name(f"{path.name}.before-{missing[0]}-{stamp}"))
+        _forget_old_copies(path)
+    for name in missing:
+        log.info("%s: migrating: %s", path, name)
+    return list(runner.up()) if missing else []
+
+
+def is_current(database: SqliteDatabase) -> bool:
+    """Tell whether the schema is the one of this version. Any thread."""
+    return set(_runner(database, STEPS).applied()) == {name for name, _ in STEPS}
+
+
+def _runner(database: SqliteDatabase, steps: Sequence[Step]) -> Any:
+    functions = dict(steps)
+
+    class Script(playhouse.Migration):  # type: ignore[misc]
+        """A step of this module in the place of a script in a folder, which a wheel would have to carry."""
+
+        __slots__ = ()
+
+        def load(self) -> Any:
+            return type(self.name, (), {"up": staticmethod(functions[self.name])})
+
+    class Runner(playhouse.Runner):  # type: ignore[misc]
+        def migrations(self) -> list[Any]:
+            return [Script(index, name, name, None) for index, (name, _) in enumerate(steps, 1)]
+
+    return Runner(database, table_name=HISTORY)
+
+
+def _forget_old_copies(path: Path) -> None:
+    copies = sorted(path.parent.glob(f"{path.name}.before-*"), key=lambda copy: copy.stat().st_mtime)
+    for copy in copies[:-KEPT_BACKUPS]:
+        copy.unlink(missing_ok=True)

@@ -1,0 +1,217 @@
+"""All writes of a process in one thread: what is queued meanwhile becomes one transaction (group commit).
+
+An operation is a function of the connection. It may be run a second time after a rollback, so it changes nothing but
+the database, or notices that it is run again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import StoreError, StoreUnavailable
+from .failures import translate
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+Done = Callable[[Any, BaseException | None], object]
+Entry = tuple[Operation[Any], Done | None]
+
+log = logging.getLogger("atilite.store")
+
+# How long writes that nobody waits for may gather, in seconds: the price of a crash is that much of them.
+LINGER = 0.02
+BATCH = 1000
+
+
+class _Spoiled(Exception):
+    """An operation failed after it had changed something, so the transaction it shares has to be undone."""
+
+
+class Writer:
+    """The one thread that writes.
+
+    `commits`, `operations`, `rollbacks` and `fault` (None when the last commit went well) are for the diagnostics.
+    """
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], path: Path, *, linger: float = LINGER, batch: int = BATCH
+    ) -> None:
+        self._connect, self._path, self._linger, self._batch = connect, path, linger, batch
+        self._queue: deque[Entry] = deque()
+        self._gate = threading.Lock()
+        # Two bells made of raw locks (a ring is an unlocked lock), several times cheaper than conditions. Under the
+        # gate `_work` is rung exactly while something is queued, `_hurry` while somebody waits for it.
+        self._work, self._hurry = threading.Lock(), threading.Lock()
+        self._work.acquire()
+        self._hurry.acquire()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self.commits = self.operations = self.rollbacks = 0
+        self.fault: BaseException | None = None
+
+    def submit(self, operation: Operation[Any], done: Done | None = None, *, urgent: bool = True) -> None:
+        """Queue a write; any thread, never blocks.
+
+        `done(value, error)` is called in the writer's thread once the write is on the disk or has failed; it must be
+        quick. A write that is not `urgent` waits a moment for company: say so when nobody waits for it.
+        Raises StoreUnavailable after `close`.
+        """
+        with self._gate:
+            if self._closed:
+                raise StoreUnavailable(f"{self._path}: the database is closed")
+            self._queue.append((operation, done))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+                self._thread.start()
+            if urgent and self._hurry.locked():
+                self._hurry.release()
+            if self._work.locked():
+                self._work.release()
+
+    def call(self, operation: Operation[T]) -> T:
+        """Write and wait until it is on the disk; returns or raises what the operation does.
+
+        Blocks the calling thread: never call it on the event loop, nor in a `done` callback.
+        """
+        result: list[Any] = []
+        waiting = threading.Lock()
+        waiting.acquire()
+
+        def done(value: Any, error: BaseException | None) -> None:
+            result[:] = value, error
+            waiting.release()
+
+        self.submit(operation, done)
+        waiting.acquire()
+        value, error = result
+        if error is not None:
+            raise error
+        return value  # type: ignore[no-any-return]
+
+    def flush(self) -> None:
+        """Wait until everything queued before this call is on the disk or has failed. Blocks like `call`."""
+        self.call(lambda connection: None)
+
+    def close(self) -> None:
+        """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
+        with self._gate:
+            self._closed = True
+            for bell in (self._hurry, self._work):
+                if bell.locked():
+                    bell.release()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        connection = self._connect()
+        try:
+            while batch := self._next_batch():
+                self._commit(connection, batch)
+        finally:
+            connection.close()
+
+    def _next_batch(self) -> list[Entry]:
+        """Wait for work and take what is queued; empty at the end."""
+        self._work.acquire()
+        self._hurry.acquire(timeout=self._linger)
+        with self._gate:
+            queue = self._queue
+            if len(queue) <= self._batch:
+                batch = list(queue)
+                queue.clear()
+            else:
+                batch = [queue.popleft() for _ in range(self._batch)]
+            more = bool(queue) or self._closed
+            for bell in (self._work, self._hurry):
+                if more and bell.locked():
+                    bell.release()
+                elif not more and not bell.locked():
+                    bell.acquire()
+        return batch
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Entry]) -> None:
+        try:
+            results = self._together(connection, batch)
+        except (sqlite3.Error, _Spoiled) as error:
+            self._undo(connection)
+            if isinstance(error, sqlite3.Error) and not self._worth_repeating(error):
+                self._fail(batch, error)
+                return
+            for entry in batch:
+                self._alone(connection, entry)
+            return
+        self._went_well(len(batch))
+        for (_, done), (value, error_of_one) in zip(batch, results, strict=True):
+            self._tell(done, value, error_of_one)
+
+    def _together(self, connection: sqlite3.Connection, batch: list[Entry]) -> list[tuple[Any, BaseException | None]]:
+        results: list[tuple[Any, BaseException | None]] = []
+        execute = connection.execute
+        execute("BEGIN IMMEDIATE")
+        for operation, _ in batch:
+            before = connection.total_changes
+            try:
+                results.append((operation(connection), None))
+            except Exception as error:
+                # No savepoint before every operation (it would double the cost of a small one): if this one had
+                # changed nothing it just failed, otherwise all are run again, each in a transaction of its own.
+                if connection.total_changes != before or not connection.in_transaction:
+                    raise _Spoiled from error
+                results.append((None, translate(error, self._path)))
+        execute("COMMIT")
+        return results
+
+    def _alone(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        operation, done = entry
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            value = operation(connection)
+            connection.execute("COMMIT")
+        except Exception as error:
+            self._undo(connection)
+            self._fail([entry], error)
+            return
+        self._went_well(1)
+        self._tell(done, value, None)
+
+    def _fail(self, batch: list[Entry], error: BaseException) -> None:
+        told = translate(error, self._path)
+        if isinstance(told, StoreError):
+            if type(self.fault) is not type(told):
+                log.error("writing failed: %s", told)
+            self.fault = told
+        for _, done in batch:
+            self._tell(done, None, told)
+
+    def _went_well(self, operations: int) -> None:
+        if self.fault is not None:
+            log.warning("%s: writing works again", self._path)
+            self.fault = None
+        self.commits += 1
+        self.operations += operations
+
+    @staticmethod
+    def _worth_repeating(error: sqlite3.Error) -> bool:
+        """Tell whether trying the operations one by one makes sense: not when another process holds the lock."""
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        self.rollbacks += 1
+        # SQLite itself has ended the transaction after some errors, a full disk among them.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+    @staticmethod
+    def _tell(done: Done | None, value: Any, error: BaseException | None) -> None:
+        if done is None:
+            return
+        try:
+            done(value, error)
+        except Exception:
+            log.exception("the callback %r of a write failed", done)
