@@ -5,6 +5,7 @@ A check takes a value and returns the converted one, or raises ValueError with t
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -24,7 +25,7 @@ def integer(value: Any) -> int:
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and len(value) < 400:
+    if isinstance(value, str) and len(value) < 400 and "_" not in value:
         try:
             return int(value)
         except ValueError:
@@ -89,6 +90,8 @@ def check_of(annotation: Any) -> Check | None:
         return _CHECKS[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return _member(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, str):
+        return lambda value: annotation(text(value))
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return _choice(arguments)
@@ -156,8 +159,7 @@ def _list(each: Check | None) -> Check:
 
 
 def _constrained(inner: Check | None, constraints: tuple[Any, ...]) -> Check | None:
-    """A constraint is any object with `check(value)` that raises ValueError (Range, Pattern)."""
-    tests = [test for test in (getattr(constraint, "check", None) for constraint in constraints) if callable(test)]
+    tests = [test for test in map(_test_of, constraints) if test]
     if not tests:
         return inner
 
@@ -169,3 +171,32 @@ def _constrained(inner: Check | None, constraints: tuple[Any, ...]) -> Check | N
         return converted
 
     return check
+
+
+def _test_of(constraint: Any) -> Callable[[Any], None] | None:
+    """Known by what they have: bounds have `minimum` and `maximum`, patterns `regex` and perhaps `message`."""
+    if hasattr(constraint, "minimum") and hasattr(constraint, "maximum"):
+        return _bounds(constraint.minimum, constraint.maximum)
+    if hasattr(constraint, "regex"):
+        return _matches(constraint.regex, getattr(constraint, "message", ""))
+    return None
+
+
+def _bounds(minimum: Any, maximum: Any) -> Callable[[Any], None]:
+    def test(value: Any) -> None:
+        if minimum is not None and value < minimum:
+            raise ValueError(f"must be at least {minimum}")
+        if maximum is not None and value > maximum:
+            raise ValueError(f"must be at most {maximum}")
+
+    return test
+
+
+def _matches(regex: str, message: str) -> Callable[[Any], None]:
+    compiled = re.compile(regex)
+
+    def test(value: Any) -> None:
+        if not compiled.fullmatch(str(value)):
+            raise ValueError(message or f"must match {regex}")
+
+    return test

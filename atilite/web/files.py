@@ -42,6 +42,11 @@ class Upload:
         return f"<Upload {self.name!r} {self.size} bytes>"
 
     @property
+    def content_type(self) -> str:
+        """What `mimetype` says, under the name that action parameters look for."""
+        return self.mimetype
+
+    @property
     def ext(self) -> str:
         """The extension with its dot, in lower case; "" if there is none."""
         return os.path.splitext(self.name)[1].lower()

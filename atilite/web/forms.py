@@ -66,7 +66,8 @@ def parse_multipart(environ: MutableMapping[str, Any], limit: int) -> dict[str, 
     parts: list[MultipartPart] = []
     try:
         parts.extend(parser)
-        pairs = [(part.name, _value(part)) for part in parts]
+        # A file field that was left blank is sent as a nameless empty file.
+        pairs = [(part.name, _value(part)) for part in parts if part.filename != "" or part.size]
     except ParserLimitReached as error:
         _close(parts)
         raise (too_large(limit) if "limit" in str(error).lower() else Error(413, str(error))) from None

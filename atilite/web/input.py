@@ -1,0 +1,96 @@
+"""What a client gave with a request: the parameters of path, query and body, and the body itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from atilite.errors import Error
+from atilite.web import forms, params
+from atilite.web.body import announced, parse_json, read_body
+from atilite.web.lazy import lazy
+
+Environ = dict[str, Any]
+NOTHING: Mapping[str, Any] = {}
+
+
+def media_type(environ: Mapping[str, Any]) -> str | None:
+    """Return the media type of the body in lower case, without its parameters; None if the client gave none."""
+    text: str = environ.get("CONTENT_TYPE") or ""
+    return text.partition(";")[0].strip().lower() or None
+
+
+class Input:
+    """The part of a request that reads its parameters; see Request for the attributes."""
+
+    env: Environ
+    PARAMS: Mapping[str, Any]
+    DEFAULT: Mapping[str, Any]
+    routable: Mapping[str, Any]
+    max_body: int
+
+    @lazy
+    def URL(self) -> dict[str, Any]:
+        """The query's parameters; a repeated name has a list."""
+        query = self.env.get("QUERY_STRING")
+        return forms.parse_urlencoded(query) if query else {}
+
+    @lazy
+    def FORM(self) -> dict[str, Any]:
+        """The fields and uploads of a form; {} for a body of another type."""
+        kind = self._body_kind
+        if kind == "application/x-www-form-urlencoded":
+            return forms.parse_urlencoded_body(self.get_body())
+        if kind == "multipart/form-data":
+            return forms.parse_multipart(self.env, self.max_body)
+        return {}
+
+    @lazy
+    def JSON(self) -> Any:
+        """The value of a body of type application/json; None for another type."""
+        return parse_json(self.get_body()) if self._body_kind == "application/json" else None
+
+    @property
+    def DATA(self) -> Any:
+        """What the body says: JSON if it is JSON, else the form's fields."""
+        return self.JSON if self._body_kind == "application/json" else self.FORM
+
+    @lazy
+    def given(self) -> dict[str, Any]:
+        """What the client gave: path, query and body in one dictionary, without the handler's defaults."""
+        data = self.DATA if self.has_body else None
+        if not data and not self.env.get("QUERY_STRING"):
+            return dict(self.PARAMS)
+        return params.merge(self.PARAMS, self.URL, data if isinstance(data, dict) else NOTHING)
+
+    @lazy
+    def args(self) -> dict[str, Any]:
+        """`given`, and the handler's defaults for what is not."""
+        return {**self.DEFAULT, **self.given}
+
+    @property
+    def ARGS(self) -> dict[str, Any]:
+        return self.args
+
+    @property
+    def has_body(self) -> bool:
+        """True if the client sent a body that the route did not ask to stream itself."""
+        env = self.env
+        if not (env.get("CONTENT_LENGTH") or env.get("HTTP_TRANSFER_ENCODING")):
+            # A form without a length cannot be told from one that was lost on the way.
+            if env.get("CONTENT_TYPE") and str(env.get("REQUEST_METHOD")).upper() in ("POST", "PUT", "PATCH"):
+                raise Error(411, "the request announces a body but not its length")
+            return False
+        return not self.routable.get("input_stream") and announced(env) != 0
+
+    @lazy
+    def _body_kind(self) -> str | None:
+        return media_type(self.env) if self.has_body else None
+
+    @lazy
+    def _body(self) -> bytes:
+        return read_body(self.env, self.max_body)
+
+    def get_body(self) -> bytes:
+        """Return the whole body. Blocks until it has arrived: a worker thread or a greenlet calls it."""
+        return self._body
