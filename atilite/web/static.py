@@ -1,0 +1,121 @@
+"""Static files: safe against paths that lead outside, with validators and ranges."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from atilite.web import conditional
+from atilite.web.answers import FileBody
+from atilite.web.headers import Header
+from atilite.web.response import Response
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
+# What the table of some systems does not know.
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp", ".woff2": "font/woff2"}
+
+
+class StaticFiles:
+    """The files of one folder and its sub-folders.
+
+    Names that begin with a dot are not served, except below `.well-known`. `max_age` is in seconds: how long a browser
+    may use a file without asking; 0 makes it ask each time, which a 304 answers.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], max_age: int = 0) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.max_age = max_age
+        self._prefix = os.path.join(str(self.root), "")
+
+    def find(self, path: str) -> str | None:
+        """Return the file for a decoded URL path, index.html for a folder's path with its slash, or None.
+
+        A path that leads outside the folder finds nothing, through a symbolic link neither.
+        """
+        parts = path.split("/")
+        if any((part.startswith(".") and part != ".well-known") or "\0" in part or "\\" in part for part in parts):
+            return None
+        name = os.path.join(self._prefix, *(part for part in parts if part))
+        if path == "" or path.endswith("/"):
+            name = os.path.join(name, "index.html")
+        try:
+            if not stat.S_ISREG(os.stat(name).st_mode):
+                return None
+        except (OSError, ValueError):  # by far the most paths: they belong to a route
+            return None
+        real = os.path.realpath(name)
+        return real if real.startswith(self._prefix) else None
+
+    def answer(self, path: str, environ: Mapping[str, Any]) -> Response | None:
+        """Return the answer to a GET or HEAD for a URL path below this folder's; None if there is no such file."""
+        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+            return None
+        found = self.find(path)
+        return send(found, environ, self.max_age) if found else None
+
+
+def mimetype(name: str) -> str:
+    """Return the content type for a file name, with the charset for texts."""
+    known = _TYPES.get(os.path.splitext(name)[1].lower()) or mimetypes.guess_type(name)[0]
+    if known is None or mimetypes.guess_type(name)[1]:  # a compressed file is not what is in it
+        return "application/octet-stream" if known is None else "application/gzip"
+    return f"{known}; charset=utf-8" if known.startswith("text/") or known in _TEXTS else known
+
+
+def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Response:
+    """Return the answer with the file `name`: 200, 206 for a range, 304, 412 or 416.
+
+    Its body is an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
+    """
+    file = open(name, "rb")  # noqa: SIM115 (closed with the body)
+    facts = os.fstat(file.fileno())
+    etag, mtime = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
+    headers: list[Header] = [
+        ("Content-Type", mimetype(os.fspath(name))),
+        ("ETag", etag),
+        ("Last-Modified", conditional.http_date(mtime)),
+        ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
+        ("Accept-Ranges", "bytes"),
+    ]
+    if conditional.refused(environ, etag, mtime) or conditional.unchanged(environ, etag, mtime):
+        file.close()
+        status = 412 if conditional.refused(environ, etag, mtime) else 304
+        return Response(environ, status, b"", headers[1:])
+    wanted = wanted_range(environ, facts.st_size, etag, mtime)
+    if wanted is None:
+        return Response(environ, 200, FileBody(file, 0, facts.st_size), headers)
+    start, length = wanted
+    if not length:
+        file.close()
+        return Response(environ, 416, b"", [("Content-Range", f"bytes */{facts.st_size}")])
+    headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{facts.st_size}"))
+    return Response(environ, 206, FileBody(file, start, length), headers)
+
+
+def wanted_range(
+    environ: Mapping[str, Any], size: int, etag: str, mtime: float
+) -> tuple[int, int] | None:
+    """Return (start, length) of the one range asked for, length 0 if it cannot be satisfied. Pure.
+
+    None means the whole file: no range, several of them, one that cannot be read, or an If-Range of another version.
+    """
+    found = _RANGE.fullmatch(environ.get("HTTP_RANGE", "").replace(" ", ""))
+    if found is None or found[1] == found[2] == "" or environ.get("REQUEST_METHOD") != "GET":
+        return None
+    condition = environ.get("HTTP_IF_RANGE")
+    if condition and condition != etag and conditional.parse_date(condition) != int(mtime):
+        return None
+    first, last = found[1][:20], found[2][:20]
+    if not first:
+        length = min(int(last), size)
+        return size - length, length
+    start, end = int(first), int(last) if last else size - 1
+    if last and end < start:
+        return None
+    return start, max(0, min(end, size - 1) - start + 1)
