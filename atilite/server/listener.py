@@ -1,0 +1,111 @@
+"""One listening socket, and what its channels see as their server."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
+
+from atilite.server.channel import READ, Channel
+from atilite.server.sockets import close_listener
+from atilite.server.task import fixed_environ
+
+if TYPE_CHECKING:
+    from atilite.server.server import Server
+
+log = logging.getLogger("atilite.server")
+
+# Connections taken in one turn of the loop; the others wait in the system's queue.
+ACCEPT_A_TURN = 64
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Listener:
+    """Accepts connections and passes on what a channel asks of its server."""
+
+    def __init__(self, server: Server, sock: socket.socket, *, ours: bool) -> None:
+        self.server = server
+        self.sock = sock
+        self._ours = ours
+        self.loop = server.loop
+        self.limits = server.limits
+        self.application = server.application
+        self.policy = server.policy
+        self.trusted = server.trusted
+        self.active_channels = server.channels
+        self.receiving = server.receiving
+        self.parked = server.parked
+        self.hijacked = server.hijacked
+        self.begin = server.begin
+        self.add_task = server.add_task
+        self.serve_ready = server.serve_ready
+        self.count = server.count
+        self.left = server.left
+        self.unavailable = server.unavailable
+        self.monotonic = server.monotonic
+        self.stopping = False
+        self._watcher: Any = None
+        self._accepting = False
+        name, port = ("localhost", "0") if sock.family == socket.AF_UNIX else map(str, sock.getsockname()[:2])
+        self.environ = fixed_environ(name, port)
+
+    def start(self) -> None:
+        """Begin to accept. Loop only, as all of the following."""
+        self._watcher = self.loop.hub.loop.io(self.sock.fileno(), READ)
+        self.resume()
+
+    def pause(self) -> None:
+        """Leave new connections in the system's queue."""
+        if self._accepting:
+            self._accepting = False
+            self._watcher.stop()
+
+    def resume(self) -> None:
+        """Accept again."""
+        if self._watcher is not None and not self._accepting:
+            self._accepting = True
+            self._watcher.start(self._on_connection)
+
+    def close(self) -> None:
+        """Stop accepting for good."""
+        self.stopping = True
+        if self._watcher is not None:
+            self.pause()
+            self._watcher.close()
+            self._watcher = None
+        close_listener(self.sock, ours=self._ours)
+
+    def io(self, fd: int, events: int) -> Any:
+        """Return a watcher of the hub."""
+        return self.loop.hub.loop.io(fd, events)
+
+    def pull_trigger(self) -> None:
+        """Waitress wakes its poll loop with this; our channels ask the loop themselves (`Channel.nudge`)."""
+
+    def _on_connection(self) -> None:
+        for _ in range(ACCEPT_A_TURN):
+            if not self.server.has_room():
+                return
+            try:
+                connection, address = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in OUT_OF_FILES:
+                    log.warning("no connection can be accepted: %s", error)
+                    self.server.pause()
+                    return
+                continue  # that client has already left
+            self._welcome(connection, address)
+
+    def _welcome(self, connection: socket.socket, address: Any) -> None:
+        try:
+            if self.sock.family == socket.AF_UNIX:
+                address = ("localhost", 0)
+            else:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Channel(self, connection, address, self.server.adj, self.server.map)
+        except OSError as error:
+            log.debug("a client left while it was accepted: %s", error)
+            connection.close()
