@@ -14,7 +14,7 @@ from bottle import HTTPResponse
 from atilite.clock import Clock
 from atilite.errors import AtiliteError, Error, status_line
 from atilite.web import conditional, encoding, negotiate
-from atilite.web.answers import API, Chunks, File, FileBody, attachment, encoded
+from atilite.web.answers import API, Chunks, File, FileBody, attachment, encode_chunk
 from atilite.web.headers import Header, clean
 from atilite.web.input import NOTHING
 from atilite.web.request import Request
@@ -72,6 +72,13 @@ class Response:
     def set_status(self, status: str | int) -> None:
         """Set "201 Created" or 201."""
         self.status = status_line(status)
+
+    def adopt(self, status: str | int, headers: Iterable[tuple[str, object]]) -> None:
+        """Take over the status and the headers of another response."""
+        self.status = status_line(status)
+        for name, value in headers:
+            put = self.add_header if name.lower() == "set-cookie" else self.set_header
+            put(name, value)
 
     @property
     def status_code(self) -> int:
@@ -216,7 +223,7 @@ def _encode(
     """Return (content type, body, status that the value itself brings); may add headers."""
     if isinstance(value, str):
         _add_charset(headers)
-        return HTML, encoded(value), None
+        return HTML, encode_chunk(value), None
     if isinstance(value, (bytes, bytearray, memoryview)):
         return HTML, bytes(value), None
     if isinstance(value, API):
@@ -255,7 +262,7 @@ def _from_bottle(value: HTTPResponse, headers: list[Header]) -> tuple[Header | N
     headers.extend((name, text) for name, text in value.headerlist)
     body = value.body
     if isinstance(body, (str, bytes)):
-        return HTML, encoded(body), value.status_line
+        return HTML, encode_chunk(body), value.status_line
     if hasattr(body, "read"):
         return HTML, FileBody(body), value.status_line
     return HTML, Chunks(body or ()), value.status_line

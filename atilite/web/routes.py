@@ -8,7 +8,7 @@ spelling and keeps Bottle's meaning: any whole number and no words. `<name>` is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlencode
 
@@ -135,17 +135,17 @@ class Rule:
         found = self._regex.fullmatch(path)
         return self.values(found.groupdict()) if found else None
 
-    def values(self, texts: Mapping[str, str], sent_path: Callable[[], str] = str) -> dict[str, object]:
+    def values(self, texts: Mapping[str, str], sent_path: str = "") -> dict[str, object]:
         """Convert the texts that a router matched.
 
-        In a `<name>` part a plus sign means a space. `sent_path` tells the path as it was sent, still
-        percent-encoded, or "" if nobody knows: a plus sign sent as %2B stays one.
+        In a `<name>` part a plus sign means a space. `sent_path` is the path as it was sent, still
+        percent-encoded, or is "" if nobody knows: a plus sign sent as %2B stays one.
         """
         if not texts:
             return {}
         values = {param.name: param.convert(texts[param.name]) for param in self.params}
         if any("+" in text for text in texts.values()):
-            sent = self._regex.fullmatch(unquote(sent_path().replace("+", " ")))
+            sent = self._regex.fullmatch(unquote(sent_path.replace("+", " ")))
             for param in self.params:
                 if param.kind == "str":
                     text = texts[param.name]

@@ -8,12 +8,13 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from atilite.web import conditional
 from atilite.web.answers import FileBody
 from atilite.web.headers import Header
-from atilite.web.response import Response
+
+Answer = tuple[str, list[Header], "bytes | FileBody"]
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
@@ -21,16 +22,18 @@ _TEXTS = ("application/javascript", "application/json", "application/xml", "imag
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp", ".woff2": "font/woff2"}
 
 
-class StaticFiles:
-    """The files of one folder and its sub-folders.
+class StaticFolder:
+    """The files of one folder and its sub-folders, served below the URL path `point`.
 
     Names that begin with a dot are not served, except below `.well-known`. `max_age` is in seconds: how long a browser
-    may use a file without asking; 0 makes it ask each time, which a 304 answers.
+    may use a file without asking; 0 makes it ask each time, which a 304 answers. Any thread.
     """
 
-    def __init__(self, root: str | os.PathLike[str], max_age: int = 0) -> None:
+    def __init__(self, point: str, root: str | os.PathLike[str], max_age: int = 0) -> None:
+        self.point = point.rstrip("/")
         self.root = Path(os.path.realpath(root))
         self.max_age = max_age
+        self._below = self.point + "/"
         self._prefix = os.path.join(str(self.root), "")
 
     def find(self, path: str) -> str | None:
@@ -38,11 +41,13 @@ class StaticFiles:
 
         A path that leads outside the folder finds nothing, through a symbolic link neither.
         """
-        parts = path.split("/")
+        if not path.startswith(self._below):
+            return None
+        parts = path[len(self._below) :].split("/")
         if any((part.startswith(".") and part != ".well-known") or "\0" in part or "\\" in part for part in parts):
             return None
         name = os.path.join(self._prefix, *(part for part in parts if part))
-        if path == "" or path.endswith("/"):
+        if not parts[-1]:
             name = os.path.join(name, "index.html")
         try:
             if not stat.S_ISREG(os.stat(name).st_mode):
@@ -52,10 +57,17 @@ class StaticFiles:
         real = os.path.realpath(name)
         return real if real.startswith(self._prefix) else None
 
-    def answer(self, path: str, environ: Mapping[str, Any]) -> Response | None:
-        """Return the answer to a GET or HEAD for a URL path below this folder's; None if there is no such file."""
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+    def has(self, path: str) -> bool:
+        """Tell whether a GET of the decoded URL path would find a file."""
+        return self.find(path) is not None
+
+    def answer(self, environ: Mapping[str, Any]) -> Answer | None:
+        """Return the answer to a GET or HEAD; None if there is no such file. The caller closes its body."""
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
+        path = environ.get("PATH_INFO", "")
+        if not path.isascii() and "bottle.raw_path" not in environ:  # which Bottle sets when it has decoded the path
+            path = path.encode("latin-1").decode("utf-8", "ignore")
         found = self.find(path)
         return send(found, environ, self.max_age) if found else None
 
@@ -68,39 +80,46 @@ def mimetype(name: str) -> str:
     return f"{known}; charset=utf-8" if known.startswith("text/") or known in _TEXTS else known
 
 
-def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Response:
-    """Return the answer with the file `name`: 200, 206 for a range, 304, 412 or 416.
+def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Answer:
+    """Return (status, headers, body) with the file `name`: 200, 206 for a range, 304, 412 or 416.
 
-    Its body is an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
+    The body may be an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
     """
     file = open(name, "rb")  # noqa: SIM115 (closed with the body)
     facts = os.fstat(file.fileno())
-    etag, mtime = f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
+    size, etag, mtime = facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
     headers: list[Header] = [
-        ("Content-Type", mimetype(os.fspath(name))),
         ("ETag", etag),
         ("Last-Modified", conditional.http_date(mtime)),
         ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
+    ]
+    if conditional.refused(environ, etag, mtime):
+        return _without(file, "412 Precondition Failed", [("Content-Length", "0")])
+    if conditional.unchanged(environ, etag, mtime):
+        return _without(file, "304 Not Modified", headers)
+    part = wanted_range(environ, size, etag, mtime)
+    start, length = part or (0, size)
+    if part and not length:
+        where = [("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
+        return _without(file, "416 Range Not Satisfiable", where)
+    headers += [
+        ("Content-Type", mimetype(os.fspath(name))),
+        ("Content-Length", str(length)),
         ("Accept-Ranges", "bytes"),
     ]
-    if conditional.refused(environ, etag, mtime) or conditional.unchanged(environ, etag, mtime):
-        file.close()
-        status = 412 if conditional.refused(environ, etag, mtime) else 304
-        return Response(environ, status, b"", headers[1:])
-    wanted = wanted_range(environ, facts.st_size, etag, mtime)
-    if wanted is None:
-        return Response(environ, 200, FileBody(file, 0, facts.st_size), headers)
-    start, length = wanted
-    if not length:
-        file.close()
-        return Response(environ, 416, b"", [("Content-Range", f"bytes */{facts.st_size}")])
-    headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{facts.st_size}"))
-    return Response(environ, 206, FileBody(file, start, length), headers)
+    body = FileBody(file, start, length)
+    if part is None:
+        return "200 OK", headers, body
+    headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{size}"))
+    return "206 Partial Content", headers, body
 
 
-def wanted_range(
-    environ: Mapping[str, Any], size: int, etag: str, mtime: float
-) -> tuple[int, int] | None:
+def _without(file: IO[bytes], status: str, headers: list[Header]) -> Answer:
+    file.close()
+    return status, headers, b""
+
+
+def wanted_range(environ: Mapping[str, Any], size: int, etag: str, mtime: float) -> tuple[int, int] | None:
     """Return (start, length) of the one range asked for, length 0 if it cannot be satisfied. Pure.
 
     None means the whole file: no range, several of them, one that cannot be read, or an If-Range of another version.
