@@ -66,8 +66,8 @@ class Setting:
         if self.kind in ("integer", "number"):
             noun = "a whole number" if self.kind == "integer" else "a number"
             if self.minimum is not None and self.maximum is not None:
-                return f"{noun} from {self.minimum:g} to {self.maximum:g}"
-            return noun if self.minimum is None else f"{noun}, at least {self.minimum:g}"
+                return f"{noun} from {self.minimum:.15g} to {self.maximum:.15g}"
+            return noun if self.minimum is None else f"{noun}, at least {self.minimum:.15g}"
         if self.example:
             return f"text such as {self.example}"
         return "a list of texts" if self.kind == "list" else "text"
