@@ -17,6 +17,7 @@ from greenlet import GreenletExit, greenlet
 
 from atilite.errors import TaskCancelled
 from atilite.runtime.promise import Promise
+from atilite.runtime.timers import Timer, Timers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +91,7 @@ class Loop:
         # An active watcher: without one the hub says that nothing can ever happen and gives up.
         self._keep_alive = hub.loop.async_()
         self._keep_alive.start(_nothing)
+        self._timers = Timers(hub, self._run)
         self.hub = hub
         self._ident = threading.get_ident()
 
@@ -114,11 +116,14 @@ class Loop:
 
     def call_later(self, seconds: float, function: Callable[..., object], *args: object) -> Timer:
         """Call `function` on the bare hub after so many seconds, unless the timer is cancelled before."""
-        timer = Timer(self, function, args)
-        if self.inside():
-            timer.arm(seconds)
+        if self.hub is None:
+            self._start_thread()
+        when = time.monotonic() + seconds
+        timer = Timer(self._timers, function, args)
+        if threading.get_ident() == self._ident:
+            self._timers.add(when, timer)
         else:
-            self.call_soon(timer.arm, seconds)
+            self._post(self._timers.add, when, timer)
         return timer
 
     def step(self, function: Callable[..., object], *args: object) -> None:
@@ -184,45 +189,6 @@ class Loop:
     def _rest(self, stepper: _Stepper) -> None:
         if len(self._idle) < 64:
             self._idle.append(stepper)
-
-
-class Timer:
-    """A call that is to come. `cancel` may be called from any thread."""
-
-    __slots__ = ("_args", "_function", "_loop", "_watcher")
-
-    def __init__(self, loop: Loop, function: Callable[..., object], args: tuple[object, ...]) -> None:
-        self._loop = loop
-        self._function: Callable[..., object] | None = function
-        self._args = args
-        self._watcher: Any = None
-
-    def arm(self, seconds: float) -> None:
-        """On the loop's thread only."""
-        if self._function is None:
-            return
-        self._watcher = self._loop.hub.loop.timer(max(0.0, seconds))
-        self._watcher.start(self._fire, update=True)
-
-    def cancel(self) -> None:
-        """Make sure that the function is not called, if it has not been yet."""
-        self._function = None
-        if self._loop.inside():
-            self._close()
-        elif self._watcher is not None:
-            self._loop.call_soon(self._close)
-
-    def _fire(self) -> None:
-        function = self._function
-        self._close()
-        if function is not None:
-            self._loop._run(function, self._args)
-
-    def _close(self) -> None:
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.stop()
-            watcher.close()
 
 
 class _Job:
@@ -310,6 +276,10 @@ def describe(function: object) -> str:
     """Name a callable with its module, for a person who reads a log."""
     while isinstance(function, functools.partial):
         function = function.func
+    owner = getattr(function, "__self__", None)
+    watched = getattr(owner, "watched_name", None)
+    if watched is not None:
+        return str(watched)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     module = getattr(function, "__module__", None)
     return f"{module}.{name}" if module else str(name)

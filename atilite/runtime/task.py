@@ -173,10 +173,10 @@ class Task:
 
     def _follow(self, function: Callable[..., Any], args: tuple[Any, ...], result: Promise[Any]) -> None:
         if self.runner is not None:
-            _adopt(self.runner(function, *args), result)
+            settle_from(self.runner(function, *args), result)
             return
         try:
-            _adopt(function(*args), result)
+            settle_from(function(*args), result)
         except Exception as error:
             result.fail(error)
 
@@ -332,13 +332,13 @@ def _all_of(promises: list[Promise[Any]]) -> Promise[Any]:
     return everything
 
 
-def _adopt(source: Any, result: Promise[Any]) -> None:
+def settle_from(source: Any, result: Promise[Any]) -> None:
     """Settle `result` with `source`: a value, or a task or promise of it."""
     if isinstance(source, Task):
         task = source
         task.on_done(lambda _: _settle_with(task, result))
     elif isinstance(source, Promise):
-        source.on_done(lambda ended: result.fail(ended.error) if ended.error else _adopt(ended.value, result))
+        source.on_done(lambda ended: result.fail(ended.error) if ended.error else settle_from(ended.value, result))
     else:
         result.set(source)
 

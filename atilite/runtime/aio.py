@@ -1,0 +1,116 @@
+"""One asyncio loop on a thread of its own, for `async def` functions."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Coroutine
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+from atilite.errors import TaskError
+from atilite.runtime.promise import Promise
+
+T = TypeVar("T")
+
+
+class Aio:
+    """Runs coroutines on an asyncio loop, whose thread starts with the first one. All methods from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        # Only the loop's thread touches these; asyncio itself keeps no task alive.
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, started if it was not."""
+        with self._lock:
+            if self._stopped:
+                raise TaskError("the asyncio loop has been stopped")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._turn, args=(self._loop,), name="atilite-aio", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Promise[T]:
+        """Run `coroutine` in the caller's context; cancelling cancels it there and settles when it has ended."""
+        job = _Job(coroutine, copy_context(), self._tasks)
+        try:
+            loop = self.loop
+        except TaskError as error:
+            coroutine.close()
+            return Promise.failed(error)
+        job.promise = Promise(functools.partial(_cancel_soon, loop, job))
+        loop.call_soon_threadsafe(job.begin, loop)
+        return job.promise
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Cancel all that runs and stop the loop; return how many coroutines had not ended after so many seconds."""
+        with self._lock:
+            self._stopped = True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None or not thread.is_alive():
+            return 0
+        ended = asyncio.run_coroutine_threadsafe(self._end_all(timeout), loop)
+        try:
+            left = ended.result(timeout + 1)
+        except TimeoutError:
+            return len(self._tasks)  # something blocks the loop itself; its thread ends with the process
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout)
+        return left
+
+    async def _end_all(self, timeout: float) -> int:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if not tasks:
+            return 0
+        _, pending = await asyncio.wait(tasks, timeout=timeout)
+        return len(pending)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+
+def _cancel_soon(loop: asyncio.AbstractEventLoop, job: _Job) -> None:
+    loop.call_soon_threadsafe(job.cancel)
+
+
+class _Job:
+    """A coroutine on its way to the loop; used on the loop's thread only once it has been handed over."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context, tasks: set[asyncio.Task[Any]]) -> None:
+        self.promise: Promise[Any] = Promise()
+        self._coroutine = coroutine
+        self._context = context
+        self._tasks = tasks
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._coroutine, context=self._context)
+        self._tasks.add(self._task)
+        self._task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self.promise.fail(asyncio.CancelledError())
+        else:
+            error = task.exception()
+            self.promise.settle(None if error else task.result(), error)

@@ -1,0 +1,130 @@
+"""Everything that runs work, as one object with the makers of tasks."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from atilite.runtime.aio import Aio
+from atilite.runtime.executors import Threads
+from atilite.runtime.kinds import run_function
+from atilite.runtime.loop import Loop, process_loop
+from atilite.runtime.processes import Processes
+from atilite.runtime.promise import Promise
+from atilite.runtime.subprocesses import Subprocesses
+from atilite.runtime.task import TIMEOUT, Mask, Sleep, Task, Tasks
+
+T = TypeVar("T")
+Meta = dict[str, Any] | None
+Filter = Callable[[Any], Any] | None
+
+
+class Runtime:
+    """The loop, the pools and the asyncio loop, each started when it is first used. All methods from any thread.
+
+    The makers return a task that has started. Common options: `timeout` is how long one waits for it (seconds, None:
+    for ever), `meta` the maker's notes, `filter` is applied to the data, `callback(task)` called at the end.
+    """
+
+    def __init__(self, *, loop: Loop | None = None, threads: int = 16, processes: int | None = None) -> None:
+        self.loop = loop or process_loop()
+        self.threads = Threads(threads)
+        self._process_count = processes
+        self._lock = threading.Lock()
+        self._made: dict[object, Any] = {}
+
+    @property
+    def processes(self) -> Processes:
+        return self._once(Processes, self._process_count)
+
+    @property
+    def subprocesses(self) -> Subprocesses:
+        return self._once(Subprocesses)
+
+    @property
+    def aio(self) -> Aio:
+        return self._once(Aio)
+
+    def _once(self, kind: Callable[..., T], *args: Any) -> T:
+        with self._lock:
+            if kind not in self._made:
+                self._made[kind] = kind(*args)
+            return cast(T, self._made[kind])
+
+    # -- makers of tasks
+
+    def Thread(
+        self, function: Callable[..., Any], *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Task:
+        """Run `function` on a pool thread: `Thread(f, 1, 2)` or `Thread(f, args=(1, 2), kwargs={...})`."""
+        positional = options.pop("args", args)
+        return self.task(self.threads.submit(function, *positional, **(kwargs or {})), **options)
+
+    def Process(
+        self, function: Callable[..., Any], *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Task:
+        """Run `function`, which must be importable, in another process; arguments and result are pickled."""
+        positional = options.pop("args", args)
+        return self.task(self.processes.submit(function, *positional, **(kwargs or {})), **options)
+
+    def Subprocess(
+        self,
+        command: str | Sequence[str],
+        timeout: float | None = TIMEOUT,
+        *,
+        meta: Meta = None,
+        filter: Filter = None,
+        **options: Any,
+    ) -> Task:
+        """Run a shell command (a string) or a program (a list); the data is its stdout as text.
+
+        After `timeout` seconds its process group is ended. An exit code other than 0 is a SystemError with stderr.
+        """
+        how = {name: options.pop(name) for name in ("cwd", "env", "input") if name in options}
+        promise = self.subprocesses.run(command, timeout, **how)
+        # The program itself ends in time, so a wait for it needs no second limit.
+        return self.task(promise, timeout=None, meta=meta, filter=filter, **options)
+
+    def Sleep(self, seconds: float, *, meta: Meta = None) -> Sleep:
+        """A timer: no thread and no greenlet waits."""
+        return Sleep(seconds, loop=self.loop, meta=meta)
+
+    def Mask(self, data: Any = None, **options: Any) -> Mask:
+        """A finished task around `data`."""
+        return Mask(data, **options)
+
+    def Tasks(self, *tasks: Any, **named: Any) -> Tasks:
+        """Several tasks as one; see `Tasks`."""
+        return Tasks(*tasks, **named)
+
+    def task(self, promise: Promise[Any], **options: Any) -> Task:
+        """Make a task of `promise` whose `then` runs here."""
+        return Task(promise, runner=self.run, **options)
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Promise[Any]:
+        """Start a function of any kind; see `run_function`, which has more options."""
+        return run_function(function, args, kwargs, runtime=self)
+
+    def stop(self, deadline: float = 5.0) -> list[str]:
+        """Cancel and end all work within so many seconds; name what goes on. The loop is left to its owner."""
+        end = time.monotonic() + deadline
+        with self._lock:
+            places = [*self._made.values(), self.threads]
+        names = []
+        for place in places:
+            left = place.stop(max(0.0, end - time.monotonic()))
+            if left:
+                names.append(f"{type(place).__name__}: {left}")
+        return names
+
+
+@functools.cache
+def process_runtime() -> Runtime:
+    """Return the runtime that everything in this process shares. It ends its children when the process exits."""
+    runtime = Runtime()
+    atexit.register(runtime.stop, 1.0)
+    return runtime

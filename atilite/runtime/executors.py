@@ -1,0 +1,126 @@
+"""Where plain functions run: a pool of threads, and threads of their own for what never ends."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+from atilite.errors import TaskCancelled, TaskError
+from atilite.runtime.loop import describe
+from atilite.runtime.promise import Promise
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("atilite.runtime")
+
+
+class _Call:
+    """A function on its way through a pool; either a thread begins it or somebody calls it off."""
+
+    __slots__ = ("_claimed", "_context", "_function", "promise")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._context = copy_context()
+        self._function: Callable[[], Any] | None = function
+        self._claimed = threading.Lock()  # acquired once, never released: the first one has it
+        self.promise: Promise[Any] = Promise(self.call_off)
+
+    def call_off(self) -> bool:
+        """True if it will never begin, False if it has begun: a thread cannot be stopped from outside."""
+        return self._claimed.acquire(False)
+
+    def run(self) -> None:
+        function, self._function = self._function, None
+        if function is None or not self._claimed.acquire(False):
+            return
+        try:
+            value = self._context.run(function)
+        except BaseException as error:  # SystemExit too: it is the function's end, not the thread's
+            self.promise.fail(error)
+        else:
+            self.promise.set(value)
+
+
+class Threads:
+    """A pool of daemon threads, started when they are needed and at most `size`. All methods from any thread."""
+
+    def __init__(self, size: int = 16, *, name: str = "atilite-task") -> None:
+        self.size = size
+        self._name = name
+        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open = 0
+        self._threads: list[threading.Thread] = []
+        self._numbers = itertools.count(1)
+        self._stopped = False
+
+    @property
+    def open(self) -> int:
+        """How many calls are queued or running."""
+        return self._open
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        """Run `function` on a thread of the pool, in the caller's context; never blocks, the queue has no bound.
+
+        Cancelling works until a thread has begun it.
+        """
+        call = _Call(lambda: function(*args, **kwargs))
+        with self._lock:
+            if self._stopped:
+                return Promise.failed(TaskError(f"{describe(function)} was not started: the threads have been stopped"))
+            self._open += 1
+            self._queue.put(call)
+            if self._open > len(self._threads) < self.size:
+                self._grow()
+        return call.promise
+
+    def dedicated(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        """Run `function` on a new thread of its own, for what runs for ever; in the caller's context."""
+        call = _Call(lambda: function(*args, **kwargs))
+        threading.Thread(target=call.run, name=f"{self._name}-{describe(function)}", daemon=True).start()
+        return call.promise
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Cancel what is queued, wait at most so many seconds for what runs; return how many calls go on."""
+        with self._lock:
+            self._stopped = True
+            threads = list(self._threads)
+        self._drain()
+        for _ in threads:
+            self._queue.put(None)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return sum(thread.is_alive() for thread in threads)
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                call = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if call is not None and call.call_off():
+                call.promise.fail(TaskCancelled("the threads were stopped before the task began"))
+
+    def _grow(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{next(self._numbers)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while True:
+            call = self._queue.get()
+            if call is None:
+                return
+            call.run()
+            del call  # a waiting thread must not keep the last call's result alive
+            with self._lock:
+                self._open -= 1

@@ -1,0 +1,226 @@
+"""Functions in other processes: for work that needs a core of its own, or that may crash."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, ParamSpec, TypeVar
+
+from atilite.errors import TaskCancelled, TaskError
+from atilite.runtime.executors import Threads
+from atilite.runtime.loop import describe
+from atilite.runtime.promise import Promise
+from atilite.runtime.subprocesses import exit_text
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class Processes:
+    """A pool of processes, started when they are needed. All methods from any thread.
+
+    Each process has a thread here that talks with it. A process that dies fails the one task that it was at; the
+    next task gets a new one. They end with this process, however it ends.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        """`size` processes at most; None means as many as this process has cores."""
+        self.size = size or len(os.sched_getaffinity(0))
+        self._threads = Threads(self.size, name="atilite-process")
+        self._lock = threading.Lock()
+        self._idle: list[_Child] = []
+        self._children: set[_Child] = set()
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        """Run `function` in another process. It must be importable there: defined at the top level of a module.
+
+        A cancel kills the process that is at it.
+        """
+        name = describe(function)
+        try:
+            work = _Work(name, bytes(ForkingPickler.dumps((function, args, kwargs))))
+        except Exception as error:
+            return Promise.failed(
+                TaskError(f"{name} cannot be sent to another process ({error}); define it at the top level of a module")
+            )
+        promise: Promise[T] = Promise(work.cancel)
+        attended = self._threads.submit(self._attend, work)
+        attended.on_done(lambda ended: promise.settle(ended.value, ended.error))
+        return promise
+
+    def stop(self, timeout: float = 5.0) -> int:
+        """Cancel what is queued, wait so many seconds for what runs, end all processes; return how many were busy."""
+        busy = self._threads.stop(timeout)
+        with self._lock:
+            children = list(self._children)
+        for child in children:
+            child.end()
+        return busy
+
+    def _attend(self, work: _Work) -> Any:
+        child = self._hire()
+        try:
+            result = child.do(work)
+        except _Died as death:
+            self._dismiss(child)
+            if work.unwanted:
+                raise TaskCancelled("the process was ended because its task was cancelled") from None
+            raise TaskError(f"the process of {work.name} {death} before it had a result") from None
+        with self._lock:
+            self._idle.append(child)
+        return result.unpack()
+
+    def _hire(self) -> _Child:
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                if child.alive:
+                    return child
+                self._children.discard(child)
+        child = _Child()
+        with self._lock:
+            self._children.add(child)
+        return child
+
+    def _dismiss(self, child: _Child) -> None:
+        child.end()
+        with self._lock:
+            self._children.discard(child)
+
+
+class _Died(Exception):
+    """The process has ended; the text says how."""
+
+
+class _Work:
+    """A pickled call, and the child that is at it."""
+
+    def __init__(self, name: str, call: bytes) -> None:
+        self.name = name
+        self.call = call
+        self.unwanted = False
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+
+    def cancel(self) -> None:
+        with self._lock:
+            self.unwanted = True
+            if self._child is not None:
+                self._child.kill()
+
+    def begin(self, child: _Child) -> None:
+        with self._lock:
+            if self.unwanted:
+                raise TaskCancelled("the task was cancelled before it began")
+            self._child = child
+
+    def finish(self) -> None:
+        with self._lock:
+            self._child = None
+
+
+class _Answer:
+    """What came back: a pickled value, or a pickled error with the text of its traceback."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def unpack(self) -> Any:
+        good, value, trace = pickle.loads(self._data)
+        if good:
+            return value
+        value.add_note(trace)
+        raise value
+
+
+class _Child:
+    """One process that does one piece of work after the other."""
+
+    def __init__(self) -> None:
+        self._pipe, theirs = _SPAWN.Pipe()
+        self._process: BaseProcess = _SPAWN.Process(target=_serve, args=(theirs,), name="atilite-process", daemon=True)
+        self._process.start()
+        # Only the child has that end now, so its death is the end of the pipe.
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def do(self, work: _Work) -> _Answer:
+        try:
+            work.begin(self)
+            self._pipe.send_bytes(work.call)
+            return _Answer(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            self._process.join(5)
+            raise _Died(_ending(self._process.exitcode)) from None
+        except TaskCancelled:
+            raise _Died("was not needed") from None
+        finally:
+            work.finish()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        """Let it go: it ends by itself when the pipe does; one that is busy is killed."""
+        self._process.kill()
+        self._process.join(5)
+        self._pipe.close()
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "stopped answering"
+    return f"ended ({exit_text(code)})"
+
+
+def _serve(pipe: Connection) -> None:
+    """Do what comes through the pipe until it ends. Runs in the child."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches children too; the parent decides
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    while True:
+        try:
+            call = pipe.recv_bytes()
+        except EOFError:
+            return
+        pipe.send_bytes(_perform(call))
+
+
+def _follow_parent() -> None:
+    """End with the parent, in the middle of the work if need be: nobody is left to take its result."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _perform(call: bytes) -> bytes:
+    try:
+        function, args, kwargs = pickle.loads(call)
+        return pickle.dumps((True, function(*args, **kwargs), ""))
+    except BaseException as error:  # the function's end, not this process's
+        return _pack(error, "in the other process:\n" + traceback.format_exc())
+
+
+def _pack(error: BaseException, trace: str) -> bytes:
+    if isinstance(error, Exception):
+        try:
+            packed = pickle.dumps((False, error, trace))
+            # Not every class can be built again from its args; better found out here than there.
+            if type(pickle.loads(packed)[1]) is type(error):
+                return packed
+        except Exception as fault:
+            trace += f"\n(the error itself could not be sent: {fault})"
+    return pickle.dumps((False, TaskError(f"{type(error).__name__}: {error}"), trace))
