@@ -6,13 +6,15 @@ import mimetypes
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from atilite.errors import Error
 from atilite.web import conditional
 from atilite.web.answers import FileBody
-from atilite.web.headers import Header
+from atilite.web.errors import error_answer
+from atilite.web.headers import Header, secure
 
 Answer = tuple[str, list[Header], "bytes | FileBody"]
 
@@ -70,6 +72,22 @@ class StaticFolder:
             path = path.encode("latin-1").decode("utf-8", "ignore")
         found = self.find(path)
         return send(found, environ, self.max_age) if found else None
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer as a WSGI application of its own; `point` is then counted from the root of the server."""
+        whole = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        found = self.answer({**environ, "PATH_INFO": whole})
+        if found is None:
+            reason = f"there is no file at {whole}"
+            found = error_answer(Error(404, reason), environ.get("HTTP_ACCEPT", ""))
+        status, headers, body = found
+        start_response(status, secure(headers))
+        if environ["REQUEST_METHOD"] == "HEAD" or isinstance(body, bytes):
+            if isinstance(body, FileBody):
+                body.close()
+                body = b""
+            return [body]
+        return body
 
 
 def mimetype(name: str) -> str:
