@@ -1,0 +1,33 @@
+"""Serving, which is what happens without a command."""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..store.database import Database
+from .call import Call
+from .parser import Commands
+
+
+def add(commands: Commands) -> None:
+    commands.default(serve)
+
+
+def serve(call: Call) -> int:
+    """Serve until a signal. Returns the exit code of the site. Main thread."""
+    refuse_open_door(call)
+    return call.site.serve(call.settings)
+
+
+def refuse_open_door(call: Call) -> None:
+    """Raise ConfigError when others could connect and nobody has an account yet.
+
+    A console that anybody in the network can use is a remote shell; so the first start on another address waits for
+    the first account.
+    """
+    if call.settings.loopback:
+        return
+    with Database.open(call.settings.db, shared=True) as database:
+        if database.accounts.any():
+            return
+    command = call.remedy("user", "add", "NAME", "--role", "admin")
+    raise ConfigError(f"{call.settings.host} can be reached from other machines and there is no account ({command})")
