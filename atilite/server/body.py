@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 # The connection is not read any further while this many bytes wait to be taken.
 HIGH_WATER = 256 * 1024
 
-Taker = Callable[[bytes, BaseException | None], None]
+Taker = Callable[[bytes | None, BaseException | None], object]
 
 
 class InputPipe:
     """What waitress's receivers fill instead of a buffer, with one reader at the other end.
 
-    `append`, `finish`, `fail` and `take` belong to the loop's thread; `take_blocking` to a worker thread.
+    `append`, `finish`, `fail`, `take` and `deliver` belong to the loop's thread; `take_blocking` to a worker thread.
     """
 
     def __init__(self) -> None:
@@ -56,14 +56,12 @@ class InputPipe:
             self._pieces.append(data)
             self._size += len(data)
             self._changed.notify()
-        self._serve_taker()
 
     def finish(self) -> None:
         """The body is complete."""
         with self._changed:
             self._ended = True
             self._changed.notify()
-        self._serve_taker()
 
     def fail(self, error: BaseException) -> None:
         """The rest of the body will not come. What has arrived is still given out before the error."""
@@ -84,9 +82,22 @@ class InputPipe:
         if self._taker is not None:
             raise RuntimeError("the body is already being read; wait for that first")
         self._taker = (size, taker)
-        self._serve_taker()
+        self.deliver()
         if self._taker is not None:
             self.on_wanted()
+
+    def deliver(self) -> None:
+        """Serve the one who waits in `take`; apart from `append`, because that runs under the channel's lock."""
+        if self._taker is None or not (self._pieces or self._ended):
+            return
+        (size, taker), self._taker = self._taker, None
+        with self._changed:
+            data = self._pop(size)
+        if not data and self._error is not None:
+            taker(None, self._error)
+            return
+        taker(data, None)
+        self.on_taken()
 
     def take_blocking(self, size: int) -> bytes:
         """Wait for up to `size` bytes and return them, b"" at the end. Worker threads only: the loop must not wait."""
@@ -108,18 +119,6 @@ class InputPipe:
     def getbuf(self) -> InputPipe:
         """Return itself: what waitress closes when the request is over."""
         return self
-
-    def _serve_taker(self) -> None:
-        if self._taker is None or not (self._pieces or self._ended):
-            return
-        (size, taker), self._taker = self._taker, None
-        with self._changed:
-            data = self._pop(size)
-        if not data and self._error is not None:
-            taker(b"", self._error)
-            return
-        taker(data, None)
-        self.on_taken()
 
     def _after(self, data: bytes) -> None:
         if data:

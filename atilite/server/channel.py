@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 
+from atilite.server.body import InputPipe
 from atilite.server.exchange import ParkedExchange, ParkedTask
 from atilite.server.outlet import BODY_READ, Outlet
 from atilite.server.parser import Parser
@@ -34,7 +35,6 @@ class Channel(Outlet):
 
     parser_class = Parser
     error_task_class = RefusalTask
-    logger = log
     request: Parser | None
     requests: list[Parser]
 
@@ -95,6 +95,7 @@ class Channel(Outlet):
 
     def received(self, data: bytes) -> bool:
         """Cut bytes into requests and start the first of them."""
+        filled: list[InputPipe] = []
         with self.requests_lock:
             if self.will_close or self.close_when_flushed:
                 return False
@@ -104,6 +105,8 @@ class Channel(Outlet):
                     request = self.request = Parser(self.adj)
                     request.choose = self.server.policy
                 used = request.received(data)
+                if request.pipe is not None:
+                    filled.append(request.pipe)
                 if request.headers_finished and not request.started:
                     self._admit(request)
                 if request.completed:
@@ -112,6 +115,9 @@ class Channel(Outlet):
                         break
                 data = data[used:]
             self._watch_deadline()
+        # Not under the lock: a reader may finish its request at once, which needs it.
+        for pipe in filled:
+            pipe.deliver()
         return True
 
     def _admit(self, request: Parser) -> None:
@@ -184,6 +190,8 @@ class Channel(Outlet):
             request.refuse(Refusal(408, "the request took too long to arrive"))
             started = request.started
             self._complete(request)
+        if request.pipe is not None:
+            request.pipe.deliver()
         if started:
             self.handle_close()
         else:
@@ -307,11 +315,10 @@ class Channel(Outlet):
         self._close_watchers()
         super().handle_close()
         if self.request is not None:
-            self.request.refuse(Refusal(400, "the client left"))
+            self.request.refuse(Refusal(400, "the client left before its request was complete"))
+            if self.request.pipe is not None:
+                self.request.pipe.deliver()
             self.request = None
-        for request in self.requests:
-            if request.pipe is not None:
-                request.pipe.fail(ConnectionError("the client left before its request was complete"))
         if self.exchange is not None:
             self.exchange.leave()
         self.server.left(self)

@@ -23,8 +23,21 @@ SEND_A_TURN = 1024 * 1024
 class Outlet(HTTPChannel):  # type: ignore[misc]
     """A channel that sends at once what the client takes, and never makes the loop wait."""
 
+    # What waitress's channel holds, with its types.
     server: Listener
+    adj: Any
+    addr: tuple[Any, ...]
+    socket: Any
+    connected: bool
+    will_close: bool
+    close_when_flushed: bool
+    sent_continue: bool
+    total_outbufs_len: int
+    current_outbuf_count: int
+    last_activity: float
+    outbufs: list[Any]
     logger = log
+
     _paused = False  # the read watcher is stopped
     _woken = False  # the loop has been asked to look
 

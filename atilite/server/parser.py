@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from waitress.adjustments import Adjustments
@@ -97,12 +98,23 @@ def parse_target(target: str) -> tuple[str, str, str | None]:
     return path, query, host
 
 
-class Parser(HTTPRequestParser):
+class Parser(HTTPRequestParser):  # type: ignore[misc]
     """One request while it arrives.
 
     After `headers_finished` the attributes of waitress's parser are set, and `policy` says how the request is to be
     served. With `policy.stream_input` the body goes into `pipe`, from where the handler reads it while it arrives.
     """
+
+    # What waitress's parser holds, with its types.
+    header_plus: bytes
+    error: Any
+    headers: dict[str, str]
+    headers_finished: bool
+    completed: bool
+    expect_continue: bool
+    version: str
+    body_rcv: Any
+    body_bytes_received: int
 
     policy: RequestPolicy = DEFAULT_POLICY
     choose: Policy | None = None

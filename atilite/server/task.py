@@ -74,8 +74,20 @@ class AnswerHeader(Task):  # type: ignore[misc]
     and sends the header together with the first piece of the body: one packet and one system call less.
     """
 
+    # What waitress's task holds, with its types.
     channel: Channel
     request: Parser
+    version: str
+    status: str
+    response_headers: Headers
+    close_on_finish: bool
+    wrote_header: bool
+    complete: bool
+    chunked_response: bool
+    logged_write_excess: bool
+    content_length: int | None
+    content_bytes_written: int
+
     bodiless = False
     logger = log
 
@@ -186,7 +198,7 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
         self.channel = channel
         self.request = request
         self.version = request.version
-        self.response_headers: Headers = []
+        self.response_headers = []
 
     def service(self) -> None:
         """Answer, or raise `Parked`. Whatever else comes out of the application becomes an Exception."""
