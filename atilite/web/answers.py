@@ -108,7 +108,7 @@ class Chunks:
 
     def __next__(self) -> bytes:
         while True:
-            piece = encode_chunk(next(self._pieces))
+            piece = encoded(next(self._pieces))
             if piece:
                 return piece
 
@@ -120,7 +120,7 @@ class Chunks:
                 break
 
 
-def encode_chunk(piece: Any) -> bytes:
+def encoded(piece: Any) -> bytes:
     """Return one piece of a streamed body as bytes; None is nothing. Raises TypeError for what cannot be sent."""
     if isinstance(piece, str):
         return piece.encode("utf-8", "replace")

@@ -14,7 +14,7 @@ from bottle import HTTPResponse
 from atilite.clock import Clock
 from atilite.errors import AtiliteError, Error, status_line
 from atilite.web import conditional, encoding, negotiate
-from atilite.web.answers import API, Chunks, File, FileBody, attachment, encode_chunk
+from atilite.web.answers import API, Chunks, File, FileBody, attachment, encoded
 from atilite.web.headers import Header, clean
 from atilite.web.input import NOTHING
 from atilite.web.request import Request
@@ -223,7 +223,7 @@ def _encode(
     """Return (content type, body, status that the value itself brings); may add headers."""
     if isinstance(value, str):
         _add_charset(headers)
-        return HTML, encode_chunk(value), None
+        return HTML, encoded(value), None
     if isinstance(value, (bytes, bytearray, memoryview)):
         return HTML, bytes(value), None
     if isinstance(value, API):
@@ -262,7 +262,7 @@ def _from_bottle(value: HTTPResponse, headers: list[Header]) -> tuple[Header | N
     headers.extend((name, text) for name, text in value.headerlist)
     body = value.body
     if isinstance(body, (str, bytes)):
-        return HTML, encode_chunk(body), value.status_line
+        return HTML, encoded(body), value.status_line
     if hasattr(body, "read"):
         return HTML, FileBody(body), value.status_line
     return HTML, Chunks(body or ()), value.status_line
