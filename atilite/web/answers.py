@@ -113,11 +113,14 @@ class Chunks:
                 return piece
 
     def close(self) -> None:
-        for one in (self._pieces, self._source):
-            close = getattr(one, "close", None)
-            if close is not None:
-                close()
-                break
+        close_body(self._pieces if hasattr(self._pieces, "close") else self._source)
+
+
+def close_body(body: object) -> None:
+    """Close a body that will not be read to its end, if it can be closed."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 def encoded(piece: Any) -> bytes:

@@ -66,10 +66,10 @@ class Request(Input):
     @lazy
     def path(self) -> str:
         """The decoded path, mount point included."""
-        point = _decoded(self.env.get("SCRIPT_NAME", ""))
+        point = decoded(self.env.get("SCRIPT_NAME", ""))
         info = self.env.get("PATH_INFO", "")
         # Bottle decodes PATH_INFO in place and keeps the original under its own key.
-        return point + (info if "bottle.raw_path" in self.env else _decoded(info))
+        return point + (info if "bottle.raw_path" in self.env else decoded(info))
 
     @lazy
     def uri(self) -> str:
@@ -152,7 +152,7 @@ class Request(Input):
         return cookie.headers() if cookie is not None else []
 
 
-def _decoded(text: str) -> str:
+def decoded(text: str) -> str:
     """WSGI gives bytes as latin-1 texts; paths are UTF-8."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
 

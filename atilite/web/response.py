@@ -14,7 +14,7 @@ from bottle import HTTPResponse
 from atilite.clock import Clock
 from atilite.errors import AtiliteError, Error, status_line
 from atilite.web import conditional, encoding, negotiate
-from atilite.web.answers import API, Chunks, File, FileBody, attachment, encoded
+from atilite.web.answers import API, Chunks, File, FileBody, attachment, close_body, encoded
 from atilite.web.headers import Header, clean
 from atilite.web.input import NOTHING
 from atilite.web.request import Request
@@ -287,9 +287,7 @@ def _add_charset(headers: list[Header]) -> None:
 def _complete(status: str, headers: list[Header], body: Body) -> tuple[str, list[Header], Body]:
     """Set the length, and leave out what an answer without body does not have."""
     if status[:3] in ("204", "304") or status[0] == "1":
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+        close_body(body)
         unwanted = ("content-length",) if status[:3] == "304" else ("content-length", "content-type")
         return status, [header for header in headers if header[0].lower() not in unwanted], b""
     if not _has(headers, "content-length"):

@@ -12,11 +12,11 @@ from typing import IO, Any
 
 from atilite.errors import Error
 from atilite.web import conditional
-from atilite.web.answers import FileBody
+from atilite.web.answers import FileBody, close_body
 from atilite.web.errors import error_answer
 from atilite.web.headers import Header, secure
-
-Answer = tuple[str, list[Header], "bytes | FileBody"]
+from atilite.web.request import Request, decoded
+from atilite.web.response import Response, serialize
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
@@ -24,28 +24,24 @@ _TEXTS = ("application/javascript", "application/json", "application/xml", "imag
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".webp": "image/webp", ".woff2": "font/woff2"}
 
 
-class StaticFolder:
-    """The files of one folder and its sub-folders, served below the URL path `point`.
+class StaticFiles:
+    """The files of one folder and its sub-folders. Any thread.
 
     Names that begin with a dot are not served, except below `.well-known`. `max_age` is in seconds: how long a browser
-    may use a file without asking; 0 makes it ask each time, which a 304 answers. Any thread.
+    may use a file without asking; 0 makes it ask each time, which a 304 answers.
     """
 
-    def __init__(self, point: str, root: str | os.PathLike[str], max_age: int = 0) -> None:
-        self.point = point.rstrip("/")
+    def __init__(self, root: str | os.PathLike[str], max_age: int = 0) -> None:
         self.root = Path(os.path.realpath(root))
         self.max_age = max_age
-        self._below = self.point + "/"
         self._prefix = os.path.join(str(self.root), "")
 
     def find(self, path: str) -> str | None:
-        """Return the file for a decoded URL path, index.html for a folder's path with its slash, or None.
+        """Return the file for a decoded URL path below the folder's own; for "" and "sub/" it is index.html.
 
-        A path that leads outside the folder finds nothing, through a symbolic link neither.
+        None if there is no such file. A path that leads outside finds nothing, through a symbolic link neither.
         """
-        if not path.startswith(self._below):
-            return None
-        parts = path[len(self._below) :].split("/")
+        parts = path.split("/")
         if any((part.startswith(".") and part != ".well-known") or "\0" in part or "\\" in part for part in parts):
             return None
         name = os.path.join(self._prefix, *(part for part in parts if part))
@@ -59,34 +55,27 @@ class StaticFolder:
         real = os.path.realpath(name)
         return real if real.startswith(self._prefix) else None
 
-    def has(self, path: str) -> bool:
-        """Tell whether a GET of the decoded URL path would find a file."""
-        return self.find(path) is not None
-
-    def answer(self, environ: Mapping[str, Any]) -> Answer | None:
-        """Return the answer to a GET or HEAD; None if there is no such file. The caller closes its body."""
+    def answer(self, path: str, environ: Mapping[str, Any]) -> Response | None:
+        """Return the answer to a GET or HEAD for a path as `find` takes it; None if there is no such file."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
-        path = environ.get("PATH_INFO", "")
-        if not path.isascii() and "bottle.raw_path" not in environ:  # which Bottle sets when it has decoded the path
-            path = path.encode("latin-1").decode("utf-8", "ignore")
         found = self.find(path)
         return send(found, environ, self.max_age) if found else None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer as a WSGI application of its own; `point` is then counted from the root of the server."""
-        whole = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        found = self.answer({**environ, "PATH_INFO": whole})
+        """Answer as a WSGI application mounted on its own."""
+        found = self.answer(decoded(environ.get("PATH_INFO", "")).lstrip("/"), environ)
         if found is None:
-            reason = f"there is no file at {whole}"
-            found = error_answer(Error(404, reason), environ.get("HTTP_ACCEPT", ""))
-        status, headers, body = found
+            answer = error_answer(Error(404, "there is no such file"), environ.get("HTTP_ACCEPT", ""))
+        else:
+            answer = serialize(found, None, Request(environ))
+        status, headers, body = answer
         start_response(status, secure(headers))
-        if environ["REQUEST_METHOD"] == "HEAD" or isinstance(body, bytes):
-            if isinstance(body, FileBody):
-                body.close()
-                body = b""
+        if isinstance(body, bytes):
             return [body]
+        if environ["REQUEST_METHOD"] == "HEAD":
+            close_body(body)
+            return []
         return body
 
 
@@ -98,43 +87,37 @@ def mimetype(name: str) -> str:
     return f"{known}; charset=utf-8" if known.startswith("text/") or known in _TEXTS else known
 
 
-def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Answer:
-    """Return (status, headers, body) with the file `name`: 200, 206 for a range, 304, 412 or 416.
+def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Response:
+    """Return the answer with the file `name`: 200, 206 for a range, 304, 412 or 416.
 
-    The body may be an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
+    Its body may be an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
     """
     file = open(name, "rb")  # noqa: SIM115 (closed with the body)
     facts = os.fstat(file.fileno())
     size, etag, mtime = facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
+    if conditional.refused(environ, etag, mtime):
+        return _without(file, 412, [])
     headers: list[Header] = [
         ("ETag", etag),
         ("Last-Modified", conditional.http_date(mtime)),
         ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
     ]
-    if conditional.refused(environ, etag, mtime):
-        return _without(file, "412 Precondition Failed", [("Content-Length", "0")])
     if conditional.unchanged(environ, etag, mtime):
-        return _without(file, "304 Not Modified", headers)
+        return _without(file, 304, headers)
     part = wanted_range(environ, size, etag, mtime)
     start, length = part or (0, size)
     if part and not length:
-        where = [("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
-        return _without(file, "416 Range Not Satisfiable", where)
-    headers += [
-        ("Content-Type", mimetype(os.fspath(name))),
-        ("Content-Length", str(length)),
-        ("Accept-Ranges", "bytes"),
-    ]
+        return _without(file, 416, [("Content-Range", f"bytes */{size}")])
+    headers += [("Content-Type", mimetype(os.fspath(name))), ("Accept-Ranges", "bytes")]
     body = FileBody(file, start, length)
     if part is None:
-        return "200 OK", headers, body
-    headers.append(("Content-Range", f"bytes {start}-{start + length - 1}/{size}"))
-    return "206 Partial Content", headers, body
+        return Response(environ, 200, body, headers)
+    return Response(environ, 206, body, [*headers, ("Content-Range", f"bytes {start}-{start + length - 1}/{size}")])
 
 
-def _without(file: IO[bytes], status: str, headers: list[Header]) -> Answer:
+def _without(file: IO[bytes], status: int, headers: list[Header]) -> Response:
     file.close()
-    return status, headers, b""
+    return Response({}, status, b"", headers)
 
 
 def wanted_range(environ: Mapping[str, Any], size: int, etag: str, mtime: float) -> tuple[int, int] | None:
