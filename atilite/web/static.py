@@ -16,7 +16,7 @@ from atilite.web.answers import FileBody, close_body
 from atilite.web.errors import error_answer
 from atilite.web.headers import Header, secure
 from atilite.web.request import Request, decoded
-from atilite.web.response import Response, serialize
+from atilite.web.response import Body, Response, serialize
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
@@ -65,6 +65,7 @@ class StaticFiles:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as a WSGI application mounted on its own."""
         found = self.answer(decoded(environ.get("PATH_INFO", "")).lstrip("/"), environ)
+        answer: tuple[str, list[Header], Body]
         if found is None:
             answer = error_answer(Error(404, "there is no such file"), environ.get("HTTP_ACCEPT", ""))
         else:
