@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress.channel import HTTPChannel
 
@@ -17,11 +17,9 @@ from atilite.server.body import InputPipe
 from atilite.server.exchange import ParkedExchange, ParkedTask
 from atilite.server.outlet import BODY_READ, Outlet
 from atilite.server.parser import Parser
+from atilite.server.protocols import Host
 from atilite.server.refusals import Refusal
 from atilite.server.task import Parked, RefusalTask, RequestTask
-
-if TYPE_CHECKING:
-    from atilite.server.listener import Listener
 
 log = logging.getLogger("atilite.server")
 
@@ -45,7 +43,7 @@ class Channel(Outlet):
     _draining = False  # what still arrives is dropped
     _lingering = False  # everything was sent; waiting for the client to stop sending
 
-    def __init__(self, server: Listener, sock: socket.socket, addr: Any, adj: Any, map: dict[int, Any]) -> None:
+    def __init__(self, server: Host, sock: socket.socket, addr: Any, adj: Any, map: dict[int, Any]) -> None:
         super().__init__(server, sock, addr, adj, map)
         self._reader = server.io(self._fileno, READ)
         self._reader.start(self._on_readable)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevent import socket as gevent_socket
 from waitress.channel import ClientDisconnected
 
 from atilite.runtime.promise import Promise
+from atilite.server.protocols import Connection
+from atilite.server.refusals import Refusal
+from atilite.server.task import RequestTask
 from atilite.web.exchange import Park
-
-if TYPE_CHECKING:
-    from atilite.server.channel import Channel
-    from atilite.server.refusals import Refusal
-    from atilite.server.task import RequestTask
 
 log = logging.getLogger("atilite.server")
 
@@ -53,7 +51,7 @@ class ParkedTask:
 class ParkedExchange:
     """One parked request and its answer; see `atilite.web.exchange.Exchange`. The loop's thread only."""
 
-    def __init__(self, channel: Channel, task: RequestTask) -> None:
+    def __init__(self, channel: Connection, task: RequestTask) -> None:
         self._channel = channel
         self._task = task
         self._closed = False

@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from atilite.server.channel import READ, Channel
+from atilite.server.protocols import Owner
 from atilite.server.sockets import close_listener
 from atilite.server.task import fixed_environ
-
-if TYPE_CHECKING:
-    from atilite.server.server import Server
 
 log = logging.getLogger("atilite.server")
 
@@ -24,7 +22,7 @@ OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOME
 class Listener:
     """Accepts connections and passes on what a channel asks of its server."""
 
-    def __init__(self, server: Server, sock: socket.socket, *, ours: bool) -> None:
+    def __init__(self, server: Owner, sock: socket.socket, *, ours: bool) -> None:
         self.server = server
         self.sock = sock
         self._ours = ours

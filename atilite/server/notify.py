@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from atilite.runtime.loop import Loop, Timer
+from atilite.runtime.loop import Loop
+from atilite.runtime.timers import Timer
 
 log = logging.getLogger("atilite.server")
 

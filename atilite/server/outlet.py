@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import ClientDisconnected, HTTPChannel
 
-if TYPE_CHECKING:
-    from atilite.server.listener import Listener
+from atilite.server.protocols import Host
 
 log = logging.getLogger("atilite.server")
 
@@ -24,7 +23,7 @@ class Outlet(HTTPChannel):  # type: ignore[misc]
     """A channel that sends at once what the client takes, and never makes the loop wait."""
 
     # What waitress's channel holds, with its types.
-    server: Listener
+    server: Host
     adj: Any
     addr: tuple[Any, ...]
     socket: Any

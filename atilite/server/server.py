@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSet, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,9 @@ from weakref import WeakSet
 from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
 
-from atilite.runtime.loop import Loop, Timer
+from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
+from atilite.runtime.timers import Timer
 from atilite.server import stock
 from atilite.server.channel import Channel
 from atilite.server.exchange import ParkedExchange
@@ -88,9 +89,9 @@ class Server:
         # Shared by all listeners; changed on the loop only.
         self.map: dict[int, Any] = {}
         self.channels: dict[int, Channel] = {}
-        self.receiving: set[Channel] = set()
-        self.parked: set[ParkedExchange] = set()
-        self.hijacked: WeakSet[Any] = WeakSet()
+        self.receiving: MutableSet[Channel] = set()
+        self.parked: MutableSet[ParkedExchange] = set()
+        self.hijacked: MutableSet[Any] = WeakSet()
         self.ready: deque[Channel] = deque()
         self._places = listeners
         self._unix_mode = unix_mode
@@ -234,8 +235,11 @@ class Server:
 
     def _evict(self) -> bool:
         before = time.time() - EVICT_AFTER
-        idle = [one for one in self.channels.values()
-                if one.last_activity < before and not (one.requests or one in self.receiving)]
+        idle = [
+            one
+            for one in self.channels.values()
+            if one.last_activity < before and not (one.requests or one in self.receiving)
+        ]
         few = heapq.nsmallest(max(1, self.limits.connections // 20), idle, key=lambda one: one.last_activity)
         for channel in few:
             channel.handle_close()

@@ -31,8 +31,9 @@ def open_listeners(address: str, *, unix_mode: int = 0o600) -> list[socket.socke
         raise SetupError(f"{address!r} is no address to listen on; write HOST:PORT, [IPV6]:PORT or unix:PATH")
     host, port = match["six"] or match["host"], int(match["port"])
     try:
-        found = socket.getaddrinfo(None if host in ("*", "") else host, port, type=socket.SOCK_STREAM,
-                                   flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(
+            None if host in ("*", "") else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
     except (socket.gaierror, OverflowError) as error:
         raise SetupError(f"{address} cannot be listened on: {error}; check the name of the host") from None
     opened: list[socket.socket] = []

@@ -51,14 +51,21 @@ SIGNATURES = {
 
 def missing(names: dict[type, str] = NAMES) -> list[str]:
     """Return the names that this waitress does not have, as `Class.name`. Attributes set by `__init__` count."""
-    return [f"{cls.__name__}.{name}" for cls, wanted in names.items() for name in wanted.split()
-            if not hasattr(cls, name) and not _assigned(cls, name)]
+    return [
+        f"{cls.__name__}.{name}"
+        for cls, wanted in names.items()
+        for name in wanted.split()
+        if not hasattr(cls, name) and not _assigned(cls, name)
+    ]
 
 
 def changed(signatures: dict[type, tuple[str, ...]] = SIGNATURES) -> list[str]:
     """Return the classes that are made with other arguments than we give."""
-    return [cls.__name__ for cls, wanted in signatures.items()
-            if tuple(inspect.signature(vars(cls)["__init__"]).parameters) != wanted]
+    return [
+        cls.__name__
+        for cls, wanted in signatures.items()
+        if tuple(inspect.signature(vars(cls)["__init__"]).parameters) != wanted
+    ]
 
 
 def check() -> None:

@@ -8,18 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.task import ErrorTask, Task, WSGITask, hop_by_hop
 from waitress.utilities import build_http_date
 
+from atilite.server.parser import Parser
+from atilite.server.protocols import Connection
 from atilite.server.refusals import Refusal
 from atilite.web.exchange import CAN_PARK, Headers, Park
-
-if TYPE_CHECKING:
-    from atilite.server.channel import Channel
-    from atilite.server.parser import Parser
 
 log = logging.getLogger("atilite.server")
 
@@ -75,7 +73,7 @@ class AnswerHeader(Task):  # type: ignore[misc]
     """
 
     # What waitress's task holds, with its types.
-    channel: Channel
+    channel: Connection
     request: Parser
     version: str
     status: str
@@ -193,7 +191,7 @@ class RefusalTask(AnswerHeader, ErrorTask):  # type: ignore[misc]
 class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
     """Calls the application on a worker thread, or on the loop for `start="hub"`."""
 
-    def __init__(self, channel: Channel, request: Parser) -> None:
+    def __init__(self, channel: Connection, request: Parser) -> None:
         # Not waitress's own: the parser lets only 1.0 and 1.1 through.
         self.channel = channel
         self.request = request

@@ -6,10 +6,8 @@ import logging
 import threading
 from contextvars import Context
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from atilite.server.channel import Channel
+from atilite.server.protocols import Work
 
 log = logging.getLogger("atilite.server")
 
@@ -22,7 +20,7 @@ class Workers:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._queue: SimpleQueue[Channel | None] = SimpleQueue()
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy: set[int] = set()
 
@@ -33,7 +31,7 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
-    def add(self, channel: Channel) -> None:
+    def add(self, channel: Work) -> None:
         """Let the next free thread serve the first request of `channel`."""
         self._queue.put(channel)
 
