@@ -77,3 +77,27 @@ class RequestPolicy:
     start: Literal["worker", "hub"] = "worker"
     stream_input: bool = False
     max_body: int = MAX_BODY
+
+
+class BodyRead:
+    """The next piece of the request's body: what `was.Input(size)` makes. It begins when it is waited for."""
+
+    timeout = None
+
+    def __init__(self, read: Callable[[int], Any], size: int = 65536) -> None:
+        self._read, self._size = read, size
+        self._promise: Any = None
+
+    @property
+    def done(self) -> bool:
+        return self._promise is not None and bool(self._promise.done)
+
+    def on_done(self, callback: Callable[[Any], None]) -> None:
+        """Begin to read, then call `callback(self)`."""
+        if self._promise is None:
+            self._promise = self._read(self._size)
+        self._promise.on_done(lambda _: callback(self))
+
+    def fetch(self) -> bytes:
+        """The bytes that arrived, b"" at the end of the body."""
+        return bytes(self._promise.wait())

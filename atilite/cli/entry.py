@@ -1,0 +1,26 @@
+"""`atilite.run`: the last line of a serve.py."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from ..errors import ConfigError
+from ..launch import default_site
+from .main import main, refuse
+
+# The manual's names for what the settings table calls otherwise.
+OLD_NAMES = {"address": "host"}
+
+
+def run(**options: Any) -> NoReturn:
+    """Do what the command line says, by default serve: `atilite.run(port=5000, name="board")`.
+
+    `options` are defaults for any setting; flags, environment and atilite.toml win over them. Main thread; ends the
+    program with the command's exit code.
+    """
+    workers = options.pop("workers", 1)
+    if workers != 1:
+        sys.exit(refuse(ConfigError(f"workers={workers}: one process serves a site (use threads, or several sites)"), 2))
+    defaults = {OLD_NAMES.get(name, name): value for name, value in options.items()}
+    sys.exit(main(site=default_site(), defaults=defaults))

@@ -1,0 +1,309 @@
+"""The pipeline: ONE Bottle plugin between the router and the user's handler.
+
+Access, hooks, parameters, the handler, its coroutine if it is one, and the answer, in this order.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import bottle
+
+from .answer import Conversation, Reply, is_waitable, result_of
+from .errors import Error, ResourceError, StoreError
+from .was.was import Was
+from .web.banner import with_banner
+from .web.errors import as_error, error_answer
+from .web.exchange import MAX_BODY, RequestPolicy
+from .web.headers import secure
+from .web.negotiate import wants_html
+from .web.params import Signature
+from .web.answers import encoded
+from .web.input import NOTHING
+from .web.request import Request, sent_path
+from .web.response import Response, serialize
+from .web.routes import Rule
+
+log = logging.getLogger("atilite")
+
+
+class Pipeline:
+    """What happens between the router and a handler, for one app. Requests call it from any number of threads."""
+
+    name = "atilite"
+    api = 2
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.rules: dict[str, Rule] = {}
+        self._policies: dict[tuple[str, str], RequestPolicy] = {}
+        self._ruled_policies: list[tuple[str, Rule, RequestPolicy]] = []
+
+    # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def declare(self, rule: Rule, verb: str, options: dict[str, Any]) -> None:
+        """Note how the server has to treat requests of a route, if not in the usual way."""
+        policy = RequestPolicy(
+            start="hub" if options.get("start") == "hub" else "worker",
+            stream_input=bool(options.get("input_stream")),
+            max_body=self._max_body(options),
+        )
+        if policy == RequestPolicy(max_body=self._max_body({})):
+            return
+        if rule.static:
+            self._policies[verb, rule.text or "/"] = policy
+        else:
+            self._ruled_policies.append((verb, rule, policy))
+
+    def policy(self, method: str, path: str) -> RequestPolicy | None:
+        """How the server shall treat this request; None for the usual way. Loop only, so it must stay quick."""
+        found = self._policies.get((method, path))
+        if found is not None:
+            return found
+        for verb, rule, policy in self._ruled_policies:
+            if verb == method and rule.match(path) is not None:
+                return policy
+        limit = self._max_body({})
+        return None if limit == MAX_BODY else RequestPolicy(max_body=limit)
+
+    def _max_body(self, options: dict[str, Any]) -> int:
+        return int(options.get("max_body") or self._app.config.get("MAX_UPLOAD_SIZE") or MAX_BODY)
+
+    def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
+        """Wrap a route's callback: Bottle asks for this once a route, at its first request."""
+        facts: dict[str, Any] = getattr(route, "facts", {})
+        rule = facts.get("rule")
+        options = facts.get("options", {})
+        signature = Signature.of(callback, rule)
+        app, max_body = self._app, self._max_body(options)
+        role, guarded = options.get("role"), options.get("role") is not None or options.get("csrf")
+        mode = options.get("coroutine", False)
+        strict = getattr(app, "restrict_parameter_count", True)
+        takes_was, needs_nothing = signature.takes_was, not (signature.names or signature.rest)
+        hooks = app.hooks
+
+        def handle(**texts: Any) -> Reply:
+            environ = bottle.request.environ
+            if texts and rule is not None:
+                texts = rule.values(texts, sent_path(environ))
+            request = Request(
+                environ, texts or NOTHING, routed=callback, routable=options, defaults=signature.defaults, max_body=max_body
+            )
+            was = Was(app, request)
+            try:
+                if guarded:
+                    request.user = was.identity = self.admit(environ, request, role)
+                value = hooks.run_before(was) if hooks.before else None
+                if value is None:
+                    # A request without query and body cannot have given anything that the handler does not take.
+                    bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
+                    kwargs = {} if bare and not texts else signature.bind(request.given, strict)
+                    value = callback(was, **kwargs) if takes_was else callback(**kwargs)
+                generator = self._generator_of(value)
+                if generator is None:
+                    return self._ended(was, self.reply(was, value, not takes_was))
+            except Exception:
+                return self._ended(was, self.error(was, sys.exc_info()))
+            before_step = None if takes_was else _rebinding(environ)
+            return Conversation(generator, was, self, app.runtime, mode=mode, before_step=before_step).answer(environ)
+
+        return handle
+
+    def _generator_of(self, value: Any) -> Any:
+        """The generator that leads to the answer when `value` is not one yet, None when it is."""
+        if inspect.isgenerator(value):
+            return value
+        if is_waitable(value):
+            return result_of(value)
+        if inspect.iscoroutine(value):
+            return result_of(self._app.runtime.aio.run(value))
+        return None
+
+    def admit(self, environ: dict[str, Any], request: Request, role: str | None) -> Any:
+        """Let the request in or raise Error 401 or 403. A route that demands something needs a site that knows people."""
+        site = self._app.site
+        if site is None:
+            raise Error(401, "this route needs a login, and the app runs without accounts; start it with atilite.run")
+        access, programs = site.access, self._app.programs
+        if role is not None:
+            return access.admit(environ, role, lambda: _form_token(request), bearer=programs)
+        identity = access.identify(environ)
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            access.check_change(environ, identity, lambda: _form_token(request))
+        return identity
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    def respond(self, environ: dict[str, Any]) -> Reply:
+        """Answer one request. Raises Park when the answer comes later."""
+        app = self._app
+        path = environ["bottle.raw_path"] = environ.get("PATH_INFO", "")
+        if not path.isascii():
+            environ["PATH_INFO"] = path.encode("latin-1").decode("utf-8", "ignore")
+        environ["bottle.app"] = app
+        bottle.request.bind(environ)
+        bottle.response.bind()
+        for url, files in app.static_folders:
+            if path.startswith(url):
+                found = files.answer(environ["PATH_INFO"][len(url) :], environ)
+                if found is not None:
+                    return self._plain(environ, *serialize(found, None, Request(environ)))
+        try:
+            app.trigger_hook("before_request")
+            route, texts = app.router.match(environ)
+        except bottle.HTTPResponse as missing:
+            return self._unrouted(environ, missing)
+        environ["route.handle"] = environ["bottle.route"] = route
+        environ["route.url_args"] = texts
+        try:
+            result = route.call(**texts)
+            app.trigger_hook("after_request")
+        except bottle.HTTPResponse as answer:
+            result = answer
+        except Exception:
+            # A Bottle plugin or hook outside of the pipeline failed.
+            return self.error(Was(app, Request(environ)), sys.exc_info())
+        return result if type(result) is Reply else self._foreign(environ, result)
+
+    def _unrouted(self, environ: dict[str, Any], missing: Any) -> Reply:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if missing.status_code == 404 and method in ("GET", "HEAD") and not path.endswith("/"):
+            if self._app.serves(path + "/"):
+                query = environ.get("QUERY_STRING")
+                target = Request(environ).uri.partition("?")[0] + "/" + (f"?{query}" if query else "")
+                return self._refusal(environ, Error(301, headers=[("Location", target)]))
+        if not isinstance(missing, bottle.HTTPError):
+            return self._foreign(environ, missing)
+        allow = [("Allow", value) for name, value in missing.headerlist if name == "Allow"]
+        reason = f"there is nothing at {path}" if missing.status_code == 404 else f"{method} is not answered here"
+        return self._refusal(environ, Error(missing.status_code, reason, headers=allow))
+
+    def _refusal(self, environ: dict[str, Any], error: Error) -> Reply:
+        return self._plain(environ, *error_answer(error, environ.get("HTTP_ACCEPT", "")))
+
+    def _plain(self, environ: dict[str, Any], status: str, headers: list[tuple[str, str]], body: Any) -> Reply:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            _close(body)
+            body = b""
+        return Reply(status, secure(headers), body)
+
+    def _foreign(self, environ: dict[str, Any], result: Any) -> Reply:
+        """What a route of a mounted Bottle app, or a WSGI app below one, returned: Bottle makes it bytes."""
+        body = self._app._cast(result)
+        response = bottle.response
+        bare = environ["REQUEST_METHOD"] == "HEAD" or response.status_code in (204, 304)
+        if bare and hasattr(body, "close"):
+            body.close()
+        return Reply(response.status_line, secure(list(response.headerlist)), b"" if bare else body)
+
+    def _ended(self, was: Was, reply: Reply) -> Reply:
+        if self._app.hooks.teardown:
+            self._app.hooks.run_teardown(was)
+        return reply
+
+    # -- what a conversation asks for (answer.Finisher) --------------------------------------------------------------
+
+    def reply(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
+        """The complete answer for what a handler returned. Raises for what cannot be one."""
+        hooks = self._app.hooks
+        if hooks.finish:
+            value = hooks.run_finish(was, value)
+        if isinstance(value, bottle.HTTPResponse):
+            return self._foreign(was.request.env, value)
+        if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
+            _adopt(was.response, bottle.response)
+        # Only a handler that asked for was.response can have set something on it.
+        return self._finished(was, Reply(*serialize(value, was.__dict__.get("response"), was.request)))
+
+    def error(self, was: Was, info: tuple[Any, Any, Any]) -> Reply:
+        """The complete answer for what a handler raised."""
+        error = info[1]
+        if isinstance(error, bottle.HTTPResponse) and not isinstance(error, bottle.HTTPError):
+            return self._foreign(was.request.env, error)
+        if self._app.hooks.failed:
+            answer = self._app.hooks.run_failed(was, info)
+            if answer is not None:
+                return self._finished(was, Reply(*serialize(answer, was.__dict__.get("response"), was.request)))
+        shown = http_error(error)
+        if shown.status_code == 500:
+            log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
+        lines = traceback.format_exception(*info) if self._app.debug and shown.status_code >= 500 else []
+        return self._finished(was, Reply(*error_answer(shown, was.request.accept, lines)))
+
+    def stream_head(self, was: Was) -> Reply:
+        """Status and headers of a streamed answer."""
+        status, headers, _ = serialize("", was.__dict__.get("response"), was.request)
+        headers = [header for header in headers if header[0].lower() != "content-length"]
+        return self._finished(was, Reply(status, headers, ()))
+
+    def encode(self, was: Was, chunk: Any) -> bytes:
+        """A streamed piece as bytes."""
+        return encoded(chunk)
+
+    def end(self, was: Was) -> None:
+        """The true end of a request."""
+        self._app.hooks.run_teardown(was)
+
+    def _finished(self, was: Was, reply: Reply) -> Reply:
+        """Add what every answer carries: cookies, security headers, in --devel the banner of a broken reload."""
+        request, headers = was.request, reply.headers
+        headers.extend(request.cookie_headers())
+        headers.extend(was.__dict__.get("extra_headers", ()))
+        secure(headers)
+        site = self._app.site
+        if site is not None and site.problem and wants_html(request.accept):
+            reply.body = with_banner(headers, reply.body, site.problem)
+        if request.env["REQUEST_METHOD"] == "HEAD":
+            _close(reply.body)
+            reply.body = b""
+        return reply
+
+
+def has_default(function: Callable[..., Any], name: str) -> bool:
+    """Whether the handler's parameter `name` may be left out."""
+    parameter = inspect.signature(function).parameters.get(name)
+    return parameter is not None and parameter.default is not parameter.empty
+
+
+def http_error(error: BaseException) -> Error:
+    """The HTTP error that stands for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
+    if isinstance(error, bottle.HTTPError):
+        return Error(error.status_line, str(error.body or ""), headers=[h for h in error.headerlist if h[0] == "Allow"])
+    if isinstance(error, TimeoutError):
+        return Error("504 Gateway Timeout", str(error))
+    if isinstance(error, ResourceError):
+        return Error("502 Bad Gateway", str(error))
+    if isinstance(error, StoreError):
+        return Error("503 Service Unavailable", str(error), headers=[("Retry-After", "5")])
+    return as_error(error)
+
+
+def _form_token(request: Request) -> str:
+    value = request.FORM.get("csrf") or request.FORM.get("XSRF_TOKEN") if request.has_body else ""
+    return value if isinstance(value, str) else ""
+
+
+def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:
+    def rebind() -> None:
+        bottle.request.bind(environ)
+
+    return rebind
+
+
+def _adopt(response: Response, other: Any) -> None:
+    """Take over what a handler without `was` set on Bottle's thread-local response."""
+    response.set_status(other.status_line)
+    for name, value in other.headerlist:
+        if name != "Content-Type" or "Content-Type" in other._headers:
+            response.add_header(name, value)
+
+
+def _close(body: Any) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()

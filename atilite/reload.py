@@ -1,0 +1,148 @@
+"""Reloading in --devel: mounted modules are replaced in place, a changed serve.py restarts the process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+log = logging.getLogger("atilite")
+
+INTERVAL = 0.5  # seconds between two looks at the files
+STOP_SECONDS = 2.0  # what the services of the code before get to end
+
+Stamp = tuple[int, int]
+
+
+def own_files(root: Path) -> dict[Path, str]:
+    """The source files below `root` that are loaded, with the names of their modules; installed packages left out."""
+    found: dict[Path, str] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or not file.endswith(".py"):
+            continue
+        path = Path(file).resolve()
+        if path.is_relative_to(root) and not {"site-packages", ".venv", "atilite"} & set(path.relative_to(root).parts):
+            found[path] = name
+    return found
+
+
+def stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:
+    """When and how large each file is now; one that is gone is left out: an editor may be replacing it."""
+    found: dict[Path, Stamp] = {}
+    for path in paths:
+        with suppress(OSError):
+            facts = path.stat()
+            found[path] = facts.st_mtime_ns, facts.st_size
+    return found
+
+
+def belongs(name: str, module: ModuleType) -> bool:
+    """Whether the module called `name` is `module` or a part of its package."""
+    return name == module.__name__ or name.startswith(module.__name__ + ".")
+
+
+class Reloader:
+    """Looks at the source files of one site twice a second, from a thread of its own."""
+
+    def __init__(self, site: Any) -> None:
+        self._site = site
+        self._root = Path(site.root).resolve()
+        self._seen = stamps(own_files(self._root))
+
+    def start(self) -> None:
+        """Begin to look."""
+        # A compiled file is trusted by the second: two saves within one would load the first of them twice.
+        sys.dont_write_bytecode = True
+        threading.Thread(target=self._watch, name="atilite-reload", daemon=True).start()
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(INTERVAL):
+            try:
+                self.look()
+            except Exception:
+                # The server goes on with the code it has; the next save is looked at again.
+                log.exception("reloading failed")
+
+    def look(self) -> bool:
+        """Look once; reload what has changed. Returns whether something had. Not on the loop."""
+        files = own_files(self._root)
+        now = stamps(files)
+        changed = [path for path, stamp in now.items() if self._seen.get(path, stamp) != stamp]
+        self._seen = {**self._seen, **now}
+        if changed:
+            self._reload(changed, files)
+        return bool(changed)
+
+    def _reload(self, changed: list[Path], files: dict[Path, str]) -> None:
+        for path in changed:
+            problem = syntax_problem(path)
+            if problem:
+                return self._refuse(problem)
+        names = [files[path] for path in changed]
+        affected = [mounted for mounted in self._site.mounts if _is_affected(mounted, names)]
+        covered = [name for name in names if any(belongs(name, one.wanted.target) for one in affected)]
+        if len(covered) < len(names):
+            return self._restart()
+        for mounted in affected:
+            self._replace(mounted)
+
+    def _refuse(self, problem: str) -> None:
+        log.error("the code on disk cannot be loaded; the one before still serves\n%s", problem)
+        self._site.problem = problem
+
+    def _replace(self, mounted: Any) -> None:
+        """Load the package of a mount anew; only when everything has worked does it take the old one's place."""
+        old = mounted.wanted.target
+        removed = {name: sys.modules.pop(name) for name in list(sys.modules) if belongs(name, old)}
+        for module in removed.values():
+            _forget_compiled(module)
+        importlib.invalidate_caches()
+        try:
+            if mounted.app is not None:
+                mounted.app.announce("before_reload")
+            fresh = self._site.rebuild(mounted, importlib.import_module(old.__name__))
+        except Exception:
+            sys.modules.update(removed)
+            return self._refuse(traceback.format_exc().rstrip())
+        self._site.swap(mounted, fresh, STOP_SECONDS)
+        self._site.problem = ""
+        log.info("reloaded %s", old.__name__)
+
+    def _restart(self) -> None:
+        """Start the process again with the same arguments: what serve.py itself says cannot be replaced in place."""
+        log.info("serve.py or a module beside it has changed; starting again")
+        self._site.stop(STOP_SECONDS)
+        self._site.close()
+        os.execv(sys.executable, sys.orig_argv[:1] + sys.orig_argv[1:])
+
+
+def syntax_problem(path: Path) -> str:
+    """What the compiler says about a file, "" when it can be compiled."""
+    try:
+        compile(path.read_bytes(), str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        return "".join(traceback.format_exception_only(error)).rstrip()
+    return ""
+
+
+def _is_affected(mounted: Any, names: list[str]) -> bool:
+    target = mounted.wanted.target if mounted.wanted is not None else None
+    return isinstance(target, ModuleType) and any(belongs(name, target) for name in names)
+
+
+def _forget_compiled(module: ModuleType) -> None:
+    file = getattr(module, "__file__", None)
+    if file:
+        with suppress(OSError, NotImplementedError):
+            Path(importlib.util.cache_from_source(file)).unlink()

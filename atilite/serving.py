@@ -1,0 +1,126 @@
+"""Serving a site: the server in front of it, signals, systemd, and an orderly end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+from .config import Settings
+from .errors import ConfigError
+from .logs import configure
+from .reload import Reloader
+from .runtime.engine import process_runtime
+from .runtime.loop import process_loop
+from .server.notify import Notifier
+from .server.server import Server
+from .server.sockets import inherited
+
+log = logging.getLogger("atilite")
+
+# Seconds, of the whole time for stopping, that are left for the store after requests and runs have ended.
+LAST_SECONDS = 0.5
+
+
+class Serving:
+    """One site being served. `run` blocks the main thread until a signal has stopped it."""
+
+    def __init__(self, site: Any, settings: Settings) -> None:
+        self._site, self._settings = site, settings
+        self._loop = process_loop()
+        self._notifier = Notifier.from_environ(os.environ, os.getpid())
+        self._stopping = threading.Event()
+        self._signals: list[Any] = []
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; return the exit code. Main thread. Raises SetupError, ConfigError, StoreError."""
+        site, settings = self._site, self._settings
+        self._loop.adopt()
+        site.open(settings)
+        site.database()
+        site.server = server = self._server()
+        server.bind()
+        self._listen_for_signals()
+        try:
+            site.start()
+            server.start()
+            self._tell(server)
+            reloader = Reloader(site) if settings.devel else None
+            if reloader is not None:
+                reloader.start()
+            self._loop.run()
+        finally:
+            self._notifier.unwatch()
+        return 0
+
+    def _server(self) -> Server:
+        settings = self._settings
+        if len(settings.behind_proxy) > 1:
+            raise ConfigError("behind_proxy: one proxy can be trusted (let the others go through it)")
+        place = f"unix:{settings.unix}" if settings.unix else f"{_bracketed(settings.host)}:{settings.port}"
+        return Server(
+            self._site,
+            loop=self._loop,
+            listeners=inherited(os.environ, os.getpid()) or [place],
+            threads=settings.threads,
+            connections=settings.connections,
+            policy=self._site.policy,
+            behind_proxy=settings.behind_proxy[0] if settings.behind_proxy else None,
+        )
+
+    def _tell(self, server: Server) -> None:
+        shown = [place if place.startswith("unix:") else f"http://{place}" for place in server.addresses]
+        log.info("%s is served at %s", self._settings.name, ", ".join(shown))
+        if self._settings.devel and self._settings.loopback:
+            log.info("developer mode: no login is asked for on this machine")
+        self._notifier.ready(f"serving at {', '.join(shown)}")
+        self._notifier.watch(self._loop)
+
+    def _listen_for_signals(self) -> None:
+        hub_loop = self._loop.hub.loop
+        for number in (signal.SIGTERM, signal.SIGINT):
+            watcher = hub_loop.signal(number)
+            watcher.start(self._on_signal)
+            self._signals.append(watcher)
+
+    def _on_signal(self) -> None:
+        if self._stopping.is_set():
+            # A second signal: whoever sends it does not want to wait.
+            log.warning("stopping at once")
+            os._exit(1)
+        self._stopping.set()
+        # What stops services and runs waits for them, so it has a thread of its own.
+        threading.Thread(target=self._stop, name="atilite-stop", daemon=True).start()
+
+    def _stop(self) -> None:
+        timeout = self._settings.stop_timeout
+        until = time.monotonic() + timeout
+        self._notifier.stopping("finishing what runs")
+        log.info("stopping; what runs has %.1f s to end", timeout)
+        try:
+            requests = self._site.server.stop(max(0.0, timeout - LAST_SECONDS))
+            self._site.stop(max(0.0, timeout - LAST_SECONDS))
+            left = requests.wait(max(0.1, until - time.monotonic()))
+            if left:
+                log.warning("%d requests were cut off", left)
+            process_runtime().stop(LAST_SECONDS)
+        except Exception:
+            log.exception("stopping went wrong")
+        finally:
+            self._site.close()
+            self._loop.stop()
+
+
+def serve(site: Any, settings: Settings) -> int:
+    """Serve `site` until a signal; return the exit code. Main thread."""
+    configure(settings.log_level, settings.log_format)
+    return Serving(site, settings).run()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+

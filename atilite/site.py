@@ -1,0 +1,312 @@
+"""The site: what one process serves. Apps under their prefixes, with the console and the API beside them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .api import routes as api_routes
+from .app import Atilite, SharedDict
+from .automation.catalogue import Catalogue
+from .clock import Clock
+from .config import Settings
+from .console import pages as console_pages
+from .errors import Error, SetupError
+from .mounting import Preference, call_hook, clean_point
+from .resources.aliases import Aliases
+from .serving import serve
+from .store.database import Database
+from .store.accounts import Accounts
+from .store.keys import Keys
+from .web.auth import Access
+from .web.errors import error_answer
+from .web.exchange import RequestPolicy
+from .web.headers import secure
+from .web.hosts import Hosts
+from .web.static import StaticFiles
+
+log = logging.getLogger("atilite")
+
+Wsgi = Callable[..., Iterable[bytes]]
+Target = ModuleType | Atilite | str | Path | Wsgi
+
+
+@dataclass
+class Wanted:
+    """One call of `mount`, kept until the site opens, and for every reload of its module."""
+
+    point: str
+    target: Target
+    preference: Preference
+    name: str
+    subscribe: tuple[str, ...] = ()
+
+
+@dataclass
+class Mounted:
+    """What serves below one prefix: an app, a folder of files or any other WSGI callable."""
+
+    prefix: str
+    name: str
+    wsgi: Wsgi
+    app: Atilite | None = None
+    wanted: Wanted | None = None
+
+
+class Site:
+    """The apps of one process and what they share. A WSGI callable.
+
+    `mount` what is wanted, `open` it with settings (nothing runs yet), `start` services and schedules, `stop`.
+    All of that in one thread; requests come from any number of threads and from the loop.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or Path.cwd()
+        self.g = SharedDict()
+        self.aliases = Aliases()
+        self.settings = Settings()
+        self.server: Any = None
+        self.problem = ""  # why the code that is on disk is not what is being served (--devel)
+        self.wanted: list[Wanted] = []
+        self.mounts: list[Mounted] = []
+        self.catalogue = Catalogue([])
+        self._by_prefix: list[Mounted] = []
+        self._store: Database | None = None
+        self._store_lock = threading.Lock()
+        self._access: Access | None = None
+        self._hosts = Hosts()
+
+    # -- putting together -----------------------------------------------------------------------------------------
+
+    def mount(
+        self, point: str, target: Target, pref: Preference | None = None, name: str | None = None,
+        subscribe: Iterable[str] = (), host: str = "default",
+    ) -> None:
+        """Want a module, an app, a folder or a WSGI callable at `point`. `name` is how other apps refer to it.
+
+        `subscribe` names apps whose events this one receives too. `host` is kept for the manual's form; one site
+        serves one set of mounts for all of its host names.
+        """
+        clean_point(point)
+        label = name or getattr(target, "import_name", None) or getattr(target, "__name__", None) or str(target)
+        names = (subscribe,) if isinstance(subscribe, str) else tuple(subscribe)
+        self.wanted.append(Wanted(point, target, pref or Preference(), label, names))
+
+    @property
+    def apps(self) -> dict[str, Atilite]:
+        """The user's apps by name."""
+        return {mounted.name: mounted.app for mounted in self.mounts if mounted.app is not None and mounted.wanted}
+
+    def open(self, settings: Settings) -> Site:
+        """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError, StoreError."""
+        self.settings = settings
+        self._hosts = Hosts(settings.allowed_host, addresses=not settings.loopback)
+        self.mounts = [self.build(wanted) for wanted in self.wanted]
+        self._subscribe()
+        own = [("/internal", api_routes, "internal"), ("", api_routes, "root")]
+        if not settings.no_console:
+            own.append((settings.console_path, console_pages, "console"))
+        for prefix, module, name in own:
+            self.mounts.append(self._build_own(prefix, module, name))
+        self.arrange()
+        return self
+
+    def build(self, wanted: Wanted) -> Mounted:
+        """Make what one `mount` asked for. Raises what its hooks raise."""
+        original, target, prefix = wanted, wanted.target, clean_point(wanted.point)
+        if isinstance(target, (str, Path)):
+            folder = StaticFiles(self.abspath(str(target)))
+            return Mounted(prefix, wanted.name, folder, wanted=wanted)
+        # A copy, because __config__ adds to it and runs again at each reload.
+        wanted = replace(wanted, preference=wanted.preference.copy())
+        if isinstance(target, ModuleType):
+            app = self._app_of(target, wanted.preference)
+        elif isinstance(target, Atilite):
+            app = target
+        else:
+            return Mounted(prefix, wanted.name, target, wanted=wanted)
+        self._prepare(app, wanted, prefix)
+        if isinstance(target, ModuleType) and any(hasattr(target, hook) for hook in ("__setup__", "__mount__")):
+            app.mounting.add("", target, {})
+        app.announce("before_mount")
+        app.mounting.mount_all()
+        app.announce("mounted")
+        app.announce("mounted_or_reloaded")
+        return Mounted(prefix, wanted.name, app, app, original)
+
+    def rebuild(self, mounted: Mounted, module: ModuleType) -> Mounted:
+        """Make what `mounted` was made of again, from the module that was loaded anew."""
+        assert mounted.wanted is not None
+        return self.build(replace(mounted.wanted, target=module))
+
+    def swap(self, old: Mounted, fresh: Mounted, timeout: float) -> None:
+        """Let `fresh` serve in place of `old`, whose services end within `timeout` seconds. Not on the loop."""
+        if old.app is not None:
+            old.app.stop(timeout)
+        self.mounts[self.mounts.index(old)] = fresh
+        self._subscribe()
+        self.arrange()
+        if fresh.app is not None:
+            fresh.app.start()
+            fresh.app.announce("reloaded")
+
+    def _app_of(self, module: ModuleType, pref: Preference) -> Atilite:
+        if hasattr(module, "__config__"):
+            call_hook(module.__config__, pref)
+        app = module.__app__() if hasattr(module, "__app__") else getattr(module, "app", None)
+        if app is None:
+            app = Atilite(module.__name__)
+        if not isinstance(app, Atilite):
+            raise SetupError(f"__app__() of {module.__name__} returned {type(app).__name__}; it must return an Atilite")
+        return app
+
+    def _prepare(self, app: Atilite, wanted: Wanted, prefix: str) -> None:
+        pref, module = wanted.preference, wanted.target if isinstance(wanted.target, ModuleType) else None
+        app.site, app.prefix, app.debug = self, prefix, self.settings.devel
+        app.config.update(self.settings.config)
+        app.config.update(vars(pref.config))
+        for name, value in pref.attributes().items():
+            setattr(app, name, value)
+        here = Path(module.__file__).parent if module is not None and module.__file__ else self.root
+        app.root = here
+        app.use_templates([here / "templates", self.root / "templates"], reload=self.settings.devel)
+        if not self.settings.disable_static:
+            for url, path in [*pref.static, *([pref.media] if pref.media else [])]:
+                app.set_static(url, self.abspath(path))
+
+    def _build_own(self, prefix: str, module: ModuleType, name: str) -> Mounted:
+        app = Atilite(f"atilite.{name}")
+        self._prepare(app, Wanted(prefix, module, Preference(), name), prefix)
+        app.mounting.add("", module, {"part": name})
+        app.mounting.mount_all()
+        app.freeze()
+        return Mounted(prefix, f"atilite:{name}", app, app)
+
+    def _subscribe(self) -> None:
+        apps = self.apps
+        for mounted in self.mounts:
+            for name in mounted.wanted.subscribe if mounted.wanted and mounted.app else ():
+                if name not in apps:
+                    known = ", ".join(sorted(apps))
+                    raise SetupError(f"{mounted.name} subscribes to {name!r}, which is not mounted (known: {known})")
+                assert mounted.app is not None
+                apps[name].relay_to(mounted.app)
+
+    def arrange(self) -> None:
+        """Sort the mounts for dispatch and collect what the console sees of them."""
+        self._by_prefix = sorted(self.mounts, key=lambda mounted: len(mounted.prefix), reverse=True)
+        self.catalogue = Catalogue([app.automation for app in self.apps.values()])
+
+    def abspath(self, *parts: str) -> Path:
+        """A path relative to the folder of the script that was started."""
+        return self.root.joinpath(*parts)
+
+    # -- what the parts share ---------------------------------------------------------------------------------------
+
+    def database(self) -> Database:
+        """The open database; opened at first use. Any thread but the loop. Raises StoreError with the remedy."""
+        if self._store is None:
+            with self._store_lock:
+                if self._store is None:
+                    self._store = Database.open(self.settings.db)
+        return self._store
+
+    @functools.cached_property
+    def keys(self) -> Keys:
+        """The keys that sign sessions, tokens and messages; kept in the database."""
+        return Keys(self.database())
+
+    @property
+    def access(self) -> Access:
+        """Who may do what on the console and the API."""
+        if self._access is None:
+            devel = self.settings.devel and self.settings.loopback
+            self._access = Access(Accounts(self.database()), self.keys, Clock(), devel, hosts=self._hosts)
+        return self._access
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def serve(self, settings: Settings) -> int:
+        """Serve until a signal; return the exit code. Main thread."""
+        return serve(self, settings)
+
+    def start(self) -> None:
+        """Open the database, then start the services and schedules of every app."""
+        self.database()
+        for app in self.apps.values():
+            app.start()
+
+    def stop(self, timeout: float) -> None:
+        """Stop services, schedules and runs, the app that was mounted last first. Blocks; never on the loop."""
+        for app in reversed(list(self.apps.values())):
+            app.stop(timeout)
+
+    def close(self) -> None:
+        """Write what is queued and close the database. Blocks; any number of times."""
+        if self._store is not None:
+            self._store.close()
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI interface. Raises Park under atilite's server when the answer comes later."""
+        host = environ.get("HTTP_HOST")
+        if host is not None and not self._hosts.allows(host):
+            return self._refuse(Error(400, "this Host name is not allowed; start with --allowed-host NAME"), environ, start_response)
+        path = environ.get("PATH_INFO") or "/"
+        mounted = self.find(path)
+        if mounted is None or (path == "/" and self._is_bare(mounted, environ)):
+            if path == "/" and not self.settings.no_console:
+                target = environ.get("SCRIPT_NAME", "") + self.settings.console_path + "/"
+                return self._refuse(Error(302, headers=[("Location", target)]), environ, start_response)
+            return self._refuse(Error(404, f"nothing is mounted at {path}"), environ, start_response)
+        if mounted.prefix:
+            if path == mounted.prefix and mounted.app is not None and not mounted.app.serves(""):
+                target = environ.get("SCRIPT_NAME", "") + path + "/"
+                return self._refuse(Error(301, headers=[("Location", target)]), environ, start_response)
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + mounted.prefix
+            environ["PATH_INFO"] = path[len(mounted.prefix):]
+        if mounted.app is not None:
+            return mounted.wsgi(environ, start_response)
+        return mounted.wsgi(environ, lambda status, headers, *rest: start_response(status, secure(headers), *rest))
+
+    def find(self, path: str) -> Mounted | None:
+        """What serves `path`: the longest prefix that has it. The root part of the API is asked for its own paths only."""
+        for mounted in self._by_prefix:
+            prefix = mounted.prefix
+            if mounted.name == "atilite:root":
+                if mounted.app is not None and mounted.app.serves(path):
+                    return mounted
+            elif not prefix or path.startswith(prefix) and path[len(prefix):len(prefix) + 1] in ("", "/"):
+                return mounted
+        return None
+
+    def _is_bare(self, mounted: Mounted, environ: dict[str, Any]) -> bool:
+        reads = environ.get("REQUEST_METHOD") in ("GET", "HEAD")
+        return reads and mounted.app is not None and not mounted.app.serves("/")
+
+    def policy(self, method: str, path: str) -> RequestPolicy | None:
+        """How the server shall treat this request; None for the usual way."""
+        mounted = self.find(path)
+        if mounted is None or mounted.app is None:
+            return None
+        return mounted.app.pipeline.policy(method, path[len(mounted.prefix):] or "/")
+
+    def _refuse(self, error: Error, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, headers, body = error_answer(error, environ.get("HTTP_ACCEPT", ""))
+        start_response(status, secure(headers))
+        return () if environ.get("REQUEST_METHOD") == "HEAD" else (body,)
+
+
+def script_folder() -> Path:
+    """The folder of the script that was started: what `abspath` counts from."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    return Path(path).resolve().parent if path else Path.cwd()

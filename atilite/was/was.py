@@ -1,0 +1,113 @@
+"""`was`: what a handler needs for one request, or a function for one run. Facets only, no logic."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..errors import Error, TaskError
+from ..resources.http import Stub
+from ..runtime.task import Mask, Tasks
+from ..web.answers import API, File
+from ..web.auth import Identity
+from ..web.exchange import BodyRead
+from ..web.response import Response, redirect
+from .facets import Facet
+from .forms import FormToken, form_token
+from .render import Renderer
+from .runs import RunFacet
+from .urls import Urls
+
+log = logging.getLogger("atilite.was")
+
+
+class NoRequest:
+    """Stands for `was.request` in a run, a hook of the app's life or an event: says what is wrong when it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise TaskError(f"was.request.{name}: there is no request here; this runs for an action, a service or an event")
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NO_REQUEST = NoRequest()
+
+
+class Was:
+    """The first argument of handlers, actions, hooks and event handlers. One for each request or run.
+
+    It belongs to whoever it was handed to; nothing in it is shared but what the app shares.
+    """
+
+    Error = Error
+    API = API
+    File = File
+    Mask = Mask
+    Tasks = Tasks
+    redirect = staticmethod(redirect)
+
+    def __init__(self, app: Any, request: Any = None, run: Any = None) -> None:
+        self.app = app
+        self.request: Any = request if request is not None else NO_REQUEST
+        self.run = run
+
+    # The request and its answer.
+    env = Facet[Any](lambda was: was.request.env, "The WSGI environ.")
+    cookie = Facet[Any](lambda was: was.request.cookie, "Cookies: read, set, remove.")
+    response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
+    render = Facet[Any](Renderer, "Render a template.")
+    identity = Facet[Identity](lambda was: was.app.identify(was), "Who sends this request.")
+    exchange = Facet[Any](lambda was: None, "The parked request's connection; None until it is parked.")
+    form = Facet[FormToken](form_token, "The CSRF token of this page's forms.")
+    csrf_token = property(lambda was: was.form.value, doc="The CSRF token for a form on this page.")
+    csrf_token_input = property(lambda was: was.form.field, doc="The hidden field that goes into each form.")
+
+    # URLs.
+    _urls = Facet[Urls](lambda was: was.app.urls(was))
+    urlfor = property(lambda was: was._urls.urlfor)
+    static = property(lambda was: was._urls.static)
+
+    # What outlives the request.
+    g = property(lambda was: was.app.site.g if was.app.site is not None else was.app.g, doc="Shared by all apps.")
+    apps = property(lambda was: was.app.site.apps, doc="The apps of this process by name.")
+    kv = property(lambda was: was.app.kv)
+    journal = property(lambda was: was.app.journal)
+
+    # Tasks.
+    Thread = property(lambda was: was.app.runtime.Thread)
+    Process = property(lambda was: was.app.runtime.Process)
+    Subprocess = property(lambda was: was.app.runtime.Subprocess)
+    Sleep = property(lambda was: was.app.runtime.Sleep)
+    get = property(lambda was: was.stub().get)
+    post = property(lambda was: was.stub().post)
+    put = property(lambda was: was.stub().put)
+    patch = property(lambda was: was.stub().patch)
+    delete = property(lambda was: was.stub().delete)
+
+    def stub(self, base: str = "", **options: Any) -> Stub:
+        """A client for an HTTP service: `was.stub("https://host/base")` or `was.stub("@alias/base")`."""
+        return Stub(self.app.runtime, self.app.aliases, base, **options)
+
+    # The run that this belongs to.
+    _running = Facet[RunFacet](lambda was: RunFacet(was.run))
+    progress = property(lambda was: was._running.progress)
+    cancelled = property(lambda was: was._running.cancelled)
+
+    @property
+    def streams_input(self) -> bool:
+        """Whether the handler reads the request's body piece by piece with `was.Input`."""
+        return bool(self.request and self.request.routable.get("input_stream"))
+
+    def Input(self, size: int = 65536) -> BodyRead:
+        """The next piece of the body, of at most `size` bytes: `data = yield was.Input(4096)`; b"" is the end."""
+        return BodyRead(self._read, size)
+
+    def _read(self, size: int) -> Any:
+        if self.exchange is not None:
+            return self.exchange.read(size)
+        return self.app.runtime.threads.submit(self.env["wsgi.input"].read, size)
+
+    def log(self, message: str, category: str = "info") -> None:
+        """Write to the log; `category` is a level: debug, info, warning, error."""
+        log.log(logging.getLevelNamesMapping().get(category.upper(), logging.INFO), "%s", message)
