@@ -1,0 +1,171 @@
+"""What a run prints and logs becomes records of its journal, wherever in the process it runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from atilite.automation.parameters import MASK
+from atilite.context import current_run
+
+# Characters of output that one run may store, and that one record may hold.
+MAX_OUTPUT = 1 << 20
+MAX_LINE = 16 << 10
+# What a stored line costs beside its text, so that a loop printing nothing ends as well.
+LINE_COST = 40
+
+Write = Callable[[str, Mapping[str, Any], str, str | None], object]
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with every secret replaced by four dots."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def masked_data(data: Any, secrets: tuple[str, ...]) -> Any:
+    """Return JSON-able data with the secrets masked in every text of it, keys included."""
+    if not secrets:
+        return data
+    if isinstance(data, str):
+        return masked(data, secrets)
+    if isinstance(data, Mapping):
+        return {masked(str(key), secrets): masked_data(value, secrets) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [masked_data(value, secrets) for value in data]
+    return MASK if str(data) in secrets else data
+
+
+class Output:
+    """The output of one run: cut into lines, masked, bounded, and written as records. Any thread."""
+
+    __slots__ = ("_left", "_lock", "_partial", "_write", "secrets")
+
+    def __init__(self, write: Write | None, secrets: tuple[str, ...] = ()) -> None:
+        """`write(message, params, source, level)` stores a record; None keeps nothing."""
+        self._write = write
+        self.secrets = secrets
+        self._left = MAX_OUTPUT
+        self._partial: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def feed(self, stream: str, text: str) -> str:
+        """Take what was written to `stream` ("stdout" or "stderr"); returns it masked, for the terminal."""
+        text = masked(text, self.secrets)
+        if self._write is None:
+            return text
+        with self._lock:
+            *lines, rest = (self._partial.get(stream, "") + text).split("\n")
+            while len(rest) > MAX_LINE:
+                lines.append(rest[:MAX_LINE])
+                rest = rest[MAX_LINE:]
+            self._partial[stream] = rest
+            for line in lines:
+                self._line(line, stream)
+        return text
+
+    def log(self, message: str, level: str, params: Mapping[str, Any]) -> None:
+        """Take a log record."""
+        if self._write is not None and self._spend(len(message)):
+            fields = masked_data(dict(params), self.secrets)
+            self._write(masked(message[:MAX_LINE], self.secrets), fields, "log", level)
+
+    def finish(self) -> None:
+        """Store what was written without a line end."""
+        if self._partial:
+            with self._lock:
+                partial, self._partial = self._partial, {}
+                for stream, rest in partial.items():
+                    if rest:
+                        self._line(rest, stream)
+
+    def _line(self, line: str, stream: str) -> None:
+        # A progress bar draws over its line with carriage returns: what one would see at the end is kept.
+        line = masked(line.rstrip("\r").rpartition("\r")[2], self.secrets)
+        for start in range(0, len(line) or 1, MAX_LINE):
+            piece = line[start : start + MAX_LINE]
+            if self._write is not None and self._spend(len(piece)):
+                self._write(piece, {}, "print", "error" if stream == "stderr" else None)
+
+    def _spend(self, length: int) -> bool:
+        if self._left <= 0:
+            return False
+        self._left -= length + LINE_COST
+        if self._left <= 0 and self._write is not None:
+            self._write(f"output beyond {MAX_OUTPUT} characters is not kept", {}, "log", "warning")
+        return self._left > 0
+
+
+def output_here() -> Output | None:
+    """Return the output of the run that the calling code belongs to, None outside of any run."""
+    run = current_run.get()
+    return getattr(run, "output", None) if run is not None else None
+
+
+class Routed:
+    """Stands for sys.stdout or sys.stderr: passes everything on, and a run's own output to its journal as well."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        self._stream, self._name = stream, name
+
+    def write(self, text: str) -> int:
+        output = output_here()
+        shown = text if output is None else output.feed(self._name, text)
+        if self._stream is not None:
+            self._stream.write(shown)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class RunHandler(logging.Handler):
+    """Routes each log record to the run whose code logged it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        output = output_here()
+        if output is not None and not getattr(record, "in_journal", False):
+            params: dict[str, Any] = {"logger": record.name}
+            if record.exc_info:
+                params["traceback"] = logging.Formatter().formatException(record.exc_info)
+            output.log(record.getMessage(), record.levelname.lower(), params)
+        last = logging.lastResort
+        # Without other handlers Python shows warnings by itself; that it has this one must not silence them.
+        if last is not None and record.levelno >= last.level and logging.getLogger().handlers == [self]:
+            last.handle(record)
+
+
+_installing = threading.Lock()
+
+
+def install() -> None:
+    """Route this process's output by run, if it is not routed yet. Cheap; called before each run.
+
+    The streams may have been replaced since the last time (test runners do that), so each call looks again. Where
+    nobody chose a log level, INFO becomes it: what a run logs at INFO is part of its story.
+    """
+    root = logging.getLogger()
+    routed = type(sys.stdout) is Routed and type(sys.stderr) is Routed
+    if routed and any(type(handler) is RunHandler for handler in root.handlers):
+        return
+    with _installing:
+        if type(sys.stdout) is not Routed:
+            sys.stdout = Routed(sys.stdout, "stdout")
+        if type(sys.stderr) is not Routed:
+            sys.stderr = Routed(sys.stderr, "stderr")
+        if not any(type(handler) is RunHandler for handler in root.handlers):
+            root.addHandler(RunHandler())
+            if root.level == logging.WARNING:
+                root.setLevel(logging.INFO)

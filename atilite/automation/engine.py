@@ -1,0 +1,59 @@
+"""The automation of one app, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from atilite.automation.actions import Actions
+from atilite.automation.journal import Journals
+from atilite.automation.kv import KV
+from atilite.automation.runs import Run, Runs
+from atilite.automation.storage import Storage
+from atilite.clock import Clock
+from atilite.errors import SetupError
+from atilite.events import Bus
+from atilite.runtime.engine import Runtime
+from atilite.runtime.functions import kind_of
+from atilite.runtime.kinds import run_function
+from atilite.store.database import Database
+
+
+class Automation:
+    """Actions, journals, key-value pairs, services, schedules and events of one app.
+
+    `open_store()` gives the database, when it is first needed. `make_was(run)` makes the helper for functions whose
+    first parameter is `was`. `kv` and `journal` may come with a database of their own. It works with and without a
+    server: nothing but services and schedules waits for `start`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_store: Callable[[], Database],
+        *,
+        runtime: Runtime | None = None,
+        clock: Clock | None = None,
+        make_was: Callable[[Run], object] | None = None,
+        kv: KV | None = None,
+        journal: Journals | None = None,
+    ) -> None:
+        self.name = name
+        self.storage = Storage(open_store, runtime, clock)
+        self.make_was = make_was or _no_was
+        self.runs = Runs(self.storage, lambda run: self.make_was(run))
+        self.journal = journal or Journals()
+        self.journal.attach(self.storage, self.runs)
+        self.kv = kv or KV()
+        self.kv.attach(self.storage)
+        self.action = Actions(self.storage, self.runs)
+        self.bus = Bus(run=self._deliver)
+
+    def _deliver(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        if kind_of(function) == "plain":
+            return function(*args, **kwargs)
+        return run_function(function, args, kwargs, runtime=self.storage.runtime).wait()
+
+
+def _no_was(run: Run) -> object:
+    raise SetupError(f"{run.job.operation!r} wants was, and there is no app to make it")

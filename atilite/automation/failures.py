@@ -1,0 +1,42 @@
+"""An exception as the texts that a journal keeps."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from atilite.errors import RunFailed
+
+OWN = f"{Path(__file__).parents[1]}/"
+
+MAX_ERROR = 2000
+MAX_TRACEBACK = 20_000
+
+
+def error_text(error: BaseException) -> str:
+    """Return "Type: text", or the type alone for an exception without text (`assert False`); never empty."""
+    if isinstance(error, RunFailed):
+        return str(error)
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception as broken:
+        text = f"(its text cannot be made: {type(broken).__name__})"
+    return f"{name}: {text}"[:MAX_ERROR] if text else name
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the whole traceback from the first frame that is not atilite's own."""
+    text = "".join(traceback.format_exception(type(error), error, _from_user(error.__traceback__)))
+    if len(text) > MAX_TRACEBACK:
+        half = MAX_TRACEBACK // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    return text
+
+
+def _from_user(trace: TracebackType | None) -> TracebackType | None:
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(OWN):
+        found = found.tb_next
+    return found or trace

@@ -1,0 +1,280 @@
+"""`app.journal`: the story of each run, written while it happens and read afterwards."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Collection, Generator
+from datetime import datetime
+from typing import Any, TypeVar, overload
+
+from atilite.automation.capture import masked_data, output_here
+from atilite.automation.naming import description_of, name_of
+from atilite.automation.runs import Job, Run, Runs, outcome
+from atilite.automation.storage import Storage, refuse_database
+from atilite.automation.values import plain
+from atilite.context import current_journal, current_run
+from atilite.errors import SetupError
+from atilite.events import Emitter
+from atilite.runtime.functions import innermost, kind_of
+from atilite.runtime.task import Task
+from atilite.store.database import Database
+from atilite.store.journals import Journals as StoredJournals
+from atilite.store.runs import Filter
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("atilite.journal")
+
+
+class Journals:
+    """Writes and reads journals; as a decorator it gives every call of a function one.
+
+    All methods that read or write return tasks: `.fetch()`, `yield` or `await` them. A write is done whether or not
+    anybody waits. `journal_updated` tells the number of each journal that was opened, changed or closed,
+    `record_added` the number of each journal that got a record; both after it is durable. Any thread.
+    """
+
+    def __init__(self, database: Database | None = None) -> None:
+        """`database` keeps these journals apart from the app's."""
+        self._storage = Storage((lambda: database) if database is not None else refuse_database)
+        self._attached = database is not None
+        self._runs = Runs(self._storage, _no_was)
+        self.journal_updated: Emitter[int] = Emitter()
+        self.record_added: Emitter[int] = Emitter()
+        if self._attached:
+            self._storage.when_opened(self._forward)
+
+    def attach(self, storage: Storage, runs: Runs) -> None:
+        """Use the database and the runs of an app, unless this has a database of its own."""
+        if not self._attached:
+            self._storage, self._runs, self._attached = storage, runs, True
+            storage.when_opened(self._forward)
+
+    @property
+    def storage(self) -> Storage:
+        """Where these journals are kept."""
+        return self._storage
+
+    def _forward(self, journals: StoredJournals) -> None:
+        journals.updated.listen(self.journal_updated.emit)
+        journals.recorded.listen(self.record_added.emit)
+
+    # -- the decorator
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self, *, operation: str | None = None, description: str | None = None) -> Callable[[F], F]: ...
+    def __call__(
+        self, function: Any = None, /, *, operation: str | None = None, description: str | None = None
+    ) -> Any:
+        """Give every call of the decorated function a journal: `@app.journal` or `@app.journal(operation="...")`.
+
+        Arguments and result pass through, an exception is recorded and raised again. The call returns when its end is
+        durable (on an event loop: at once). Where an action or a schedule runs the function, it has a journal
+        already, and this one joins it.
+        """
+
+        def decorate(decorated: Callable[..., Any]) -> Callable[..., Any]:
+            return self._wrap(decorated, operation, description)
+
+        return decorate if function is None else decorate(function)
+
+    def _wrap(self, function: Callable[..., Any], operation: str | None, description: str | None) -> Callable[..., Any]:
+        told = description_of(function) if description is None else description
+        job = Job(function, operation or name_of(function), told, innermost=innermost(function))
+        kinds = {"plain": self._plain, "generator": self._generator, "async": self._async}
+        wrapper = kinds[kind_of(function)](function, job)
+        wrapper.__atilite_operation__ = operation  # type: ignore[attr-defined]
+        return wrapper
+
+    def _plain(self, function: Callable[..., Any], job: Job) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def journaled(*args: Any, **kwargs: Any) -> Any:
+            if _joins(job):
+                return function(*args, **kwargs)
+            run = self._open(job)
+            try:
+                value = _within(run, function, *args, **kwargs)
+            except BaseException as error:
+                self._close(run, error, None)
+                raise
+            self._close(run, None, value)
+            self._storage.settled(run.promise)
+            return value
+
+        return journaled
+
+    def _async(self, function: Callable[..., Any], job: Job) -> Callable[..., Any]:
+        @functools.wraps(function)
+        async def journaled(*args: Any, **kwargs: Any) -> Any:
+            if _joins(job):
+                return await function(*args, **kwargs)
+            run = self._open(job)
+            tokens = current_run.set(run), current_journal.set(run.id)
+            try:
+                value = await function(*args, **kwargs)
+            except BaseException as error:
+                self._close(run, error, None)
+                raise
+            finally:
+                current_run.reset(tokens[0])
+                current_journal.reset(tokens[1])
+            self._close(run, None, value)
+            await run.promise
+            return value
+
+        return journaled
+
+    def _generator(self, function: Callable[..., Any], job: Job) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def journaled(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            if _joins(job):
+                return (yield from function(*args, **kwargs))
+            run = self._open(job)
+            try:
+                value = yield from _stepped(run, function(*args, **kwargs))
+            except BaseException as error:
+                self._close(run, error, None)
+                raise
+            self._close(run, None, value)
+            self._storage.settled(run.promise)
+            return value
+
+        return journaled
+
+    def _open(self, job: Job) -> Run:
+        run = Run(job, {}, "call", None)
+        run.joined = True  # a call of itself within is another run
+        self._runs.open(run, {})
+        return run
+
+    def _close(self, run: Run, error: BaseException | None, value: Any) -> None:
+        status, failure = outcome(run, error)
+        self._runs.close(run, status, value, failure)
+
+    # -- within a run
+
+    @property
+    def current(self) -> int | None:
+        """The number of the journal that this code writes to, None outside of any run."""
+        return current_journal.get()
+
+    def record(self, message: str, /, **events: Any) -> Task:
+        """Add a record to the current journal: a short message and any number of named values.
+
+        A value is JSON, a pydantic model or a dataclass; anything else is a TypeError here, and nothing is stored.
+        Outside of a run it only logs a warning. The task's result is the record's number.
+        """
+        journal = current_journal.get()
+        fields = {name: plain(value) for name, value in events.items()}
+        if journal is None:
+            log.warning("record %r was made outside of any run, so no journal has it", message)
+            return Task.completed(None)
+        output = output_here()
+        if output is not None and output.secrets:
+            message, fields = masked_data(message, output.secrets), masked_data(fields, output.secrets)
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", message, extra={"in_journal": True})
+        journals = self._storage.journals
+        return self._storage.write(lambda done: journals.record(journal, message, fields, done=done))
+
+    def labels(self, *labels: str) -> Task:
+        """Put labels on the current journal; those that it has are ignored. Outside of a run it only logs a warning."""
+        journal = current_journal.get()
+        if journal is None:
+            log.warning("labels %r were set outside of any run, so no journal has them", labels)
+            return Task.completed(None)
+        return self._storage.write(lambda done: self._storage.journals.label(journal, labels, done=done))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Tell how far the current run is, for the progress bar. It is kept in memory only."""
+        journal = current_journal.get()
+        if journal is not None:
+            self._storage.journals.set_progress(journal, done, total, text)
+
+    # -- reading
+
+    def get(self, journal: int) -> Task:
+        """The journal of this number with its records, newest first; None if there is none."""
+        return self._storage.read(lambda: self._storage.journals.get(journal))
+
+    def headline(self, journal: int) -> Task:
+        """The journal of this number without its records; None if there is none."""
+        return self._storage.glance(lambda: self._storage.journals.headline(journal))
+
+    def history(self, offset: int = 0, limit: int = 20) -> Task:
+        """Headlines, newest first."""
+        return self.search(offset=offset, limit=limit)
+
+    def search(
+        self,
+        operation: str | None = None,
+        failed: bool | None = None,
+        pending: bool | None = None,
+        labels: Collection[str] | None = None,
+        offset: int = 0,
+        limit: int = 20,
+        *,
+        status: str | None = None,
+        trigger: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        text: str | None = None,
+        before: int | None = None,
+    ) -> Task:
+        """Headlines that meet all conditions given, newest first.
+
+        `failed` is whether it has an error, `pending` whether it has not ended, `labels` at least one of which it
+        has. For later pages `before`, the last number of the page before, stays fast where `offset` does not.
+        """
+        wanted = Filter(
+            operation=operation, failed=failed, pending=pending, labels=tuple(labels or ()), status=status,
+            trigger=trigger, since=since, until=until, text=text,
+        )  # fmt: skip
+        return self._storage.read(
+            lambda: self._storage.journals.search(wanted, before=before, limit=limit, offset=offset)
+        )
+
+    def remove_dead(self) -> Task:
+        """Remove every journal that never ended, with its records and labels. Call it before any run starts."""
+        return self._storage.write(lambda done: self._storage.journals.remove_dead(done=done))
+
+
+def _joins(job: Job) -> bool:
+    """Whether this call is the one that the surrounding run is about; True once per run."""
+    run = current_run.get()
+    if not isinstance(run, Run) or run.joined or run.job.innermost is not job.innermost or not run.journaled:
+        return False
+    run.joined = True
+    return True
+
+
+def _within(run: Run, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `function` with `run` as the current one."""
+    tokens = current_run.set(run), current_journal.set(run.id)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        current_run.reset(tokens[0])
+        current_journal.reset(tokens[1])
+
+
+def _stepped(run: Run, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Pass a generator through; each of its steps, and only those, have `run` as the current one."""
+    step: Callable[..., Any] = generator.send
+    argument: Any = None
+    while True:
+        try:
+            yielded = _within(run, step, argument)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            argument, step = (yield yielded), generator.send
+        except BaseException as error:  # whatever is thrown in, GeneratorExit too, is the inner generator's to handle
+            argument, step = error, generator.throw
+
+
+def _no_was(run: Run) -> object:
+    raise SetupError(f"{run.job.operation!r} wants was, and there is no app to make it")

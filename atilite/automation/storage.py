@@ -1,0 +1,120 @@
+"""What the automation of an app stands on: the database, opened when it is first needed, and the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from atilite.clock import Clock
+from atilite.errors import StoreUnavailable
+from atilite.runtime.engine import Runtime, process_runtime
+from atilite.runtime.promise import Promise
+from atilite.runtime.task import Task
+from atilite.store.database import Database
+from atilite.store.journals import Journals
+from atilite.store.kv import KV
+
+log = logging.getLogger("atilite.automation")
+
+# How the store tells the end of a write: with its value, or with an error.
+Done = Callable[[Any, BaseException | None], object]
+
+
+class Storage:
+    """The stores of one database, and tasks for what is written to and read from them. Any thread."""
+
+    def __init__(
+        self, open_database: Callable[[], Database], runtime: Runtime | None = None, clock: Clock | None = None
+    ) -> None:
+        self._open = open_database
+        self._runtime = runtime
+        self._lock = threading.RLock()
+        self._observers: list[Callable[[Journals], None]] = []
+        self.clock = clock or Clock()
+
+    @functools.cached_property
+    def runtime(self) -> Runtime:
+        return self._runtime or process_runtime()
+
+    @functools.cached_property
+    def database(self) -> Database:
+        """The database; the first use opens it, which blocks and may raise StoreError."""
+        with self._lock:
+            database: Database = self._once("database", self._open)
+            return database
+
+    @functools.cached_property
+    def journals(self) -> Journals:
+        """The journals of the database."""
+        with self._lock:
+            journals: Journals = self._once("journals", self._make_journals)
+            return journals
+
+    @functools.cached_property
+    def kv(self) -> KV:
+        """The key-value pairs of the database."""
+        with self._lock:
+            kv: KV = self._once("kv", lambda: KV(self.database, self.clock))
+            return kv
+
+    def _make_journals(self) -> Journals:
+        made = Journals(self.database, self.clock)
+        for observe in self._observers:
+            observe(made)
+        return made
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        # A cached property may be computed by two threads at once; the second one finds what the first has made.
+        if name not in self.__dict__:
+            self.__dict__[name] = make()
+        return self.__dict__[name]
+
+    def when_opened(self, observe: Callable[[Journals], None]) -> None:
+        """Call `observe(journals)` when the journals are first used, at once if they have been."""
+        with self._lock:
+            if "journals" in self.__dict__:
+                observe(self.journals)
+            else:
+                self._observers.append(observe)
+
+    def task(self, promise: Promise[Any]) -> Task:
+        """Return the task of a promise; one waits for it without limit."""
+        return self.runtime.task(promise, timeout=None)
+
+    def write(self, submit: Callable[[Done], object]) -> Task:
+        """Start a write: `submit(done)` queues it. It is done whether or not anybody waits for the task."""
+        promise: Promise[Any] = Promise()
+        submit(promise.settle)
+        return self.task(promise)
+
+    def read(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+        """Read now in an ordinary thread; on an event loop, which a long search would stop, on the thread pool."""
+        if self.runtime.loop.inside() or asyncio._get_running_loop() is not None:
+            return self.task(self.runtime.threads.submit(function, *args, **kwargs))
+        return self.glance(function, *args, **kwargs)
+
+    def glance(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+        """Read one row now, whatever the thread: that takes less time than handing it to another thread."""
+        promise: Promise[Any] = Promise()
+        try:
+            promise.set(function(*args, **kwargs))
+        except Exception as error:
+            promise.fail(error)
+        return self.task(promise)
+
+    def settled(self, promise: Promise[Any]) -> bool:
+        """Wait for a durable write where one may wait; False on an event loop, where one may not."""
+        loop = self.runtime.loop
+        if asyncio._get_running_loop() is not None or (loop.inside() and not loop.in_greenlet()):
+            return False
+        promise.wait()
+        return True
+
+
+def refuse_database() -> Database:
+    """Stands for the database of a journal or a KV that no app has taken yet."""
+    raise StoreUnavailable("this is not attached to an app; pass it to Atilite(...), or give it a database")
