@@ -1,43 +1,70 @@
-"""atilite: write plain functions, get buttons, URLs, schedules, services and a journal of every run."""
+"""atilite: write plain functions, get buttons, URLs, schedules, services and a journal of every run.
 
-from .app import Atilite
-from .automation.parameters import Pattern, Range, Secret, Upload
-from .cli.entry import run
-from .context import current_journal
-from .errors import Error
-from .events import Emitter
-from .launch import abspath, alias, mount
-from .mounting import preference
-from .resources.aliases import PROTO_HTTP, PROTO_HTTPS
-from .runtime.outcome import STA_NETERR, STA_NORMAL, STA_REQFAIL, STA_TIMEOUT, STA_UNSENT
-from .runtime.task import Mask, Task, Tasks
-from .web import charts
+The names are loaded when they are first used: a child process that runs one function need not load the server.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import Atilite as Atilite
+    from .automation.parameters import Pattern as Pattern
+    from .automation.parameters import Range as Range
+    from .automation.parameters import Secret as Secret
+    from .automation.parameters import Upload as Upload
+    from .cli.entry import run as run
+    from .context import current_journal as current_journal
+    from .errors import Error as Error
+    from .events import Emitter as Emitter
+    from .launch import abspath as abspath
+    from .launch import alias as alias
+    from .launch import mount as mount
+    from .mounting import preference as preference
+    from .resources.aliases import PROTO_HTTP as PROTO_HTTP
+    from .resources.aliases import PROTO_HTTPS as PROTO_HTTPS
+    from .runtime.outcome import STA_NETERR as STA_NETERR
+    from .runtime.outcome import STA_NORMAL as STA_NORMAL
+    from .runtime.outcome import STA_REQFAIL as STA_REQFAIL
+    from .runtime.outcome import STA_TIMEOUT as STA_TIMEOUT
+    from .runtime.outcome import STA_UNSENT as STA_UNSENT
+    from .runtime.task import Mask as Mask
+    from .runtime.task import Task as Task
+    from .runtime.task import Tasks as Tasks
+    from .web import charts as charts
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "PROTO_HTTP",
-    "PROTO_HTTPS",
-    "STA_NETERR",
-    "STA_NORMAL",
-    "STA_REQFAIL",
-    "STA_TIMEOUT",
-    "STA_UNSENT",
-    "Atilite",
-    "Emitter",
-    "Error",
-    "Mask",
-    "Pattern",
-    "Range",
-    "Secret",
-    "Task",
-    "Tasks",
-    "Upload",
-    "abspath",
-    "alias",
-    "charts",
-    "current_journal",
-    "mount",
-    "preference",
-    "run",
-]
+# Where each public name lives.
+_HOMES = {
+    "app": ("Atilite",),
+    "automation.parameters": ("Pattern", "Range", "Secret", "Upload"),
+    "cli.entry": ("run",),
+    "context": ("current_journal",),
+    "errors": ("Error",),
+    "events": ("Emitter",),
+    "launch": ("abspath", "alias", "mount"),
+    "mounting": ("preference",),
+    "resources.aliases": ("PROTO_HTTP", "PROTO_HTTPS"),
+    "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
+    "runtime.task": ("Mask", "Task", "Tasks"),
+    "web": ("charts",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 (the table is the list)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'atilite' has no attribute {name!r}")
+    module = importlib.import_module(f".{home}", __name__)
+    value = importlib.import_module(f".{home}.{name}", __name__) if home == "web" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

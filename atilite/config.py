@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -227,6 +228,11 @@ def load(
             if raw is not None:
                 values[name] = known(name, source).parse(raw, source)
     return Settings(**values, config=MappingProxyType(_own_values(toml)))
+
+
+def of_process() -> Settings:
+    """The settings of a program that has no command line of ours: a script, a test, another WSGI server."""
+    return load(environ=os.environ, toml=Path("atilite.toml"))
 
 
 def known(name: str, source: str) -> Setting:
