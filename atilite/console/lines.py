@@ -1,0 +1,166 @@
+"""Runs as the console tells of them: the line of a list, who started it, and what its button does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from atilite.console import states, words
+from atilite.console.states import State
+from atilite.console.words import Clockface, Moment, Span
+from atilite.store.runs import Headline
+
+HTML_ONLY = {"json": False}
+BY = {
+    "schedule": "by its schedule",
+    "start": "at start-up",
+    "retry": "as a retry",
+    "api": "through the API",
+    "hook": "by a webhook",
+    "webhook": "by a webhook",
+    "event": "by an event",
+    "file": "by a changed file",
+    "cli": "from the command line",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row of a list of properties."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A run in a short list."""
+
+    id: int
+    name: str
+    when: Moment
+    state: State
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run in the table of runs."""
+
+    id: int
+    name: str
+    state: State
+    when: Moment
+    took: Span | None
+    by: str
+    labels: tuple[str, ...]
+    more: str = ""
+    wrong: bool = field(default=False, metadata=HTML_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What the button of an action does: `post` runs it, `ask` asks first, `form` and `watch` lead to a page."""
+
+    kind: str
+    action: str
+    path: str
+    id: str = ""
+    confirm: str = ""
+    run: int = 0
+
+
+def deed(action: Any, last: Headline | None, may_run: bool) -> Deed | None:
+    """The button of an action for a person, None for one who may not run it."""
+    path = action_path(action.name)
+    if last is not None and last.status == "running":
+        return Deed("watch", action.name, path, run=last.id)
+    if not may_run:
+        return None
+    if action.schema.fields:
+        return Deed("form", action.name, path)
+    if action.confirm:
+        return Deed("ask", action.name, path, words.slug(action.name), str(action.confirm))
+    return Deed("post", action.name, path)
+
+
+def action_path(name: str) -> str:
+    """Where the form of an action is, below the console."""
+    return "/actions/" + quote(name, safe="")
+
+
+def runs_path(**filters: str) -> str:
+    """Where the runs of these filters are, below the console."""
+    return "/runs?" + urlencode(filters)
+
+
+def error_line(headline: Headline) -> str:
+    """The last line of the error: what went wrong, without the way there."""
+    text = (headline.error or "").strip()
+    return text.splitlines()[-1] if text else ""
+
+
+def line(headline: Headline, face: Clockface) -> Line:
+    """A run for a short list; the words after its state say how long it took or who started it."""
+    span = words.took(headline.duration)
+    more = f"by {headline.who}" if headline.who else ""
+    if headline.status == "succeeded" and span:
+        more = f"in {span.words}"
+    elif headline.status == "failed" and headline.attempt > 1:
+        more = f"after {headline.attempt} attempts"
+    elif headline.status == "timed_out" and span:
+        more = f"after {span.words}"
+    return Line(headline.id, headline.operation, face.ago(headline.started_at), states.of_run(headline.status), more)
+
+
+def row(headline: Headline, face: Clockface, progress: str = "") -> Row:
+    """A run for the table of runs; `progress` is what a running one says of itself."""
+    wrong = headline.status in states.BAD
+    more = error_line(headline) if wrong else progress or words.listed(headline.parameters)
+    span = words.took(headline.duration)
+    if headline.status == "running":
+        span = face.lasting(headline.started_at)
+    return Row(
+        headline.id,
+        headline.operation,
+        states.of_run(headline.status),
+        face.ago(headline.started_at),
+        span,
+        headline.who or headline.trigger,
+        tuple(headline.labels),
+        more,
+        wrong,
+    )
+
+
+def started_by(headline: Headline) -> str:
+    """Who or what started a run, as the end of a sentence."""
+    if headline.who:
+        place = {"console": " from the console", "api": " through the API", "cli": " from the command line"}
+        return f" by {headline.who}{place.get(headline.trigger, '')}"
+    words_for = BY.get(headline.trigger, "")
+    return f", {words_for}" if words_for else ""
+
+
+def secret_names(action: Any | None) -> frozenset[str]:
+    """The names of an action's secret parameters."""
+    return frozenset(item.name for item in action.schema.fields if item.kind == "secret") if action else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name and a value of a record or of the parameters; a secret one shows dots."""
+
+    name: str
+    value: str
+    secret: bool = False
+
+
+def pairs(values: Mapping[str, Any], hidden: Iterable[str] = ()) -> tuple[Pair, ...]:
+    """Fields for a list of properties; those in `hidden` were secret and are dots."""
+    return tuple(
+        Pair(str(name), words.HIDDEN if name in hidden else words.plainly(value), name in hidden)
+        for name, value in values.items()
+    )

@@ -1,0 +1,55 @@
+"""The words of states: one word and one class of the sheet for each, wherever a state is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RUN_STATES = {
+    "running": "Running",
+    "queued": "Queued",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "timed_out": "Timed out",
+    "cancelled": "Cancelled",
+    "interrupted": "Interrupted",
+}
+SERVICE_STATES = {
+    "new": ("stopped", "Stopped"),
+    "stopped": ("stopped", "Stopped"),
+    "starting": ("starting", "Starting"),
+    "running": ("running", "Running"),
+    "restarting": ("restarting", "Restarting"),
+    "backoff": ("restarting", "Restarting"),
+    "stopping": ("starting", "Stopping"),
+    "failed": ("failed", "Failed"),
+}
+UNFINISHED = frozenset({"queued", "running"})
+BAD = ("failed", "timed_out", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the state tile shows: `kind` is its class in the sheet, `word` is always beside it."""
+
+    kind: str
+    word: str
+
+    @property
+    def raw(self) -> str:
+        """What the JSON page says."""
+        return self.kind
+
+
+NEVER = State("never", "Never run")
+PAUSED = State("paused", "Paused")
+
+
+def of_run(status: str) -> State:
+    """The state of a run; an unknown status keeps its own word and a neutral shape."""
+    return State(status, RUN_STATES[status]) if status in RUN_STATES else State("queued", status)
+
+
+def of_service(status: str) -> State:
+    """The state of a service, in the five words that the sheet has shapes for."""
+    kind, word = SERVICE_STATES.get(status, ("stopped", status.capitalize()))
+    return State(kind, word)
