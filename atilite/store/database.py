@@ -77,7 +77,7 @@ class Database:
 
     def __init__(self, path: Path, sqlite: Sqlite, clock: Clock, ownership: Ownership | None, readonly: bool) -> None:
         self.path, self.clock, self.readonly = path, clock, readonly
-        self.peewee = sqlite
+        self.peewee: Any = sqlite
         self.reserve = Reserve(path)
         self.interrupted: list[int] = []
         self._ownership = ownership
@@ -224,7 +224,7 @@ def _make_file(path: Path) -> None:
 
 
 def _migrate(sqlite: Sqlite, path: Path, clock: Clock) -> None:
-    connection = sqlite.connection()
+    connection = sqlite.connection()  # type: ignore[no-untyped-call]
     connection.execute("PRAGMA query_only = 0")
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
         # Only possible before the first table: retention can then give the space of removed runs back to the disk.

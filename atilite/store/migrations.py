@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from peewee import SchemaManager, SqliteDatabase
-from playhouse import migrations as playhouse  # type: ignore[import-untyped]
+from peewee import SchemaManager
+from playhouse import migrations as playhouse
 
 from ..clock import Clock
 from ..errors import StoreUnavailable
@@ -22,13 +22,13 @@ from .models import TABLES
 log = logging.getLogger("atilite.store")
 
 # The function gets playhouse's migrator and the peewee database, as in a migration script of playhouse.
-Step = tuple[str, Callable[[Any, SqliteDatabase], None]]
+Step = tuple[str, Callable[[Any, Any], None]]
 
 HISTORY = "schema_step"
 KEPT_BACKUPS = 3
 
 
-def first(migrator: Any, database: SqliteDatabase) -> None:
+def first(migrator: Any, database: Any) -> None:
     """Make the tables and, where this SQLite has FTS5, the text index."""
     for table in TABLES:
         SchemaManager(table, database).create_all(safe=False)
@@ -45,7 +45,7 @@ def has_fts5(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone()[0])
 
 
-def migrate(database: SqliteDatabase, path: Path, clock: Clock, steps: Sequence[Step] | None = None) -> list[str]:
+def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | None = None) -> list[str]:
     """Apply the steps that `database` doesn't have yet and return their names.
 
     A database that holds data is copied first, to `<name>.before-<step>-<time>` beside it. Only the owner of the file
@@ -67,15 +67,15 @@ def migrate(database: SqliteDatabase, path: Path, clock: Clock, steps: Sequence[
     return list(runner.up()) if missing else []
 
 
-def is_current(database: SqliteDatabase) -> bool:
+def is_current(database: Any) -> bool:
     """Tell whether the schema is the one of this version. Any thread."""
     return set(_runner(database, STEPS).applied()) == {name for name, _ in STEPS}
 
 
-def _runner(database: SqliteDatabase, steps: Sequence[Step]) -> Any:
+def _runner(database: Any, steps: Sequence[Step]) -> Any:
     functions = dict(steps)
 
-    class Script(playhouse.Migration):  # type: ignore[misc]
+    class Script(playhouse.Migration):
         """A step of this module in the place of a script in a folder, which a wheel would have to carry."""
 
         __slots__ = ()
@@ -83,11 +83,12 @@ def _runner(database: SqliteDatabase, steps: Sequence[Step]) -> Any:
         def load(self) -> Any:
             return type(self.name, (), {"up": staticmethod(functions[self.name])})
 
-    class Runner(playhouse.Runner):  # type: ignore[misc]
+    class Runner(playhouse.Runner):
         def migrations(self) -> list[Any]:
             return [Script(index, name, name, None) for index, (name, _) in enumerate(steps, 1)]
 
-    return Runner(database, table_name=HISTORY)
+    make: Any = Runner  # playhouse has no types
+    return make(database, table_name=HISTORY)
 
 
 def _forget_old_copies(path: Path) -> None:

@@ -74,6 +74,12 @@ class Writer:
             if self._work.locked():
                 self._work.release()
 
+    def hurry(self) -> None:
+        """Write what is queued now: somebody has begun to wait for it. Any thread, never blocks."""
+        with self._gate:
+            if self._queue and self._hurry.locked():
+                self._hurry.release()
+
     def call(self, operation: Operation[T]) -> T:
         """Write and wait until it is on the disk; returns or raises what the operation does.
 

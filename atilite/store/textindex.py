@@ -1,0 +1,148 @@
+"""Words to runs: FTS5 where this SQLite has it, a look through the newest runs where not.
+
+A run is indexed some time after its end, many at once, because three more changed pages a run would be too many for an
+SD card. Until then it is looked through word by word. The other conditions of a filter are words of the index too, so
+a common word with a rare status costs no more than the word.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .counters import marked
+from .database import Database
+from .migrations import has_fts5
+from .runs import COLUMNS, Filter, Headline, headline_of
+from .words import Wanted, asked_words, contains, fits, query, run_words, value_words
+
+# So many ended runs are indexed together, and at most so many in one transaction.
+TOGETHER = 50
+CHUNK = 500
+# So many of the newest runs are looked through at most.
+SCANNED = 5000
+
+_FIND = "SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
+_KNOWN = "SELECT 1 FROM search WHERE search MATCH ? LIMIT 1"
+_INDEXED = "SELECT 1 FROM search WHERE rowid = ?"
+_PUT = "INSERT OR REPLACE INTO search(rowid, text) VALUES (?, ?)"
+_NEXT = f"SELECT {COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
+_NEWEST = f"SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?"
+_ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
+_MESSAGES = "SELECT message FROM record WHERE journal = ? ORDER BY id LIMIT 1000"
+_MARK = "INSERT INTO mark(name, value) VALUES ('search', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+
+
+class TextIndex:
+    """The text index of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        connection = database.connection()
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search'").fetchone()
+        self.available = found is not None and has_fts5(connection)
+        # Every ended run up to the cursor is in the index, except the late ones: they had not ended when it passed.
+        self._state: tuple[int, frozenset[int]] = (marked(connection, "search"), frozenset())
+        self._changed: set[int] = set()
+        self._scheduled = False
+
+    def catch_up(self) -> None:
+        """Index what an earlier process has left. Any thread, does not wait."""
+        if self.available:
+            self._schedule()
+
+    def ended(self, id: int) -> None:
+        """Note that a run has ended, or an ended one has changed, and is stored. Writer's thread."""
+        if self.available:
+            self._changed.add(id)
+            if len(self._changed) >= TOGETHER:
+                self._schedule()
+
+    def find(self, connection: sqlite3.Connection, filter: Filter, low: int, high: int, most: int) -> list[int]:
+        """Return the newest `most` runs of `filter` between two ids, newest first. Any thread."""
+        wanted: list[Wanted] = [(word, True) for word in asked_words(filter.text or "")]
+        if not wanted:
+            return []
+        if not self.available:
+            return self._look_through(connection, filter, wanted, low, high, most)
+        # The state first: what is committed after this is found in the index as well.
+        cursor, late = self._state
+        unsure = [id for id in {*late, *self._changed.copy()} if low <= id <= min(high, cursor)]
+        # A word that occurs is meant as a whole: to walk all words that begin with it could take long.
+        wanted = [(word, self._is_new(connection, word)) for word, _ in wanted]
+        found = set(self._look_through(connection, filter, wanted, max(low, cursor + 1), high, most))
+        found |= {row[0] for row in connection.execute(_FIND, (query(wanted, filter), low, high, most)).fetchall()}
+        for id in unsure:
+            row = connection.execute(_ONE, (id,)).fetchone()
+            found.discard(id)
+            if row and _matches(connection, headline_of(row), filter, wanted):
+                found.add(id)
+        return sorted(found, reverse=True)[:most]
+
+    def _look_through(
+        self, connection: sqlite3.Connection, filter: Filter, wanted: list[Wanted], low: int, high: int, most: int
+    ) -> list[int]:
+        found: list[int] = []
+        for row in connection.execute(_NEWEST, (low, high, SCANNED)).fetchall():
+            headline = headline_of(row)
+            if _matches(connection, headline, filter, wanted):
+                found.append(headline.id)
+                if len(found) == most:
+                    break
+        return found
+
+    @staticmethod
+    def _is_new(connection: sqlite3.Connection, word: str) -> bool:
+        return connection.execute(_KNOWN, (f'"{word}"',)).fetchone() is None
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._database.writer.submit(self._index, self._indexed, urgent=False)
+
+    def _index(self, connection: sqlite3.Connection) -> tuple[int, frozenset[int], set[int]]:
+        """Index the next runs and return the new state and what was done of `_changed`. Writer's thread.
+
+        It only returns the state, because it is run again after a rollback.
+        """
+        cursor, late = self._state
+        changed = self._changed.copy()
+        waiting = set(late)
+        for id in sorted(id for id in changed if id <= cursor):
+            row = connection.execute(_ONE, (id,)).fetchone()
+            if row is not None and not headline_of(row).pending:
+                _put(connection, headline_of(row))
+                waiting.discard(id)
+        for row in connection.execute(_NEXT, (cursor, CHUNK)).fetchall():
+            headline = headline_of(row)
+            cursor = headline.id
+            if headline.pending:
+                waiting.add(cursor)
+            elif cursor in changed or connection.execute(_INDEXED, (cursor,)).fetchone() is None:
+                _put(connection, headline)
+        connection.execute(_MARK, (min(waiting, default=cursor + 1) - 1,))
+        return cursor, frozenset(waiting), {id for id in changed if id <= cursor}
+
+    def _indexed(self, result: tuple[int, frozenset[int], set[int]] | None, error: BaseException | None) -> None:
+        self._scheduled = False
+        if result is None:
+            return  # tried again with the next run that ends
+        before, _ = self._state
+        cursor, late, handled = result
+        self._state = (cursor, late)
+        self._changed -= handled
+        if cursor - before >= CHUNK:
+            self._schedule()
+
+
+def _matches(connection: sqlite3.Connection, headline: Headline, filter: Filter, wanted: list[Wanted]) -> bool:
+    return fits(headline, filter) and contains(_words(connection, headline), wanted)
+
+
+def _words(connection: sqlite3.Connection, headline: Headline) -> set[str]:
+    rows = connection.execute(_MESSAGES, (headline.id,)).fetchall()
+    return run_words(headline, (message for (message,) in rows))
+
+
+def _put(connection: sqlite3.Connection, headline: Headline) -> None:
+    words = _words(connection, headline)
+    connection.execute(_PUT, (headline.id, " ".join([*sorted(words), *value_words(headline)])))

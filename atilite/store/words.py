@@ -1,0 +1,99 @@
+"""Text to words, for the search in runs. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Iterable
+
+from .runs import Filter, Headline
+
+# What of a run is searched at most, in characters; what of a word counts.
+LENGTH = 50_000
+WORD_LENGTH = 64
+
+_WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+# A word of a search and whether it may be only the beginning of a word.
+Wanted = tuple[str, bool]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text without case and accents; `ReadTimeout` is also `read` and `timeout`."""
+    if not text.isascii():
+        text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    found: list[str] = []
+    for word in _WORD.findall(text):
+        found.append(word.casefold()[:WORD_LENGTH])
+        parts = _CAMEL.split(word)
+        if len(parts) > 1:
+            found += [part.casefold()[:WORD_LENGTH] for part in parts]
+    return found
+
+
+def asked_words(text: str) -> list[str]:
+    """Return the words that somebody searches for, each once."""
+    return list(dict.fromkeys(word.casefold()[:WORD_LENGTH] for part in text.split() for word in _plain(part)))
+
+
+def run_words(headline: Headline, messages: Iterable[str]) -> set[str]:
+    """Return all words under which a run is found."""
+    parts = [headline.operation, headline.description, headline.error or "", *headline.labels]
+    parts += [str(part) for pair in headline.parameters.items() for part in pair]
+    length = sum(map(len, parts))
+    for message in messages:
+        parts.append(message)
+        length += len(message)
+        if length > LENGTH:
+            break
+    return set(words_of("\n".join(parts)[:LENGTH]))
+
+
+def value_words(headline: Headline) -> list[str]:
+    """Return words that stand for the other conditions of a filter; nobody can type them by chance."""
+    pairs = [("o", headline.operation), ("k", headline.kind), ("t", headline.trigger), ("s", headline.status)]
+    pairs += [("l", label) for label in headline.labels]
+    if headline.who:
+        pairs.append(("w", headline.who))
+    return [_value_word(*pair) for pair in pairs]
+
+
+def query(wanted: Iterable[Wanted], filter: Filter) -> str:
+    """Return the FTS5 query for words and for the other conditions of `filter`, without its times."""
+    parts = [f'"{word}" *' if beginning else f'"{word}"' for word, beginning in wanted]
+    single = (("o", filter.operation), ("k", filter.kind), ("t", filter.trigger), ("w", filter.who))
+    parts += [f'"{_value_word(letter, value)}"' for letter, value in single if value is not None]
+    for letter, values in (("s", filter.statuses), ("l", filter.labels)):
+        if values is not None:
+            parts.append("(" + " OR ".join(f'"{_value_word(letter, value)}"' for value in sorted(values)) + ")")
+    return " AND ".join(parts)
+
+
+def fits(headline: Headline, filter: Filter) -> bool:
+    """Tell whether a run fulfils `filter`, without its text."""
+    single = ("operation", "kind", "trigger", "who")
+    return (
+        all(getattr(filter, name) in (None, getattr(headline, name)) for name in single)
+        and (filter.statuses is None or headline.status in filter.statuses)
+        and (filter.labels is None or not set(filter.labels).isdisjoint(headline.labels))
+        and (filter.since is None or headline.created_at >= filter.since)
+        and (filter.until is None or headline.created_at < filter.until)
+    )
+
+
+def contains(words: set[str], wanted: Iterable[Wanted]) -> bool:
+    """Tell whether every wanted word (or beginning of one) is among `words`."""
+    return all(
+        word in words or (beginning and any(one.startswith(word) for one in words)) for word, beginning in wanted
+    )
+
+
+def _plain(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKD", text) if not text.isascii() else text
+    return _WORD.findall("".join(letter for letter in folded if not unicodedata.combining(letter)))
+
+
+def _value_word(letter: str, value: str) -> str:
+    return f"zq{letter}{zlib.crc32(value.encode('utf-8', 'replace')):08x}"
