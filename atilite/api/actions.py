@@ -1,0 +1,132 @@
+"""Operations on actions: list them, run one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from atilite.errors import Error, RunSkipped, TaskCancelled, TaskTimeout
+from atilite.runtime.promise import Promise
+from atilite.web.response import Response
+
+from .answers import refusal, reply
+from .endpoints import Answer, Endpoint, Parameter
+from .inputs import content_length, content_type, json_object
+from .schemas import ACTION, ERROR, FLAG, WHOLE, many, ref, shape
+from .shapes import action
+from .site import catalogue, identity, monotonic, query
+
+# Above this size, and for forms with files, the body is read in a task thread: decoding it would keep the loop.
+QUICK_BODY = 64 * 1024
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+class Detached:
+    """A promise that is waited for but not owned: a client that leaves must not cancel the run it started."""
+
+    def __init__(self, promise: Promise[Any]) -> None:
+        self._promise = promise
+
+    @property
+    def done(self) -> bool:
+        """True when the run has ended."""
+        return self._promise.done
+
+    def on_done(self, callback: Callable[[Any], object]) -> None:
+        """Call `callback(self)` once when the run has ended."""
+        self._promise.on_done(lambda _: callback(self))
+
+
+def list_actions(was: Any) -> Response:
+    """Every action that is not hidden, in the order of definition."""
+    return reply([action(found) for found in catalogue(was).actions if not found.hidden])
+
+
+def invoke_action(was: Any, name: str) -> Generator[Any, Any, Response]:
+    """Run an action; wait for its end unless `?wait=0`. The run goes on when the client leaves."""
+    found = _known(was, name)
+    was.app.site.access.check(identity(was), found.role)
+    wait = query(was).flag("wait")
+    raw = yield from _parameters(was)
+    started = monotonic()
+    try:
+        run, task = catalogue(was).start_action(name, raw, "api", identity(was).name)
+    except RunSkipped as skipped:
+        return refusal(Error(409, str(skipped)), {"run": skipped.running, "status": "skipped"})
+    if wait is False:
+        return reply({"run": run}, 202, [("Location", f"../journal/{run}")])
+    yield Detached(task.promise)
+    return _outcome(was, name, run, task.promise, monotonic() - started)
+
+
+def _known(was: Any, name: str) -> Any:
+    try:
+        return catalogue(was).action(name)
+    except LookupError:
+        raise Error(404, f"there is no action {name!r}") from None
+
+
+def _parameters(was: Any) -> Generator[Any, Any, dict[str, Any]]:
+    environ, request = was.request.env, was.request
+    kind = content_type(environ)
+    if kind == "multipart/form-data" or content_length(environ) > QUICK_BODY:
+        finished = yield was.Thread(_read, request, kind)
+        return dict(finished.fetch())
+    return _read(request, kind)
+
+
+def _read(request: Any, kind: str) -> dict[str, Any]:
+    if kind in FORMS:
+        return {name: value for name, value in request.FORM.items() if name != "csrf"}
+    return json_object(request)
+
+
+def _outcome(was: Any, name: str, run: int, promise: Promise[Any], duration: float) -> Response:
+    # An action without a journal has no number to show.
+    facts = {"name": name, "duration": duration, "run": run if run > 0 else None}
+    if promise.error is not None:
+        text = str(promise.error) or type(promise.error).__name__
+        return refusal(Error(500, text), {**facts, "status": _status(was, run, promise.error)})
+    facts["status"] = "succeeded"
+    try:
+        return reply({**facts, "result": promise.value})
+    except TypeError:
+        # What JSON cannot say is still a success; the run's page shows the same text.
+        return reply({**facts, "result": repr(promise.value)[:1000]})
+
+
+def _status(was: Any, run: int, error: BaseException) -> str:
+    headline = catalogue(was).journals.headline(run) if run > 0 else None
+    if headline is not None and not headline.pending:
+        return str(headline.status)
+    if isinstance(error, TaskTimeout):
+        return "timed_out"
+    return "cancelled" if isinstance(error, TaskCancelled) else "failed"
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET", "/actions/", list_actions, "listActions", "Names, descriptions and parameters of the actions",
+        tag="actions", answers={200: Answer("The actions in the order of their definition.", many(ACTION))},
+    ),
+    Endpoint(
+        "POST", "/action/<name:path>", invoke_action, "invokeAction", "Run an action and wait for its end",
+        role="run", tag="actions",
+        parameters=(
+            Parameter("name", "The action's name; a slash in it may be sent as it is or as %2F.", place="path"),
+            Parameter("wait", "false or 0: answer at once with the number of the run.", FLAG),
+        ),
+        body={"type": "object", "description": "The parameters; a form works as well."},
+        body_required=False,
+        answers={
+            200: Answer("It succeeded.", ref("Invoked")),
+            202: Answer("It was started.", shape({"run": WHOLE})),
+            404: Answer("There is no such action.", ERROR),
+            409: Answer("It is running already and its overlap policy skips; `run` is the running one.", ERROR),
+            413: Answer("The body is too large.", ERROR),
+            415: Answer("The body is neither JSON nor a form.", ERROR),
+            500: Answer("It failed, timed out or was cancelled: see `status` and `run`.", ERROR),
+        },
+        options={"start": "hub", "coroutine": True},
+    ),
+)

@@ -1,0 +1,78 @@
+"""One table row an operation: its route, its role and its description come from the same place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Schema = Mapping[str, Any]
+Role = Literal["view", "run", "admin"]
+
+WILDCARD = re.compile(r"<(\w+)(?::[^>]*)?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation, in the words of OpenAPI; those of the path are required."""
+
+    name: str
+    description: str
+    schema: Schema = field(default_factory=lambda: {"type": "string"})
+    place: Literal["query", "path", "header"] = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One possible answer: its meaning, and the schema and media type of its body if it has one."""
+
+    description: str
+    schema: Schema | None = None
+    kind: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation. `rule` is the route below the mount, `role` None for everybody, `options` those of the route.
+
+    `handler(was, **path)` takes the variable parts of its path by name and reads query and body itself.
+    """
+
+    method: str
+    rule: str
+    handler: Callable[..., Any]
+    operation: str
+    summary: str
+    role: Role | None = "view"
+    tag: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    body_required: bool = True
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The path as OpenAPI writes it: `/journal/{id}`."""
+        return WILDCARD.sub(r"{\1}", self.rule)
+
+
+def declare(app: Any, endpoint: Endpoint) -> None:
+    """Register the operation as a route of `app`. At set-up only."""
+    app.route(
+        endpoint.rule, methods=[endpoint.method], role=endpoint.role, name=endpoint.operation, **endpoint.options
+    )(apart(endpoint.handler))
+
+
+def apart(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler as the pipeline calls it: with the values of the path only.
+
+    Query and body are kept apart from the path on purpose: an action may well have a parameter called `name`.
+    """
+
+    def call(was: Any, **_: Any) -> Any:
+        return handler(was, **was.request.PARAMS)
+
+    call.__name__, call.__qualname__, call.__doc__ = handler.__name__, handler.__qualname__, handler.__doc__
+    return call

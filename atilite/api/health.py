@@ -1,0 +1,119 @@
+"""Operations for whoever watches the program from outside: is it well, is it ready, what are its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from atilite.errors import StoreError
+from atilite.store.runs import Filter
+from atilite.web.response import Response
+
+from .answers import raw, reply
+from .endpoints import Answer, Endpoint
+from .metrics import Metric, text
+from .schemas import TEXT, many, shape
+from .site import catalogue
+
+# Pending runs are counted no further than this: more than so many is the same news.
+MOST_PENDING = 10_000
+
+PROC = Path("/proc/self")
+
+
+def reasons(site: Any) -> list[str]:
+    """Why the program is not well, in words for a person; [] when it is. Any thread but the loop."""
+    try:
+        health = site.database().health()
+    except (StoreError, OSError) as error:
+        return [f"database: {error}"]
+    found = [] if health.status == "ok" else [f"database: {health.status}, {health.explanation}"]
+    failed = [info for info in site.catalogue.services if getattr(info, "critical", False) and info.status == "failed"]
+    return found + [f"service {info.name} has failed and does not start again" for info in failed]
+
+
+def healthz(was: Any) -> Response:
+    """200 when all is well, else 503 with the reasons."""
+    return _state(reasons(was.app.site))
+
+
+def readyz(was: Any) -> Response:
+    """200 when requests and schedules are served, 503 while starting and stopping."""
+    site = was.app.site
+    waiting = [] if getattr(site, "ready", True) else ["starting or stopping"]
+    return _state(waiting + reasons(site))
+
+
+def _state(found: list[str]) -> Response:
+    status, headers = (503, [("Retry-After", "5")]) if found else (200, [])
+    return reply({"status": "failing" if found else "ok", "reasons": found}, status, headers)
+
+
+def metrics(was: Any) -> Response:
+    """Figures in Prometheus' text format."""
+    body = text([*_process(), *_store(was), *_services(was), *_loop(was)])
+    return raw(body.encode(), "text/plain; version=0.0.4; charset=utf-8")
+
+
+def _process() -> list[Metric]:
+    if not PROC.exists():
+        return []
+    facts = dict(line.split(":", 1) for line in (PROC / "status").read_text().splitlines() if ":" in line)
+    resident = int(facts.get("VmRSS", "0 kB").split()[0]) * 1024
+    descriptors = sum(1 for _ in (PROC / "fd").iterdir())
+    return [
+        Metric("process_resident_memory_bytes", "gauge", "Memory in use.", resident),
+        Metric("process_open_fds", "gauge", "Open files and sockets.", descriptors),
+        Metric("process_threads", "gauge", "Threads.", int(facts.get("Threads", "0"))),
+    ]
+
+
+def _store(was: Any) -> list[Metric]:
+    health, journals = was.app.site.database().health(), catalogue(was).journals
+    newest = journals.search(limit=1)
+    pending = journals.count(Filter(pending=True), limit=MOST_PENDING)
+    return [
+        Metric("atilite_runs_total", "counter", "Runs that were ever opened.", newest[0].id if newest else 0),
+        Metric("atilite_runs_pending", "gauge", "Runs that wait or go on.", pending),
+        Metric("atilite_database_bytes", "gauge", "Size of the database file.", health.size),
+        Metric("atilite_database_log_bytes", "gauge", "Size of what is not yet folded into it.", health.log_size),
+        Metric("atilite_disk_free_bytes", "gauge", "Free space beside the database.", health.free),
+        Metric("atilite_database_ok", "gauge", "1 when the last writes went well.", int(health.status == "ok")),
+    ]
+
+
+def _services(was: Any) -> list[Metric]:
+    found: list[Metric] = []
+    for info in catalogue(was).services:
+        labels = {"service": info.name}
+        up = int(info.status == "running")
+        found.append(Metric("atilite_service_up", "gauge", "1 when the service is running.", up, labels))
+        restarts = getattr(info, "restarts", 0)
+        found.append(Metric("atilite_service_restarts_total", "counter", "Restarts of a service.", restarts, labels))
+    return found
+
+
+def _loop(was: Any) -> list[Metric]:
+    lag = was.app.runtime.loop.lag
+    return [
+        Metric("atilite_loop_slow_steps_total", "counter", "Steps that kept the loop over 100 ms.", lag.slow_steps),
+        Metric("atilite_loop_worst_step_seconds", "gauge", "The longest of them.", round(lag.worst, 6)),
+    ]
+
+
+STATE = shape({"status": TEXT, "reasons": many(TEXT)})
+
+ENDPOINTS = (
+    Endpoint(
+        "GET", "/healthz", healthz, "getHealth", "Whether the program is well", role=None, tag="health",
+        answers={200: Answer("All is well.", STATE), 503: Answer("It is not, and why.", STATE)},
+    ),
+    Endpoint(
+        "GET", "/readyz", readyz, "getReadiness", "Whether it serves", role=None, tag="health",
+        answers={200: Answer("It does.", STATE), 503: Answer("Not yet, or no more.", STATE)},
+    ),
+    Endpoint(
+        "GET", "/metrics", metrics, "getMetrics", "Figures for Prometheus", tag="health",
+        answers={200: Answer("Text format 0.0.4.", TEXT, "text/plain")},
+    ),
+)

@@ -1,0 +1,65 @@
+"""The API as a mount: operations on actions, runs, services, schedules and keys below its prefix, health at the root.
+
+An ordinary module with a `__mount__` hook; a program of one's own could mount the same functions elsewhere.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from atilite.web.response import Response
+
+from . import actions, health, journals, kv, openapi, services, updates
+from .answers import raw, reply, tell_failure
+from .endpoints import Answer, Endpoint, declare
+
+HTML = "text/html; charset=utf-8"
+
+
+def openapi_json(was: Any) -> Response:
+    """The description of this API."""
+    site = was.app.site
+    return reply(openapi.document(INTERNAL, site.settings.name, version(), was.app.prefix))
+
+
+def docs(was: Any) -> Response:
+    """The same as a page."""
+    return raw(openapi.page(INTERNAL, was.app.site.settings.name, was.app.prefix).encode(), HTML)
+
+
+def version() -> str:
+    """The version of atilite as installed; a plain checkout has none."""
+    try:
+        return metadata.version("atilite")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+DESCRIPTION = (
+    Endpoint(
+        "GET", "/openapi.json", openapi_json, "getDescription", "This API as OpenAPI 3.1", tag="about",
+        answers={200: Answer("The document.", {"type": "object"})},
+    ),
+    Endpoint(
+        "GET", "/docs", docs, "getDocumentation", "This API as a page", tag="about",
+        answers={200: Answer("HTML.", {"type": "string"}, "text/html")},
+    ),
+)
+
+INTERNAL: tuple[Endpoint, ...] = (
+    *actions.ENDPOINTS, *journals.ENDPOINTS, *updates.ENDPOINTS, *services.ENDPOINTS, *kv.ENDPOINTS, *DESCRIPTION,
+)  # fmt: skip
+ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
+
+
+def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
+    app.failed_request(tell_failure)
+    if mntopt.get("part") == "root":
+        endpoints = ROOT
+    else:
+        endpoints = INTERNAL
+        # Where BINP had a second page of the same content.
+        app.route("/redoc", methods=["GET"], role="view")(docs)
+    for endpoint in endpoints:
+        declare(app, endpoint)

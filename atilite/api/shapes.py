@@ -1,0 +1,96 @@
+"""Values of the program as the API shows them: BINP's field names first, ours after them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+# Shown as soon as they are there; an attribute that a value does not have is left out of its JSON.
+ACTION_EXTRAS = ("confirm", "role", "labels", "timeout", "retries", "overlap", "group", "source")
+SERVICE_FIELDS = (
+    "name", "description", "status", "autostart", "restart", "restart_delay",
+    "restarts", "since", "uptime", "error", "critical",
+)  # fmt: skip
+SCHEDULE_FIELDS = (
+    "id", "action", "rule", "cron", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
+)  # fmt: skip
+
+
+def headline(run: Any) -> dict[str, Any]:
+    """A run as listed."""
+    return {
+        "id": run.id,
+        "operation": run.operation,
+        "description": run.description,
+        "started_at": run.started_at,
+        "labels": list(run.labels),
+        "finished_at": run.finished_at,
+        "error": run.error,
+        "duration": run.duration,
+        "status": run.status,
+        "kind": run.kind,
+        "trigger": run.trigger,
+        "who": run.who,
+        "parameters": run.parameters,
+        "parent": run.parent,
+        "attempt": run.attempt,
+        "change": run.change,
+    }
+
+
+def record(entry: Any) -> dict[str, Any]:
+    """A message of a run."""
+    return {
+        "id": entry.id,
+        "journal": entry.journal,
+        "message": entry.message,
+        "created_at": entry.created_at,
+        "params": entry.params,
+        "source": entry.source,
+        "level": entry.level,
+    }
+
+
+def journal(run: Any, records: Iterable[Any]) -> dict[str, Any]:
+    """A run with its records, in the order given, its traceback and its result."""
+    return {
+        **headline(run),
+        "traceback": run.traceback,
+        "result": run.result,
+        "records": [record(entry) for entry in records],
+    }
+
+
+def action(found: Any) -> dict[str, Any]:
+    """An action with its parameters as JSON Schema."""
+    return {
+        "name": found.name,
+        "description": found.description,
+        "parameters": found.schema.json_schema(),
+        **_given(found, ACTION_EXTRAS),
+    }
+
+
+def service(info: Any) -> dict[str, Any]:
+    """A service and how it is."""
+    return _given(info, SERVICE_FIELDS)
+
+
+def schedule(info: Any) -> dict[str, Any]:
+    """A schedule, with its rule in words and its next firing."""
+    return _given(info, SCHEDULE_FIELDS)
+
+
+def entry(item: Any) -> dict[str, Any]:
+    """A key of the key-value store with its value."""
+    return {
+        "key": item.key,
+        "value": item.value,
+        "version": item.version,
+        "updated": item.updated,
+        "expires": item.expires,
+    }
+
+
+def _given(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
