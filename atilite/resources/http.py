@@ -69,10 +69,16 @@ class Stub:
     """
 
     def __init__(
-        self, runtime: Runtime, aliases: Aliases, base: str = "", *, headers: Mapping[str, str] | None = None,
+        self,
+        runtime: Runtime,
+        aliases: Aliases,
+        base: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        owner: object = None,
     ) -> None:
-        self._runtime, self._headers, self._timeout = runtime, dict(headers or {}), timeout
+        self._runtime, self._headers, self._timeout, self._owner = runtime, dict(headers or {}), timeout, owner
         self._base = aliases.url(base) if base.startswith("@") else base
 
     def __enter__(self) -> Stub:
@@ -81,7 +87,7 @@ class Stub:
     def __exit__(self, *exc_info: object) -> None:
         """Nothing to release: connections belong to the pool."""
 
-    def request(self, method: str, path: str, *args: Any, **options: Any) -> Task[Any]:
+    def request(self, method: str, path: str, *args: Any, **options: Any) -> Task:
         """Start a request. `options`: `headers`, `timeout` (seconds), `meta`, `filter`; the last extra positional
         argument beyond the placeholders is the payload (JSON body, or the query of a GET)."""
         holes = path.count("{}")
@@ -90,25 +96,29 @@ class Stub:
         headers = {**self._headers, **options.pop("headers", {})}
         timeout = options.pop("timeout", self._timeout)
         return self._runtime.Thread(
-            _send, method, self._base + filled, payload, headers, timeout, timeout=timeout or 30.0, **options
+            _send,
+            args=(method, self._base + filled, payload, headers, timeout),
+            timeout=timeout or 30.0,
+            owner=self._owner,
+            **options,
         )
 
-    def get(self, path: str = "", *args: Any, **options: Any) -> Task[Any]:
+    def get(self, path: str = "", *args: Any, **options: Any) -> Task:
         """GET `path`."""
         return self.request("GET", path, *args, **options)
 
-    def post(self, path: str = "", *args: Any, **options: Any) -> Task[Any]:
+    def post(self, path: str = "", *args: Any, **options: Any) -> Task:
         """POST `payload` to `path`."""
         return self.request("POST", path, *args, **options)
 
-    def put(self, path: str = "", *args: Any, **options: Any) -> Task[Any]:
+    def put(self, path: str = "", *args: Any, **options: Any) -> Task:
         """PUT `payload` to `path`."""
         return self.request("PUT", path, *args, **options)
 
-    def patch(self, path: str = "", *args: Any, **options: Any) -> Task[Any]:
+    def patch(self, path: str = "", *args: Any, **options: Any) -> Task:
         """PATCH `path` with `payload`."""
         return self.request("PATCH", path, *args, **options)
 
-    def delete(self, path: str = "", *args: Any, **options: Any) -> Task[Any]:
+    def delete(self, path: str = "", *args: Any, **options: Any) -> Task:
         """DELETE `path`."""
         return self.request("DELETE", path, *args, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -75,9 +76,9 @@ class Was:
     journal = property(lambda was: was.app.journal)
 
     # Tasks.
-    Thread = property(lambda was: was.app.runtime.Thread)
-    Process = property(lambda was: was.app.runtime.Process)
-    Subprocess = property(lambda was: was.app.runtime.Subprocess)
+    Thread = property(lambda was: functools.partial(was.app.runtime.Thread, owner=was))
+    Process = property(lambda was: functools.partial(was.app.runtime.Process, owner=was))
+    Subprocess = property(lambda was: functools.partial(was.app.runtime.Subprocess, owner=was))
     Sleep = property(lambda was: was.app.runtime.Sleep)
     get = property(lambda was: was.stub().get)
     post = property(lambda was: was.stub().post)
@@ -87,7 +88,7 @@ class Was:
 
     def stub(self, base: str = "", **options: Any) -> Stub:
         """A client for an HTTP service: `was.stub("https://host/base")` or `was.stub("@alias/base")`."""
-        return Stub(self.app.runtime, self.app.aliases, base, **options)
+        return Stub(self.app.runtime, self.app.aliases, base, owner=self, **options)
 
     # The run that this belongs to.
     _running = Facet[RunFacet](lambda was: RunFacet(was.run))
