@@ -218,6 +218,10 @@ class Site:
                     self._store = Database.open(self.settings.db)
         return self._store
 
+    def use(self, database: Database) -> None:
+        """Work with this open database, which somebody else closes: for commands beside a running server."""
+        self._store = database
+
     @functools.cached_property
     def keys(self) -> Keys:
         """The keys that sign sessions, tokens and messages; kept in the database."""

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from .. import __version__
 from ..config import add_flags
 from .call import Command
 
@@ -27,6 +28,7 @@ class Commands:
             self._settings.add_argument("--app", default=argparse.SUPPRESS, metavar="MODULE:NAME", help=text)
         add_flags(self._settings, defaults)
         self.parser = self._parser(prog=prog, description="Serve the mounts of this program, or run a command.")
+        self.parser.add_argument("--version", action="version", version=f"atilite {__version__}")
         self._commands = self.parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
     def _parser(self, **options: Any) -> Parser:

@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
 
 
 def serve(call: Call) -> int:
-    """Serve until a signal. Returns the exit code of the site. Main thread."""
+    """Serve until a signal. Returns the exit code. Main thread."""
     refuse_open_door(call)
     return call.site.serve(call.settings)
 

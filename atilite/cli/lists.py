@@ -1,0 +1,139 @@
+"""routes, actions, services, schedules: what is registered, as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..automation.naming import source_of
+from ..errors import StoreError
+from ..site import Site
+from ..store.database import Database
+from .call import Call, Command
+from .parser import Commands
+from .table import Row, show
+
+ROUTE_COLUMNS = ("method", "path", "role", "mount", "name", "source")
+ACTION_COLUMNS = ("name", "role", "parameters", "labels", "description")
+SERVICE_COLUMNS = ("name", "status", "autostart", "restart", "description")
+SCHEDULE_COLUMNS = ("action", "cron", "every", "next", "last", "paused", "missed")
+
+
+def add(commands: Commands) -> None:
+    for name, rows, columns, help in (
+        ("routes", route_rows, ROUTE_COLUMNS, "list the routes of all mounts"),
+        ("actions", action_rows, ACTION_COLUMNS, "list the actions"),
+        ("services", service_rows, SERVICE_COLUMNS, "list the services"),
+        ("schedules", schedule_rows, SCHEDULE_COLUMNS, "list the schedules and when they are due"),
+    ):
+        parser = commands.add(name, listing(rows, columns, f"no {name}"), help)
+        parser.add_argument("--json", action="store_true", help="print JSON, with more fields")
+
+
+def listing(rows: Callable[[Site], list[Row]], columns: tuple[str, ...], empty: str) -> Command:
+    """A command that prints what `rows` finds in the opened site."""
+
+    def command(call: Call) -> int:
+        with looked_at(call) as site:
+            found = rows(site)
+        show(found, columns, as_json=call.options.json, empty=empty)
+        return 0
+
+    return command
+
+
+@contextmanager
+def looked_at(call: Call) -> Iterator[Site]:
+    """The site with its mounts, and the database only for reading, so that a running server is not disturbed."""
+    try:
+        database = Database.open(call.settings.db, readonly=True)
+    except StoreError:
+        # No data yet, or none that this version can read: what is registered can be listed all the same.
+        yield call.site.open(call.settings)
+        return
+    with database:
+        call.site.use(database)
+        yield call.site.open(call.settings)
+
+
+def route_rows(site: Site) -> list[Row]:
+    """Every route of every mount, the console's and the API's included."""
+    rows: list[Row] = []
+    for mounted in site.mounts:
+        if mounted.app is None:
+            rows.append(
+                {"method": "*", "path": f"{mounted.prefix}/*", "role": None, "mount": mounted.name, "name": None}
+            )
+            continue
+        for route in mounted.app.routes:
+            rows.append(route_row(mounted.prefix, mounted.name, route))
+    return rows
+
+
+def route_row(prefix: str, mount: str, route: Any) -> Row:
+    facts = getattr(route, "facts", {})
+    callback = route.callback
+    return {
+        "method": route.method,
+        "path": prefix + (facts["rule"].text if facts else route.rule) or "/",
+        "role": facts["options"].get("role") if facts else None,
+        "mount": mount,
+        "name": facts.get("name"),
+        "source": source_of(callback),
+    }
+
+
+def action_rows(site: Site) -> list[Row]:
+    """Every action with its parameters."""
+    return [
+        {
+            "name": action.name,
+            "description": action.description,
+            "role": action.role,
+            "labels": action.labels,
+            "parameters": [field.name if field.required else f"[{field.name}]" for field in action.fields],
+            "schema": action.schema.json_schema(),
+            "confirm": action.confirm,
+            "timeout": action.timeout,
+            "retries": action.retries,
+            "overlap": action.overlap,
+            "group": action.group,
+            "hidden": action.hidden,
+            "source": action.source,
+        }
+        for action in site.catalogue.actions
+    ]
+
+
+def service_rows(site: Site) -> list[Row]:
+    """Every service; in this process none has been started."""
+    return [
+        {
+            "name": service.name,
+            "description": service.description,
+            "status": service.status,
+            "autostart": service.autostart,
+            "restart": service.restart,
+            "restart_delay": service.restart_delay,
+        }
+        for service in site.catalogue.services
+    ]
+
+
+def schedule_rows(site: Site) -> list[Row]:
+    """Every schedule with its next and its last time."""
+    return [
+        {
+            "id": plan.id,
+            "action": plan.action,
+            "cron": plan.rule,
+            "every": plan.every,
+            "words": plan.words,
+            "next": plan.next,
+            "last": plan.last,
+            "paused": plan.paused,
+            "missed": plan.missed,
+        }
+        for plan in site.catalogue.schedules
+    ]

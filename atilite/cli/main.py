@@ -1,0 +1,109 @@
+"""The program: `python serve.py ...`, `python -m atilite --app module:app ...` and the installed `atilite`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import runpy
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from ..config import given_flags, load
+from ..errors import AtiliteError, ConfigError
+from ..site import Site
+from . import accounts, check, daemon, data, install, lists, serve
+from . import run as run_action
+from .call import Call, Program
+from .parser import Commands
+
+WRONG = 2  # exit code for what another attempt cannot mend: a wrong flag, a wrong value
+FAILED = 1
+INTERRUPTED = 130
+
+ROOMS = (serve, daemon, install, lists, run_action, check, data, accounts)
+
+
+def main(
+    argv: Sequence[str] | None = None, *, site: Site | None = None, defaults: Mapping[str, object] | None = None
+) -> int:
+    """Run one command and return its exit code. Without a command it serves until it is told to stop.
+
+    `site` and `defaults` come from a program that has called `atilite.mount` and `atilite.run(port=...)`; without
+    them `--app` says what to serve, or the serve.py of the working directory is run. Call it from the main thread.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        chosen = any(word == "--app" or word.startswith("--app=") for word in arguments)
+        if site is None and not chosen and Path("serve.py").exists():
+            return run_script(Path("serve.py"), arguments)
+        return dispatch(arguments, site, defaults or {})
+    except ConfigError as error:
+        return refuse(error, WRONG)
+    except AtiliteError as error:
+        return refuse(error, FAILED)
+    except BrokenPipeError:
+        # The reader of a list has had enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def refuse(error: AtiliteError, code: int) -> int:
+    """Print the error as one line."""
+    print(f"atilite: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def run_script(script: Path, arguments: Sequence[str]) -> int:
+    """Run the user's own program as if it had been started with these arguments."""
+    sys.argv[:] = [str(script), *arguments]
+    sys.path.insert(0, str(script.parent.resolve()))
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    return 0
+
+
+def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str, object]) -> int:
+    """Parse, load the settings, call the command."""
+    script = Path(sys.argv[0]).resolve() if site is not None and sys.argv[0].endswith(".py") else None
+    commands = Commands(script.name if script else "atilite", defaults, choose_app=site is None)
+    for room in ROOMS:
+        room.add(commands)
+    options = commands.parser.parse_args(arguments)
+    flags = given_flags(options)
+    program = Program(script.parent if script else Path.cwd(), script, getattr(options, "app", ""))
+    settings = load(flags, os.environ, program.folder / "atilite.toml", defaults)
+    call = Call(program, site or site_of(program), settings, options, flags)
+    command = options.command
+    return int(command(call))
+
+
+def site_of(program: Program) -> Site:
+    """The site for `--app`; without it a site that has only the console. Raises ConfigError for an unknown app."""
+    site = Site(program.folder)
+    if program.app:
+        # The installed program does not have the working directory on its path, `python -m` does.
+        sys.path.insert(0, str(program.folder))
+        site.mount("/", target_of(program.app))
+    return site
+
+
+def target_of(name: str) -> object:
+    """What `module` or `module:name` stands for."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        module: ModuleType = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise
+        raise ConfigError(f"there is no module {error.name!r} here (start in its folder, or check --app)") from None
+    if not attribute:
+        return module
+    if not hasattr(module, attribute):
+        raise ConfigError(f"module {module_name!r} has no {attribute!r} (write --app {module_name}:app)")
+    return getattr(module, attribute)

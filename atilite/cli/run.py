@@ -1,0 +1,158 @@
+"""run ACTION name=value ...: one run of an action in this process, without a server."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import AtiliteError, ConfigError, ParameterError, RunSkipped
+from ..runtime.task import Task
+from ..site import Site
+from ..store.runs import Headline, Record
+from .call import Call
+from .parser import Commands
+
+STOP_SECONDS = 2.0  # what the task threads get to end after the run has
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add("run", run, "run an action here; the exit code is 0 only if it succeeded")
+    parser.add_argument("action", metavar="ACTION", help="its name, as `actions` lists it")
+    parser.add_argument("parameters", metavar="name=value", nargs="*", help="the action's parameters")
+    parser.add_argument("--json", action="store_true", help="print run, status, duration, result and error as JSON")
+
+
+def run(call: Call) -> int:
+    """Run the action and print what it records, then how it ended."""
+    name, as_json = call.options.action, call.options.json
+    given = parameters(call.options.parameters)
+    site = call.site.open(call.settings)
+    site.database()
+    try:
+        for app in site.apps.values():
+            app.freeze()
+        number, task = start(site, name, given)
+        ended = finished(site, number, task, (lambda record: None) if as_json else tell)
+    finally:
+        site.stop(STOP_SECONDS)
+        site.close()
+    if as_json:
+        print(json.dumps({"action": name, **asdict(ended)}, ensure_ascii=False, default=str))
+        return 0 if ended.status == "succeeded" else 1
+    report(name, ended)
+    return 0
+
+
+def parameters(words: Sequence[str]) -> dict[str, str]:
+    """`name=value` words as a mapping. Raises ConfigError for another word and for a name given twice."""
+    given: dict[str, str] = {}
+    for word in words:
+        name, found, value = word.partition("=")
+        if not found or not name:
+            raise ConfigError(f"{word!r} is no parameter (write name=value)")
+        if name in given:
+            raise ConfigError(f"parameter {name!r} is given twice (leave one out)")
+        given[name] = value
+    return given
+
+
+def user() -> str | None:
+    """Who runs this, for the journal."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None  # an account without a name, as in a container
+
+
+def start(site: Site, action: str, given: dict[str, str]) -> tuple[int, Task]:
+    """Start the run; the faults of the parameters and an unknown name become one line."""
+    try:
+        started: tuple[int, Task] = site.catalogue.start_action(action, given, trigger="cli", who=user())
+        return started
+    except LookupError as error:
+        raise ConfigError(f"{error.args[0]} (`actions` lists them)") from None
+    except ParameterError as error:
+        faults = "; ".join(f"{name}: {reason}" for name, reason in error.fields.items())
+        raise ConfigError(f"{action}: {faults} (`actions --json` shows its parameters)") from None
+    except RunSkipped as error:
+        raise AtiliteError(f"{action} is running as run {error.running} and does not overlap (wait for it)") from None
+
+
+def finished(site: Site, number: int, task: Task, told: Callable[[Record], None]) -> Outcome:
+    """Wait for the run's end, telling its records as they are stored. Ctrl-C cancels the run first."""
+    journals = site.catalogue.journals
+    seen = [0]
+
+    def catch_up(_: int = 0) -> None:
+        for record in journals.records(number, after=seen[0]):
+            seen[0] = record.id
+            told(record)
+
+    stop_listening = journals.recorded.listen(catch_up)
+    try:
+        wait(site, number, task)
+    finally:
+        stop_listening()
+    catch_up()
+    return outcome(task, journals.headline(number))
+
+
+def wait(site: Site, number: int, task: Task) -> None:
+    """Wait without a limit: the action has its own. How it ended is looked at afterwards."""
+    ended = threading.Event()
+    task.promise.on_done(lambda _: ended.set())
+    try:
+        ended.wait()
+    except KeyboardInterrupt:
+        site.catalogue.cancel(number)
+        ended.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `run` is None for an action that leaves no journal."""
+
+    run: int | None
+    status: str
+    duration: float | None = None
+    result: Any = None
+    error: str | None = None
+    traceback: str | None = None
+
+
+def outcome(task: Task, headline: Headline | None) -> Outcome:
+    """What the journal says, or the task where there is no journal."""
+    if headline is not None:
+        return Outcome(
+            headline.id, headline.status, headline.duration, headline.result, headline.error, headline.traceback
+        )
+    error = task.promise.error
+    if error is None:
+        return Outcome(None, "succeeded", result=task.promise.value)
+    return Outcome(None, "failed", error=f"{type(error).__name__}: {error}")
+
+
+def tell(record: Record) -> None:
+    """One record as a line."""
+    fields = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in record.params.items())
+    print(f"{record.message} {fields}".rstrip(), flush=True)
+
+
+def report(action: str, ended: Outcome) -> None:
+    """How the run ended, for a person; the error as every other command tells one."""
+    if ended.result is not None:
+        print(f"result: {json.dumps(ended.result, ensure_ascii=False, default=str)}")
+    where = "" if ended.run is None else f"run {ended.run}"
+    if ended.status == "succeeded":
+        took = "" if ended.duration is None else f" after {ended.duration:.2f} s"
+        print(f"{action} succeeded{took}" + (f" ({where})" if where else ""))
+        return
+    if ended.traceback:
+        print(ended.traceback.rstrip(), file=sys.stderr)
+    reason = f": {ended.error}" if ended.error else ""
+    raise AtiliteError(f"{action} {ended.status.replace('_', ' ')}{reason} ({where or 'it keeps no journal'})")
