@@ -44,6 +44,15 @@ def series(readings: list[dict[str, float]], key: str) -> list[tuple[float, floa
     return [(reading["at"], reading[key]) for reading in readings if key in reading]
 
 
+def figure(key: str, title: str, unit: str, points: list[tuple[float, float]]) -> dict[str, Any]:
+    """What the page shows of one figure: its title, the value now, and the chart."""
+    values = [value for _, value in points]
+    words = f"{title} of the last day: {min(values):g} to {max(values):g} {unit}, now {values[-1]:g} {unit}"
+    times = [time.strftime("%H:%M", time.localtime(at)) for at in (points[0][0], points[-1][0])]
+    svg = charts.line_chart(points, words, unit=unit, labels=times)
+    return {"title": title, "unit": unit, "now": values[-1], "svg": svg}
+
+
 def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
     kv = app.kv.select("board")
 
@@ -60,11 +69,7 @@ def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
     @app.route("", methods=["GET"])
     def page(was: Any) -> Any:
         readings = kv.get("readings").fetch() or []
-        drawn = [
-            {"title": title, "unit": unit, "now": points[-1][1], "svg": charts.area_chart(points, title=title, unit=unit)}
-            for key, title, unit in FIGURES
-            if (points := series(readings, key))
-        ]
+        drawn = [figure(*one, points) for one in FIGURES if (points := series(readings, one[0]))]
         return was.render("board.j2", title="Board", figures=drawn, count=len(readings))
 
     @app.route("/readings.json", methods=["GET"])
