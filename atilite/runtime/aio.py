@@ -84,6 +84,14 @@ class Aio:
             loop.close()
 
 
+async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
+        # asyncio would stop the whole loop for these; here they are the end of one function.
+        raise TaskError(f"the task ended with {type(error).__name__}: {error}") from error
+
+
 def _cancel_soon(loop: asyncio.AbstractEventLoop, job: _Job) -> None:
     loop.call_soon_threadsafe(job.cancel)
 
@@ -99,7 +107,7 @@ class _Job:
         self._task: asyncio.Task[Any] | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._task = loop.create_task(self._coroutine, context=self._context)
+        self._task = loop.create_task(_contained(self._coroutine), context=self._context)
         self._tasks.add(self._task)
         self._task.add_done_callback(self._ended)
 

@@ -108,7 +108,7 @@ class Promise(Generic[T]):
                 return
             try:
                 callback(self)
-            except Exception:
+            except (Exception, SystemExit):
                 log.exception("a callback of a promise failed: %r", callback)
 
     def cancel(self) -> bool:

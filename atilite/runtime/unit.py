@@ -1,0 +1,351 @@
+"""One supervised unit: its states, and what each of its lives can ask and tell."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from atilite.clock import Clock
+from atilite.errors import TaskCancelled, TaskError, TaskTimeout
+from atilite.runtime.promise import Promise
+from atilite.runtime.restarts import RestartPolicy
+
+log = logging.getLogger("atilite.runtime")
+
+
+class State(StrEnum):
+    """Where a unit is: at rest are `stopped` and `failed` (it needs a person), on the way all others."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+AT_REST = (State.STOPPED, State.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of state, as told to listeners. `error` and `traceback` belong to the end that led to it."""
+
+    name: str
+    old: State
+    new: State
+    reason: str
+    at: datetime
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A unit at one moment. `since` is when the state began, `uptime` is in seconds and None unless it runs."""
+
+    name: str
+    state: State
+    reason: str
+    since: datetime
+    uptime: float | None
+    restarts: int
+    error: str | None
+    traceback: str | None
+    left_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to run a unit. Times are in seconds.
+
+    `run(life)` starts it and returns the promise of its end; it must not block. With `ready="explicit"` it counts as
+    running when `life.ready()` is called, and as failed if that takes longer than `start_timeout`. `needs` are units
+    that must run before it is started, `after` only an order among those that are started. `health()` tells whether a
+    running one is well. The final failure of a `critical` one concerns the whole process.
+    """
+
+    name: str
+    run: Callable[[Life], Promise[Any]]
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
+    autostart: bool = True
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    ready: Literal["auto", "explicit"] = "auto"
+    start_timeout: float = 30.0
+    stop_timeout: float = 10.0
+    health: Callable[[], bool] | None = None
+    critical: bool = False
+
+
+class Life:
+    """One run of a unit, from a start to its end. For the unit's own code, in any thread or greenlet."""
+
+    def __init__(self, name: str, number: int, ready: Callable[[Life], None]) -> None:
+        self.name = name
+        self.number = number  # 1 for the first run, one more for each later one
+        self.begun = 0.0
+        self.stopping: Promise[None] = Promise()
+        self.work: Promise[Any] | None = None
+        self._ready = ready
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it has been asked to end."""
+        return self.stopping.done
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep for so long, but only until it is asked to end; True if it has been."""
+        try:
+            self.stopping.wait(seconds)
+        except TaskTimeout:
+            return False
+        return True
+
+    def ready(self) -> None:
+        """Say that it does its work from now on."""
+        self._ready(self)
+
+
+class Stoppable(Protocol):
+    def cancel(self) -> object: ...
+
+
+class Desk(Protocol):
+    """What a unit needs of its supervisor."""
+
+    clock: Clock
+
+    def later(self, seconds: float, function: Callable[[], None]) -> Stoppable: ...
+    def post(self, function: Callable[..., object], *args: Any) -> None: ...
+    def told(self, transition: Transition) -> None: ...
+
+
+class Unit:
+    """The state machine of one unit. Every method is called through the supervisor's mailbox, one at a time."""
+
+    def __init__(self, plan: Plan, desk: Desk) -> None:
+        self.plan = plan
+        self.state = State.STOPPED
+        self.restarts = 0
+        self._desk = desk
+        self._life: Life | None = None
+        self._left: Life | None = None
+        self._timer: Stoppable | None = None
+        self._again = False
+        self._lapse: Exception | None = None
+        self._lives = 0
+        self._streak = 0
+        self._moments: list[float] = []
+        self._waiting: list[tuple[tuple[State, ...], Promise[State]]] = []
+        self._last = Transition(plan.name, State.STOPPED, State.STOPPED, "not started yet", desk.clock.now())
+        self._fault: tuple[str | None, str | None] = (None, None)
+        self._up_since = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether something of it runs or is going to."""
+        return self.state not in AT_REST
+
+    def status(self) -> Status:
+        """Describe it as it is now. Any thread."""
+        last, (error, trace) = self._last, self._fault
+        uptime = self._desk.clock.monotonic() - self._up_since if self.state is State.RUNNING else None
+        return Status(
+            self.plan.name, last.new, last.reason, last.at, uptime, self.restarts, error, trace, self._left is not None
+        )
+
+    def when(self, *states: State) -> Promise[State]:
+        """Promise one of these states."""
+        promise: Promise[State] = Promise()
+        if self.state in states:
+            promise.set(self.state)
+        else:
+            self._waiting.append((states, promise))
+        return promise
+
+    # -- what a person or the supervisor asks for
+
+    def hold(self, reason: str) -> None:
+        """Count as starting, though something else has to come first."""
+        self._to(State.STARTING, reason)
+
+    def start(self, reason: str = "started") -> None:
+        """Begin a life, at once even if a restart was to come later; nothing if it has one."""
+        if self._life is not None:
+            self._again = self._again or self.state is State.STOPPING
+        elif self._left is not None:
+            log.error("%s was not started: its last run has not ended yet, though it was stopped", self.plan.name)
+        else:
+            if self.state in AT_REST:
+                self._forget()
+            self._begin(reason)
+
+    def stop(self, reason: str = "stopped") -> None:
+        """Ask the life to end and give it `stop_timeout`; nothing if that was done already."""
+        self._again, self._lapse = False, None
+        if self._life is not None:
+            if self.state is not State.STOPPING:
+                self._end_life(self._life, reason)
+        elif self.state is not State.STOPPED and self._left is None:
+            self._drop_timer()
+            self._to(State.STOPPED, reason)
+
+    def restart(self) -> None:
+        """Stop it and start it again, or start it."""
+        if self._life is None:
+            self.start("restarted")
+        else:
+            self.stop("to be started again")
+            self._again = True
+
+    def give_up(self) -> None:
+        """Stop waiting for the end of its life: it is left behind."""
+        life = self._life
+        if life is None:
+            self.stop()
+            return
+        self._drop_timer()
+        self._life, self._left, self._again, self._lapse = None, life, False, None
+        log.error("%s did not end when it was stopped; it is left behind", self.plan.name)
+        self._to(State.FAILED, "did not end in time after it was stopped, and goes on unsupervised")
+
+    def refuse(self, reason: str) -> None:
+        """Fail without a life: something that it needs is not there."""
+        self._fault = (reason, None)
+        self._to(State.FAILED, reason, reason)
+
+    # -- the course of a life
+
+    def _begin(self, reason: str) -> None:
+        self._drop_timer()
+        self._lives += 1
+        life = Life(self.plan.name, self._lives, lambda life: self._desk.post(self._is_ready, life))
+        life.begun = self._desk.clock.monotonic()
+        self._life = life
+        self._to(State.STARTING, reason)
+        try:
+            life.work = self.plan.run(life)
+        except Exception as error:  # it ended before it began
+            life.work = Promise.failed(error)
+        if self.plan.ready == "auto":
+            self._is_ready(life)
+        else:
+            self._set_timer(self.plan.start_timeout, self._too_slow)
+        life.work.on_done(lambda work: self._desk.post(self._ended, life, work))
+
+    def _is_ready(self, life: Life) -> None:
+        if life is self._life and self.state is State.STARTING:
+            self._drop_timer()
+            self._up_since = self._desk.clock.monotonic()
+            self._to(State.RUNNING, "ready")
+
+    def _too_slow(self) -> None:
+        if self._life is not None and self.state is State.STARTING:
+            self._lapse = TaskTimeout(f"was not ready within {self.plan.start_timeout:g} s")
+            self._end_life(self._life, str(self._lapse))
+
+    def _end_life(self, life: Life, reason: str) -> None:
+        self._drop_timer()
+        self._to(State.STOPPING, reason)
+        self._set_timer(self.plan.stop_timeout, self.give_up)
+        life.stopping.set(None)
+        if life.work is not None:
+            life.work.cancel()
+
+    def _ended(self, life: Life, work: Promise[Any]) -> None:
+        if life is self._left:
+            self._left = None
+            self._to(State.STOPPED, "ended at last")
+        if life is not self._life:
+            return
+        self._life = None
+        self._drop_timer()
+        lapse, self._lapse = self._lapse, None
+        if lapse is not None:
+            self._judge(life, lapse)
+        elif self.state is State.STOPPING:
+            self._has_stopped(work.error)
+        else:
+            self._judge(life, work.error)
+
+    def _has_stopped(self, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, TaskCancelled):
+            self._keep(error)
+        if self._again:
+            self._again = False
+            self._begin("started again")
+        else:
+            self._to(State.STOPPED, "stopped", *self._texts(error))
+
+    def _judge(self, life: Life, error: BaseException | None) -> None:
+        policy, now = self.plan.policy, self._desk.clock.monotonic()
+        if now - life.begun > policy.within:
+            self._streak = 0
+        self._streak = self._streak + 1 if error is not None else 0
+        if error is not None:
+            self._keep(error)
+        verdict = policy.judge(failed=error is not None, streak=self._streak, restarts=self._moments, now=now)
+        how = f"failed: {_line(error)}" if error is not None else "ended by itself"
+        if verdict.action == "restart":
+            self._moments = [moment for moment in self._moments if now - moment < policy.within] + [now]
+            self.restarts += 1
+            self._to(State.RESTARTING, f"{how}; starts again in {verdict.delay:g} s", *self._texts(error))
+            self._set_timer(verdict.delay, functools.partial(self._begin, "started again"))
+        elif verdict.action == "leave":
+            self._to(State.STOPPED, how)
+        else:
+            given_up = f" (given up after {len(self._moments)} restarts)" if policy.restart != "never" else ""
+            self._to(State.FAILED, how + given_up, *self._texts(error))
+
+    # -- small parts
+
+    def _keep(self, error: BaseException) -> None:
+        log.error("%s failed: %s", self.plan.name, _line(error), exc_info=error)
+        self._fault = self._texts(error)
+
+    def _texts(self, error: BaseException | None) -> tuple[str | None, str | None]:
+        if error is None or isinstance(error, TaskCancelled):
+            return (None, None)
+        return _line(error), "".join(traceback.format_exception(error))
+
+    def _forget(self) -> None:
+        self._streak = 0
+        self._moments = []
+        self._fault = (None, None)
+
+    def _set_timer(self, seconds: float, function: Callable[[], None]) -> None:
+        def due() -> None:
+            if self._timer is timer:
+                self._timer = None
+                function()
+
+        timer = self._desk.later(seconds, lambda: self._desk.post(due))
+        self._timer = timer
+
+    def _drop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _to(self, new: State, reason: str, error: str | None = None, trace: str | None = None) -> None:
+        old, self.state = self.state, new
+        self._last = Transition(self.plan.name, old, new, reason, self._desk.clock.now(), error, trace)
+        ready = [promise for states, promise in self._waiting if new in states]
+        self._waiting = [waiting for waiting in self._waiting if new not in waiting[0]]
+        self._desk.told(self._last)
+        for promise in ready:
+            promise.set(new)
+
+
+def _line(error: BaseException | None) -> str:
+    text = str(error)
+    return (
+        f"{type(error).__name__}: {text}" if text and not isinstance(error, TaskError) else text or type(error).__name__
+    )
