@@ -31,6 +31,7 @@ _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= 
 _LAST_UNTIL = "SELECT max(id) FROM (SELECT id FROM journal WHERE created_at < ? ORDER BY created_at DESC LIMIT 100)"
 _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIMIT 10000)
 WHERE change > ? ORDER BY change LIMIT ?"""
+_LAST_CHANGE = "SELECT coalesce(max(change), 0) FROM (SELECT change FROM journal ORDER BY id DESC LIMIT 10000)"
 _ACTIVITY = """SELECT (created_at - ?) / ?, status, count(*) FROM journal
 WHERE created_at >= ? AND created_at < ? GROUP BY 1, 2"""
 _FACETS = """SELECT status, operation, "trigger", count(*) FROM
@@ -128,6 +129,13 @@ class History:
         ids = {id for change, id in recent if change > after}
         changed = sorted(self._headlines(connection, ids), key=lambda headline: headline.change)
         return [headline for headline in changed if headline.change > after][:limit]
+
+    def last_change(self) -> int:
+        """Return the number of the newest change on the disk: after it `changes` tells only what is to come."""
+        if self._recent:
+            return self._recent[-1][0]
+        last: int = self._database.connection().execute(_LAST_CHANGE).fetchone()[0]
+        return last
 
     def latest(self, operations: Iterable[str]) -> dict[str, Headline]:
         """Return the newest run of each of these operations that has one."""
