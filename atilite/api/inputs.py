@@ -97,6 +97,8 @@ def json_value(request: Any) -> Any:
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise Error(415, "send the body as application/json")
     body = request.get_body()
+    if not body.strip():
+        raise Error(400, "the body is empty; send a JSON value")
     # The request has parsed a body of exactly this type already, and keeps its value.
     value = request.JSON if kind == "application/json" else parse_json(body)
     if b"\\u" in body:
