@@ -6,14 +6,16 @@ import os
 import sqlite3
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import SqliteDatabase
 
 from ..clock import Clock
 from ..errors import StoreError, StoreFull, StoreUnavailable
+from .accounts import Accounts
 from .columns import micros
 from .counters import Counter, marked
 from .failures import check_place, translate
@@ -23,9 +25,11 @@ from .recovery import interrupt_dead
 from .reserve import Reserve
 from .writer import Writer
 
+T = TypeVar("T")
+
 BUSY_SECONDS = 10.0
 # What another process may change in the database of a running server.
-SHARED_TABLES = frozenset({"user", "token", "login"})
+SHARED_TABLES = frozenset({"user", "token", "login", "secret"})
 
 
 class Connection(sqlite3.Connection):
@@ -82,6 +86,8 @@ class Database:
         self.interrupted: list[int] = []
         self._ownership = ownership
         self._closed = threading.Event()
+        self._parts: dict[Any, Any] = {}
+        self._parts_lock = threading.RLock()
         self.writer = Writer(self._writing_connection, path)
 
     @classmethod
@@ -153,6 +159,22 @@ class Database:
             raise StoreUnavailable(f"{self.path}: the database is closed")
         connection: sqlite3.Connection = self.peewee.connection()
         return connection
+
+    def part(self, make: Callable[..., T], *arguments: Any) -> T:
+        """Return the one `make(database, *arguments)` of this database, made at the first call. Any thread.
+
+        For what has to be one in a process, such as `Journals`: it knows the runs that go on.
+        """
+        with self._parts_lock:
+            if make not in self._parts:
+                self._parts[make] = make(self, *arguments)
+            part: T = self._parts[make]
+            return part
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts, tokens and sessions kept in this database."""
+        return self.part(Accounts)
 
     def health(self) -> Health:
         """Tell how the last writes went and how much room there is. Any thread; a few system calls."""

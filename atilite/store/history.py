@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .columns import micros, moment
+from .counters import marked
 from .database import Database
 from .runs import COLUMNS, Filter, Headline, Journal, Record, headline_of, journal_of, record_of
 from .streams import merge, streams
@@ -24,7 +25,7 @@ FOREVER = 2**62
 _ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
 _NEWEST = f"SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ? OFFSET ?"
 _RECORDS = """SELECT journal, id, created_at, source, level, message, params FROM record
-WHERE journal = ? AND id > ? ORDER BY id {} LIMIT ?"""
+WHERE journal = ? AND id > ? AND id < ? ORDER BY id {} LIMIT ?"""
 _OLDEST_FIRST, _NEWEST_FIRST = _RECORDS.format("ASC"), _RECORDS.format("DESC")
 # Times and ids agree unless the clock was set back; looking at some more rows than one makes up for small steps back.
 _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
@@ -73,12 +74,20 @@ class History:
         return None if headline is None else journal_of(headline, self.records(id, newest_first=True))
 
     def records(
-        self, journal: int, after: int = 0, limit: int | None = None, newest_first: bool = False
+        self,
+        journal: int,
+        after: int = 0,
+        limit: int | None = None,
+        newest_first: bool = False,
+        before: int | None = None,
     ) -> list[Record]:
-        """Return the records of a run whose id is above `after`, at most `limit`, oldest first unless said."""
+        """Return at most `limit` records of a run, oldest first unless said, with an id between `after` and `before`.
+
+        Both ends are left out.
+        """
         statement = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
-        rows = self._database.connection().execute(statement, (journal, after, -1 if limit is None else limit))
-        return [record_of(row) for row in rows.fetchall()]
+        values = (journal, after, FOREVER if before is None else before, -1 if limit is None else limit)
+        return [record_of(row) for row in self._database.connection().execute(statement, values).fetchall()]
 
     def search(
         self, filter: Filter | None = None, before: int | None = None, limit: int = 20, offset: int = 0
@@ -131,11 +140,11 @@ class History:
         return [headline for headline in changed if headline.change > after][:limit]
 
     def last_change(self) -> int:
-        """Return the number of the newest change on the disk: after it `changes` tells only what is to come."""
-        if self._recent:
+        """Return the number of the newest change, to be given to `changes` later."""
+        try:
             return self._recent[-1][0]
-        last: int = self._database.connection().execute(_LAST_CHANGE).fetchone()[0]
-        return last
+        except IndexError:  # nothing has changed since the start; the mark is not below what an earlier process gave
+            return marked(self._database.connection(), "change")
 
     def latest(self, operations: Iterable[str]) -> dict[str, Headline]:
         """Return the newest run of each of these operations that has one."""

@@ -129,8 +129,7 @@ class Login(Model):
     user = TextField(index=True)
     created = BigIntegerField()
     seen = BigIntegerField()
-    expires = BigIntegerField()
-    address = TextField()
+    keep = IntegerField()
 
     class Meta:
         table_name = "login"
