@@ -115,8 +115,9 @@ class Rule:
 
     @property
     def bottle(self) -> str:
-        """The rule for Bottle's router. A colon is escaped: Bottle would take it for its oldest wildcard."""
-        return "".join(part.replace(":", "\\:") if isinstance(part, str) else part.bottle for part in self.parts)
+        """The rule for Bottle's router."""
+        # Bottle would take a plain colon for the beginning of its oldest, deprecated wildcard.
+        return "".join(part.replace(":", "<:re:[:]>") if isinstance(part, str) else part.bottle for part in self.parts)
 
     @property
     def short(self) -> Rule | None:
