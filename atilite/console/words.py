@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from zlib import crc32
 
 NARROW = "\u202f"
 HIDDEN = "\u2022\u2022\u2022\u2022"
@@ -84,8 +85,11 @@ def sentence(*parts: str) -> str:
 
 
 def slug(name: str) -> str:
-    """A name as an HTML id: letters, digits and hyphens, never empty, the same each time."""
-    return "n-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    """A name as an HTML id: letters, digits and hyphens, the same each time, another one for another name."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if plain == name.lower().replace(" ", "-"):
+        return "n-" + plain
+    return f"n-{plain}-{crc32(name.encode()):08x}"
 
 
 def short(value: object, length: int = 72) -> str:

@@ -1,0 +1,43 @@
+"""The page of schedules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from atilite.console import schedules
+from tests.console.samples import FACE, NOW, headline, plan
+
+
+def test_what_fires_next_comes_first_and_paused_ones_last() -> None:
+    plans = [
+        plan(action="c", paused=True), plan(action="b", next=NOW + timedelta(hours=2)), plan(action="d", next=None),
+        plan(action="a", next=NOW + timedelta(minutes=1)),
+    ]  # fmt: skip
+
+    page = schedules.present(plans, {"a": headline()}, FACE, True)
+
+    assert [row.action for row in page.rows] == ["a", "b", "d", "c"]
+    assert page.first is not None
+    assert page.first.next is not None
+    assert page.first.next.words == "in 1 min"
+    assert page.zone == "CET"
+    assert page.pause_all == "Pause all 4 schedules?"
+
+
+def test_a_schedule_shows_its_next_five_times_and_its_last_run() -> None:
+    row = schedules.row(plan(), headline(status="failed"), FACE, True)
+
+    assert [time.words for time in row.times] == ["18:32", "Sun 18:32", "Mon 18:32", "Tue 18:32", "Wed 18:32"]
+    assert row.state.word == "Failed"
+    assert (row.verb, row.deed) == ("Pause", "/schedules/s1/pause")
+
+
+def test_a_paused_schedule_can_be_resumed_and_who_may_not_run_sees_no_button() -> None:
+    assert schedules.row(plan(paused=True), None, FACE, True).deed == "/schedules/s1/resume"
+    assert schedules.row(plan(), None, FACE, False).deed == ""
+
+
+def test_policies_are_sentences() -> None:
+    assert schedules.missed_words("skip", 3600) == "skip it"
+    assert schedules.missed_words("once", 3600) == "run once, up to 1 h late"
+    assert schedules.missed_words("all", None) == "run all, any time later"
