@@ -58,11 +58,11 @@ class Storage:
     def kv(self) -> KV:
         """The key-value pairs of the database."""
         with self._lock:
-            kv: KV = self._once("kv", lambda: KV(self.database, self.clock))
+            kv: KV = self._once("kv", lambda: self.database.part(KV, self.clock))
             return kv
 
     def _make_journals(self) -> Journals:
-        made = Journals(self.database, self.clock)
+        made = self.database.part(Journals, self.clock)  # one in a process: it knows the runs that go on
         for observe in self._observers:
             observe(made)
         return made

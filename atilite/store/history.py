@@ -32,7 +32,6 @@ _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= 
 _LAST_UNTIL = "SELECT max(id) FROM (SELECT id FROM journal WHERE created_at < ? ORDER BY created_at DESC LIMIT 100)"
 _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIMIT 10000)
 WHERE change > ? ORDER BY change LIMIT ?"""
-_LAST_CHANGE = "SELECT coalesce(max(change), 0) FROM (SELECT change FROM journal ORDER BY id DESC LIMIT 10000)"
 _ACTIVITY = """SELECT (created_at - ?) / ?, status, count(*) FROM journal
 WHERE created_at >= ? AND created_at < ? GROUP BY 1, 2"""
 _FACETS = """SELECT status, operation, "trigger", count(*) FROM
