@@ -1,5 +1,13 @@
-"""What pytest loads where atilite is installed. The entry point is taken here, so that no other package can take it;
-the fixtures of `docs/tutorial.md` are plain functions of `atilite.testing` and need no plugin.
-"""
+"""The pytest plugin: fixtures for programs that use atilite."""
 
 from __future__ import annotations
+
+import pytest
+
+from .clock import FakeClock
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    """A clock that moves only when it is told."""
+    return FakeClock()
