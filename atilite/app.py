@@ -210,6 +210,8 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         `start` ("hub": begin on the loop, the handler must not block), `input_stream`, `max_body` (bytes),
         `content_types`. Raises Frozen once the app serves, SetupError for a rule that cannot be understood.
         """
+        if "mountpoint" in options:  # Bottle's own route for a mounted WSGI app
+            return super().route(path, method, callback, name, apply, skip, **options)
         if callable(path):
             path, callback = None, path
         verbs = methods or method or ("GET", "POST")
