@@ -83,7 +83,7 @@ class Actions:
         group: str | None = None, hidden: bool = False, notify: Sequence[str] = (), keep: str | None = None,
         journal: bool = True, hook: bool = False, replace: bool = False,
     ) -> Callable[[F], F]: ...  # fmt: skip
-    def __call__(self, function: Any = None, /, *, replace: bool = False, **options: Any) -> Any:
+    def __call__(self, function: Any = None, *, replace: bool = False, **options: Any) -> Any:
         """Register the decorated function: `@app.action` or `@app.action(name="Water", ...)`.
 
         `name` is by default the function's qualified name, `description` its docstring. `confirm` is asked before it
@@ -126,6 +126,11 @@ class Actions:
         self._frozen = True
 
     # -- looking up
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all actions, in the order of definition."""
+        return list(self._actions)
 
     @property
     def actions(self) -> list[ActionInfo]:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from atilite.automation.parameters import MASK
+from atilite.clock import Clock
 from atilite.context import current_run
 
 # Characters of output that one run may store, and that one record may hold.
 MAX_OUTPUT = 1 << 20
 MAX_LINE = 16 << 10
+# Characters a second by which the allowance of an endless run grows, up to MAX_OUTPUT.
+REFILL = 20.0
 # What a stored line costs beside its text, so that a loop printing nothing ends as well.
 LINE_COST = 40
 
@@ -43,13 +46,19 @@ def masked_data(data: Any, secrets: tuple[str, ...]) -> Any:
 class Output:
     """The output of one run: cut into lines, masked, bounded, and written as records. Any thread."""
 
-    __slots__ = ("_left", "_lock", "_partial", "_write", "secrets")
+    __slots__ = ("_clock", "_left", "_lock", "_partial", "_seen", "_told", "_write", "secrets")
 
-    def __init__(self, write: Write | None, secrets: tuple[str, ...] = ()) -> None:
-        """`write(message, params, source, level)` stores a record; None keeps nothing."""
+    def __init__(self, write: Write | None, secrets: tuple[str, ...] = (), clock: Clock | None = None) -> None:
+        """`write(message, params, source, level)` stores a record; None keeps nothing.
+
+        With `clock` the run is an endless one, whose allowance grows with time.
+        """
         self._write = write
         self.secrets = secrets
-        self._left = MAX_OUTPUT
+        self._clock = clock
+        self._seen = clock.monotonic() if clock is not None else 0.0
+        self._left: float = MAX_OUTPUT
+        self._told = False
         self._partial: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -92,12 +101,19 @@ class Output:
                 self._write(piece, {}, "print", "error" if stream == "stderr" else None)
 
     def _spend(self, length: int) -> bool:
-        if self._left <= 0:
-            return False
-        self._left -= length + LINE_COST
-        if self._left <= 0 and self._write is not None:
-            self._write(f"output beyond {MAX_OUTPUT} characters is not kept", {}, "log", "warning")
-        return self._left > 0
+        if self._clock is not None:
+            now = self._clock.monotonic()
+            self._left = min(self._left + (now - self._seen) * REFILL, MAX_OUTPUT)
+            self._seen = now
+        cost = length + LINE_COST
+        if cost <= self._left:
+            self._left -= cost
+            self._told = False
+            return True
+        if not self._told and self._write is not None:
+            self._told = True
+            self._write(f"there was more output than {MAX_OUTPUT} characters; it is not kept", {}, "log", "warning")
+        return False
 
 
 def output_here() -> Output | None:

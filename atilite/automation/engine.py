@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Any
 
 from atilite.automation.actions import Actions
 from atilite.automation.journal import Journals
 from atilite.automation.kv import KV
 from atilite.automation.runs import Run, Runs
+from atilite.automation.schedules import Schedules
+from atilite.automation.services import Services
 from atilite.automation.storage import Storage
 from atilite.clock import Clock
 from atilite.errors import SetupError
@@ -23,7 +26,8 @@ class Automation:
     """Actions, journals, key-value pairs, services, schedules and events of one app.
 
     `open_store()` gives the database, when it is first needed. `make_was(run)` makes the helper for functions whose
-    first parameter is `was`. `kv` and `journal` may come with a database of their own. It works with and without a
+    first parameter is `was`. `kv` and `journal` may come with a database of their own. `zone` is that of cron lines
+    which name none. It works with and without a
     server: nothing but services and schedules waits for `start`.
     """
 
@@ -37,6 +41,7 @@ class Automation:
         make_was: Callable[[Run], object] | None = None,
         kv: KV | None = None,
         journal: Journals | None = None,
+        zone: tzinfo | None = None,
     ) -> None:
         self.name = name
         self.storage = Storage(open_store, runtime, clock)
@@ -47,7 +52,33 @@ class Automation:
         self.kv = kv or KV()
         self.kv.attach(self.storage)
         self.action = Actions(self.storage, self.runs)
+        self.service = Services(self.storage, self.runs)
+        self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
+
+    def freeze(self) -> None:
+        """End the set-up: registrations are errors from now on. SetupError if the parts do not fit together."""
+        self.action.freeze()
+        self.service.freeze()
+        self.schedule.freeze()
+
+    def start(self) -> None:
+        """Start services and schedules. Opens the database; not on the loop."""
+        self.service.start_all()
+        self.schedule.start()
+
+    def stop(self, timeout: float = 5.0) -> list[str]:
+        """Stop schedules and services, wait for the runs; name what has not ended after so many seconds.
+
+        Runs that go on then are closed as interrupted. Blocks: not on the bare hub. Writes are left to the database,
+        whose owner closes it.
+        """
+        end = self.storage.clock.monotonic() + timeout
+        self.schedule.stop()
+        left = self.service.stop_all(timeout / 2)
+        rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
+        self.bus.close()
+        return left + [f"run {number}" for number in rest]
 
     def _deliver(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         if kind_of(function) == "plain":

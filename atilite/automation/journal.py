@@ -67,7 +67,7 @@ class Journals:
     @overload
     def __call__(self, *, operation: str | None = None, description: str | None = None) -> Callable[[F], F]: ...
     def __call__(
-        self, function: Any = None, /, *, operation: str | None = None, description: str | None = None
+        self, function: Any = None, *, operation: str | None = None, description: str | None = None
     ) -> Any:
         """Give every call of the decorated function a journal: `@app.journal` or `@app.journal(operation="...")`.
 

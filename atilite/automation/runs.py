@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
@@ -20,7 +21,6 @@ from atilite.runtime.kinds import run_function
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
 
-# Seconds that a function has to end by itself after it was asked to, before its run is closed all the same.
 GRACE = 1.0
 
 MAX_RETRY_DELAY = 3600.0
@@ -42,6 +42,10 @@ class Job:
     labels: tuple[str, ...] = ()
     # The function whose own @app.journal joins this run instead of opening a second journal.
     innermost: Callable[..., Any] | None = None
+    # Seconds that the function has to end by itself after it was asked to, before its run is closed all the same.
+    grace: float = GRACE
+    # For what never ends: a thread of its own, and an allowance of output that grows with time.
+    endless: bool = False
 
     def retry_after(self, attempt: int) -> float | None:
         """Seconds to wait after this failed attempt (the first is 1), doubled each time; None: no further attempt."""
@@ -66,34 +70,64 @@ class Ended:
 class Run:
     """One execution. `id` is the number of its journal, negative if it has none.
 
-    `status` is queued, running, succeeded, failed, cancelled, timed_out or interrupted. `cancelled` becomes True when
-    the function should end; a plain function has to look at it.
+    `status` is queued, running, succeeded, failed, cancelled, timed_out or interrupted.
     """
 
-    __slots__ = ("arguments", "attempt", "cancelled", "context", "ending", "error", "id", "job", "joined", "output",
-                 "promise", "result", "started", "status", "timer", "trigger", "who", "work")  # fmt: skip
+    __slots__ = ("arguments", "attempt", "context", "ending", "error", "id", "job", "joined", "left", "life", "output",
+                 "promise", "report", "started", "status", "stopping", "timer", "trigger", "who", "work")  # fmt: skip
 
-    def __init__(self, job: Job, arguments: dict[str, Any], trigger: str, who: str | None) -> None:
+    def __init__(self, job: Job, arguments: dict[str, Any], trigger: str, who: str | None = None) -> None:
         self.job, self.arguments, self.trigger, self.who = job, arguments, trigger, who
         self.id = 0
         self.status = "queued"
         self.attempt = 1
-        self.cancelled = False
         self.ending: str | None = None
         self.error: str | None = None
-        self.result: Any = None
         self.joined = False
         self.started = 0.0
         self.output: capture.Output | None = None
         self.context: Context | None = None
         self.work: Promise[Any] | None = None
+        self.left: Callable[[Promise[Any]], None] | None = None
         self.timer: Timer | None = None
+        self.report: Callable[[float, float | None, str], None] | None = None
+        # What the supervisor gives the run of a service.
+        self.life: Any = None
+        self.stopping: Promise[None] = Promise()
         # Settled after the end is durable.
         self.promise: Promise[Any] = Promise()
 
     @property
     def journaled(self) -> bool:
         return self.id > 0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that its journal must not show."""
+        return self.output.secrets if self.output is not None else ()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the function should end; a plain one has to look at it. Any thread."""
+        return self.stopping.done
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep for so long, but only until the function should end; True if it should. Blocks like `Task.fetch`."""
+        try:
+            self.stopping.wait(seconds)
+        except TaskTimeout:
+            return False
+        return True
+
+    def ready(self) -> None:
+        """Say that a service declared with ready="explicit" does its work from now on."""
+        if self.life is not None:
+            self.life.ready()
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Tell how far the run is. Any thread, never blocks."""
+        if self.report is not None:
+            self.report(done, total, text)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} of {self.job.operation!r}: {self.status}>"
@@ -127,7 +161,8 @@ class Runs:
                 job.operation, description=job.description, kind=job.kind, trigger=run.trigger, who=run.who,
                 parameters=dict(public), parent=current_journal.get(), labels=job.labels, status=run.status,
             )  # fmt: skip
-            run.output = capture.Output(self._writer(run.id), secrets)
+            run.output = capture.Output(self._writer(run.id), secrets, self._clock if job.endless else None)
+            run.report = functools.partial(self._storage.journals.set_progress, run.id)
         else:
             run.id = next(self._numbers)
             run.output = capture.Output(None, secrets)
@@ -138,10 +173,10 @@ class Runs:
         """End `run` once; False if it had ended. Its promise is settled when the end is durable."""
         if self.active.pop(run.id, None) is None:
             return False
-        run.status, run.result = status, value
+        run.status = status
         if run.timer is not None:
             run.timer.cancel()
-        secrets = run.output.secrets if run.output is not None else ()
+        secrets = run.secrets
         if run.output is not None:
             run.output.finish()
         if error is not None:
@@ -174,8 +209,12 @@ class Runs:
 
     # -- executing
 
-    def launch(self, run: Run) -> None:
-        """Start the function of an opened run in the caller's context."""
+    def launch(self, run: Run, left: Callable[[Promise[Any]], None] | None = None) -> None:
+        """Start the function of an opened run in the caller's context.
+
+        `left(promise)` is called when the function has really ended, whatever became of the run before.
+        """
+        run.left = left
         run.context = copy_context()
         if run.status == "queued":
             run.status = "running"
@@ -201,7 +240,10 @@ class Runs:
         job = run.job
         try:
             args = (self._make_was(run),) if job.wants_was else ()
-            run.work = run_function(job.function, args, run.arguments, runtime=self._storage.runtime)
+            run.work = run_function(
+                job.function, args, run.arguments, runtime=self._storage.runtime,
+                start="dedicated" if job.endless else "thread",
+            )  # fmt: skip
         except Exception as error:
             run.work = Promise.failed(error)
         work = run.work
@@ -218,10 +260,12 @@ class Runs:
                 return
         status, failure = outcome(run, error)
         self.close(run, status, work.value if status == "succeeded" else None, failure)
+        if run.left is not None:
+            run.left(work)
         self.left.emit(run)
 
     def _retry(self, run: Run, error: BaseException, delay: float) -> None:
-        secrets = run.output.secrets if run.output is not None else ()
+        secrets = run.secrets
         text = capture.masked(error_text(error), secrets)
         if run.output is not None:
             run.output.finish()
@@ -253,14 +297,14 @@ class Runs:
             return False
         if run.ending is None:
             run.ending = status
-        run.cancelled = True
+        run.stopping.set(None)
         if run.work is None:  # still queued
             closed = self.close(run, run.ending, None, _early(run))
             self.left.emit(run)
             return closed
         run.work.cancel()
         if run.id in self.active:
-            self._storage.runtime.loop.call_later(GRACE, self.close, run, run.ending, None, _early(run))
+            self._storage.runtime.loop.call_later(run.job.grace, self.close, run, run.ending, None, _early(run))
         return True
 
     def cancel(self, number: int) -> bool:
@@ -281,7 +325,8 @@ class Runs:
         except TaskTimeout:
             rest = list(self.active.values())
             for run in rest:
-                run.ending, run.cancelled = run.ending or "interrupted", True
+                run.ending = run.ending or "interrupted"
+                run.stopping.set(None)
                 if run.work is not None:
                     run.work.cancel()
                 self.close(run, run.ending, None, _early(run))

@@ -44,34 +44,23 @@ class Storage:
     def database(self) -> Database:
         """The database; the first use opens it, which blocks and may raise StoreError."""
         with self._lock:
-            database: Database = self._once("database", self._open)
-            return database
+            # Two threads may come here at once; the second one finds what the first has opened.
+            found: Database | None = self.__dict__.get("database")
+            return found if found is not None else self._open()
 
     @functools.cached_property
     def journals(self) -> Journals:
-        """The journals of the database."""
+        """The journals of the database; all apps that use it share them."""
         with self._lock:
-            journals: Journals = self._once("journals", self._make_journals)
-            return journals
+            made = self.database.part(Journals)
+            while self._observers:
+                self._observers.pop(0)(made)
+            return made
 
     @functools.cached_property
     def kv(self) -> KV:
-        """The key-value pairs of the database."""
-        with self._lock:
-            kv: KV = self._once("kv", lambda: self.database.part(KV, self.clock))
-            return kv
-
-    def _make_journals(self) -> Journals:
-        made = self.database.part(Journals, self.clock)  # one in a process: it knows the runs that go on
-        for observe in self._observers:
-            observe(made)
-        return made
-
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
-        # A cached property may be computed by two threads at once; the second one finds what the first has made.
-        if name not in self.__dict__:
-            self.__dict__[name] = make()
-        return self.__dict__[name]
+        """The key-value pairs of the database; all apps that use it share them."""
+        return self.database.part(KV)
 
     def when_opened(self, observe: Callable[[Journals], None]) -> None:
         """Call `observe(journals)` when the journals are first used, at once if they have been."""

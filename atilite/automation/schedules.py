@@ -1,0 +1,345 @@
+"""`app.schedule`: functions that run by the clock."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from atilite.automation import rules
+from atilite.automation.actions import Actions
+from atilite.automation.duration import seconds_of
+from atilite.automation.localtime import LocalZone
+from atilite.automation.naming import description_of, name_of, source_of
+from atilite.automation.parameters import Schema
+from atilite.automation.rules import Cron, Every, Rule
+from atilite.automation.runs import Job, Run, Runs
+from atilite.automation.storage import Storage
+from atilite.errors import AtiliteError, Frozen, ParameterError, RunSkipped, SetupError
+from atilite.runtime.functions import innermost, wants_was
+from atilite.runtime.task import Task
+from atilite.runtime.timers import Timer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("atilite.automation")
+
+NAMESPACE = "_schedules"
+
+# Seconds after which the clock is looked at in any case: it may have been set meanwhile.
+LOOK = 60.0
+
+# Seconds between two notes of how far a short interval has come; a card wears out by writing.
+NOTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleInfo:
+    """A schedule as listed. `rule` is its cron line, `every` its seconds; `window` is in seconds.
+
+    `next` and `times` are when it is due, `last` when it last was; `action` is the action or function that it runs.
+    """
+
+    id: str
+    action: str
+    rule: str | None
+    every: float | None
+    timezone: str
+    words: str
+    next: datetime | None
+    last: datetime | None
+    paused: bool
+    missed: str
+    window: float
+    times: tuple[datetime, ...] = ()
+    at_start: bool = False
+    jitter: float = 0.0
+    source: str = ""
+
+
+@dataclass(slots=True)
+class Schedule:
+    """A registered schedule and how far it has come: everything due up to `until` is dealt with."""
+
+    id: str
+    function: Callable[..., Any]
+    rule: Rule | None
+    missed: str
+    window: timedelta
+    jitter: float
+    at_start: bool
+    params: Mapping[str, Any]
+    timezone: str
+    until: datetime | None = None
+    last: datetime | None = None
+    paused: bool = False
+    noted: float = field(default=float("-inf"))
+
+    @property
+    def text(self) -> str:
+        """The rule as stored: with another one the past does not count."""
+        return repr(self.rule)
+
+
+class Schedules:
+    """The schedules of one app. As a decorator it registers a function and returns it unchanged. Any thread."""
+
+    def __init__(
+        self, storage: Storage, runs: Runs, actions: Actions, *, zone: tzinfo | None = None,
+        chance: Callable[[float], float] | None = None,
+    ) -> None:  # fmt: skip
+        """`zone` is that of cron lines which name none; `chance(n)` gives a random number below n."""
+        self._storage, self._runs, self._actions = storage, runs, actions
+        self._zone = zone or LocalZone()
+        self._chance = chance or (lambda below: random.uniform(0, below))
+        self._schedules: dict[str, Schedule] = {}
+        self._lock = threading.RLock()
+        self._timer: Timer | None = None
+        self._frozen = self._running = self._known = False
+
+    # -- registering
+
+    def __call__(
+        self, rule: str | None = None, *, every: float | str | None = None, at_start: bool = False,
+        timezone: str | None = None, missed: str = "once", window: float | str = "1h", jitter: float | str = 0,
+        params: Mapping[str, Any] | None = None,
+    ) -> Callable[[F], F]:  # fmt: skip
+        """Run the decorated function by the clock: `@app.schedule("30 18 * * *")`, `@app.schedule(every="5m")`.
+
+        `rule` is a cron line, in `timezone` (the machine's by default). `every` is an interval in seconds or as "5m".
+        `at_start` runs it when the app starts as well, or only then. Times that passed while the app was down or the
+        machine slept, up to `window` ago, are made up for by one run (`missed="once"`), not ("skip"), or each
+        ("all"). `jitter` delays each run by up to so many seconds. If the function is an action, it is run as one,
+        with `params`; the decorators may be stacked in any order and several times.
+
+        Raises SetupError, and Frozen after the app has started.
+        """
+
+        def register(function: F) -> F:
+            zone_name = timezone or str(self._zone)
+            if missed not in rules.MISSED:
+                raise SetupError(f"missed is {missed!r}; it may be {', '.join(rules.MISSED)}")
+            self._add(
+                Schedule(
+                    self._free_id(name_of(function)), function, self._rule(rule, every, at_start, timezone), missed,
+                    timedelta(seconds=seconds_of(window, "window") or 0), seconds_of(jitter, "jitter") or 0.0,
+                    at_start, dict(params or {}), zone_name,
+                )
+            )  # fmt: skip
+            return function
+
+        return register
+
+    def _rule(self, line: str | None, every: float | str | None, at_start: bool, timezone: str | None) -> Rule | None:
+        if callable(line) or (line is None and every is None and not at_start) or (line and every is not None):
+            raise SetupError('a schedule needs one of: a cron line ("30 18 * * *"), every="5m", at_start=True')
+        if every is not None:
+            return Every(seconds_of(every, "every") or 0.0)
+        return None if line is None else Cron(line, _zone(timezone) if timezone else self._zone)
+
+    def _free_id(self, name: str) -> str:
+        found = [id for id in self._schedules if id == name or id.rpartition("~")[0] == name]
+        return f"{name}~{len(found) + 1}" if found else name
+
+    def _add(self, schedule: Schedule) -> None:
+        if self._frozen:
+            raise Frozen("schedule", schedule.id)
+        self._schedules[schedule.id] = schedule
+
+    def freeze(self) -> None:
+        """Refuse further registrations. SetupError if a scheduled function needs parameters that it does not get."""
+        for schedule in self._schedules.values():
+            try:
+                self._schema(schedule).check(schedule.params)
+            except ParameterError as error:
+                raise SetupError(f"schedule {schedule.id!r}: {error}; give it params={{...}}") from None
+        self._frozen = True
+
+    def _schema(self, schedule: Schedule) -> Schema:
+        action = self._actions.of(schedule.function)
+        return action.schema if action is not None else Schema.of(schedule.function)
+
+    # -- looking
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all schedules, in the order of definition."""
+        return list(self._schedules)
+
+    @property
+    def schedules(self) -> list[ScheduleInfo]:
+        """All schedules, in the order of definition."""
+        self._recall()
+        return [self._info(schedule) for schedule in self._schedules.values()]
+
+    def get(self, id: str) -> ScheduleInfo:
+        """Return one schedule; LookupError, with the known ids, if there is none."""
+        self._recall()
+        return self._info(self._find(id))
+
+    def _find(self, id: str) -> Schedule:
+        schedule = self._schedules.get(id)
+        if schedule is None:
+            raise LookupError(f"no schedule {id!r}; known: {', '.join(self._schedules) or 'none'}")
+        return schedule
+
+    def _info(self, schedule: Schedule) -> ScheduleInfo:
+        rule, action = schedule.rule, self._actions.of(schedule.function)
+        now = self._storage.clock.now()
+        times = () if rule is None else tuple(rules.next_times(rule, max(now, schedule.until or now)))
+        words = "at start" if rule is None else rules.words(rule) + (" and at start" if schedule.at_start else "")
+        return ScheduleInfo(
+            schedule.id, action.name if action else name_of(schedule.function),
+            rule.line if isinstance(rule, Cron) else None, rule.seconds if isinstance(rule, Every) else None,
+            schedule.timezone, words, times[0] if times else None, schedule.last, schedule.paused, schedule.missed,
+            schedule.window.total_seconds(), times, schedule.at_start, schedule.jitter, source_of(schedule.function),
+        )  # fmt: skip
+
+    # -- pausing
+
+    def pause(self, id: str) -> Task:
+        """Let due times pass without a run, also after a restart, until it is resumed. LookupError."""
+        return self._set_paused(id, True)
+
+    def resume(self, id: str) -> Task:
+        """Run it again from the next due time on. LookupError."""
+        return self._set_paused(id, False)
+
+    def _set_paused(self, id: str, paused: bool) -> Task:
+        with self._lock:
+            self._recall()
+            schedule = self._find(id)
+            schedule.paused, schedule.until = paused, self._storage.clock.now()
+        return self._note(schedule)
+
+    # -- what is remembered
+
+    def _recall(self) -> None:
+        """Read how far each schedule had come, once."""
+        with self._lock:
+            if self._known:
+                return
+            self._known = True
+            now = self._storage.clock.now()
+            for schedule in self._schedules.values():
+                noted = self._storage.kv.get(NAMESPACE, schedule.id, None) or {}
+                schedule.paused = bool(noted.get("paused"))
+                schedule.last = _moment(noted.get("last"))
+                same = noted.get("rule") == schedule.text
+                schedule.until = (_moment(noted.get("until")) if same else None) or now
+
+    def _note(self, schedule: Schedule) -> Task:
+        schedule.noted = self._storage.clock.monotonic()
+        noted = {
+            "rule": schedule.text,
+            "until": schedule.until and schedule.until.isoformat(),
+            "last": schedule.last and schedule.last.isoformat(),
+            "paused": schedule.paused,
+        }
+        return self._storage.write(lambda done: self._storage.kv.set(NAMESPACE, {schedule.id: noted}, done=done))
+
+    # -- the clock
+
+    def start(self) -> None:
+        """Begin to look at the clock. Opens the database: not on the loop."""
+        if not self._schedules:
+            return
+        self._recall()
+        with self._lock:
+            self._running = True
+            for schedule in self._schedules.values():
+                if schedule.at_start and not schedule.paused:
+                    self._fire(schedule, "start")
+        self.tick(starting=True)
+
+    def stop(self) -> None:
+        """Look at the clock no more."""
+        with self._lock:
+            self._running = False
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def tick(self, starting: bool = False) -> None:
+        """Start what is due now, and set the timer for what is due next. Any thread, never blocks."""
+        with self._lock:
+            self._recall()
+            now = self._storage.clock.now()
+            for schedule in self._schedules.values():
+                self._look(schedule, now, starting)
+            if self._running:
+                self._arm(now)
+
+    def _look(self, schedule: Schedule, now: datetime, starting: bool) -> None:
+        if schedule.rule is None:
+            return
+        decision = rules.decide(schedule.rule, schedule.until or now, now, schedule.missed, schedule.window)
+        schedule.until = decision.until
+        if decision.firings and not schedule.paused:
+            schedule.last = decision.firings[-1].due
+        # Noted before the run begins: after a crash in between it is missed once, not run twice.
+        frequent = isinstance(schedule.rule, Every) and schedule.rule.seconds < NOTE
+        recently = self._storage.clock.monotonic() - schedule.noted < NOTE
+        if starting or (decision.firings and not (frequent and recently)):
+            self._note(schedule)
+        if not schedule.paused:
+            for firing in decision.firings:
+                self._fire(schedule, "catch-up" if firing.caught_up else "schedule")
+
+    def _arm(self, now: datetime) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        waits = [LOOK]
+        for schedule in self._schedules.values():
+            if schedule.rule is not None:
+                due = next(schedule.rule.after(schedule.until or now), None)
+                waits += [(due - now).total_seconds()] if due is not None else []
+        self._timer = self._storage.runtime.loop.call_later(max(0.001, min(waits)), self.tick)
+
+    def _fire(self, schedule: Schedule, trigger: str) -> None:
+        if schedule.jitter:
+            delay = self._chance(schedule.jitter)
+            self._storage.runtime.loop.call_later(delay, self._run, schedule, trigger)
+        else:
+            self._run(schedule, trigger)
+
+    def _run(self, schedule: Schedule, trigger: str) -> None:
+        action = self._actions.of(schedule.function)
+        try:
+            if action is not None:
+                self._actions.start(action.name, schedule.params, trigger=trigger)
+            else:
+                self._run_function(schedule, trigger)
+        except RunSkipped as skipped:
+            log.info("schedule %s: %s", schedule.id, skipped)
+        except AtiliteError as error:
+            log.error("schedule %s could not start its run: %s", schedule.id, error)
+
+    def _run_function(self, schedule: Schedule, trigger: str) -> None:
+        function = schedule.function
+        operation = getattr(function, "__atilite_operation__", None) or name_of(function)
+        job = Job(
+            function, operation, description_of(function), "schedule", wants_was(function),
+            innermost=innermost(function),
+        )  # fmt: skip
+        schema = Schema.of(function)
+        arguments = schema.check(schedule.params)
+        run = Run(job, arguments, trigger)
+        self._runs.open(run, schema.public(arguments), schema.secrets(arguments))
+        self._runs.launch(run)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SetupError(f'timezone {name!r} is not known; write a name such as "Europe/Berlin" or "UTC"') from None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

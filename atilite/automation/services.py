@@ -1,0 +1,231 @@
+"""`app.service`: functions that are kept running."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, TypeVar, overload
+
+from atilite.automation.naming import description_of, name_of, source_of
+from atilite.automation.runs import Job, Run, Runs
+from atilite.automation.storage import Storage
+from atilite.errors import DuplicateName, Frozen, SetupError
+from atilite.events import Emitter
+from atilite.runtime.functions import innermost, wants_was
+from atilite.runtime.promise import Promise
+from atilite.runtime.restarts import RestartPolicy
+from atilite.runtime.supervisor import Supervisor
+from atilite.runtime.task import Task
+from atilite.runtime.unit import Life, Plan, Transition
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("atilite.automation")
+
+RESTARTS: dict[Any, Literal["always", "on_failure", "never"]] = {
+    True: "always", False: "never", "always": "always", "on_failure": "on_failure", "never": "never",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A service at one moment; it never changes.
+
+    `status` is stopped, starting, running, restarting, stopping or failed. `since` is when that began, None before
+    the first start; `restart_delay` and `uptime` are in seconds; `error` and `traceback` are those of the last crash.
+    """
+
+    name: str
+    description: str
+    status: str
+    autostart: bool
+    restart: bool
+    restart_delay: float
+    restarts: int = 0
+    since: datetime | None = None
+    uptime: float | None = None
+    error: str | None = None
+    traceback: str | None = None
+    critical: bool = False
+    source: str = ""
+
+
+class Services:
+    """The services of one app. As a decorator it registers a function and returns it unchanged. Any thread.
+
+    `service_changed` emits the Info of a service at each change of its status.
+    """
+
+    def __init__(self, storage: Storage, runs: Runs) -> None:
+        self._storage, self._runs = storage, runs
+        self._facts: dict[str, Info] = {}
+        self._started: set[str] = set()
+        self._frozen = False
+        self.service_changed: Emitter[Info] = Emitter()
+
+    @functools.cached_property
+    def supervisor(self) -> Supervisor:
+        """What keeps them running."""
+        supervisor = Supervisor(loop=self._storage.runtime.loop, clock=self._storage.clock)
+        supervisor.changed.listen(self._changed)
+        return supervisor
+
+    # -- registering
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(
+        self, *, name: str | None = None, description: str | None = None, autostart: bool = True,
+        restart: bool | str = True, restart_delay: float = 3.0, max_restarts: int | None = None, within: float = 60.0,
+        stop_timeout: float = 10.0, needs: Sequence[str] = (), ready: Literal["auto", "explicit"] = "auto",
+        health: Callable[[], bool] | None = None, critical: bool = False, replace: bool = False,
+    ) -> Callable[[F], F]: ...  # fmt: skip
+    def __call__(self, function: Any = None, **options: Any) -> Any:
+        """Register the decorated function: `@app.service` or `@app.service(restart_delay=10)`.
+
+        It is started with the app (`autostart=False`: by hand) and again when it ends, `restart_delay` seconds later,
+        twice as long after each further crash; `restart="on_failure"` only when it crashed, False never. After
+        `max_restarts` within so many seconds it is given up as failed. Asked to stop, a coroutine or generator is
+        cancelled, a plain function sees `was.cancelled`; after `stop_timeout` it is left behind. `needs` names
+        services that must run before, `ready="explicit"` waits for `was.ready()`, `health()` tells whether it is
+        well, and if a `critical` one fails for good, so does the whole process.
+
+        Raises DuplicateName, Frozen after the app has started, and SetupError.
+        """
+
+        def register(decorated: Callable[..., Any]) -> Callable[..., Any]:
+            self._register(decorated, **options)
+            return decorated
+
+        return register if function is None else register(function)
+
+    def _register(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        autostart: bool = True,
+        restart: bool | str = True,
+        restart_delay: float = 3.0,
+        max_restarts: int | None = None,
+        within: float = 60.0,
+        stop_timeout: float = 10.0,
+        replace: bool = False,
+        critical: bool = False,
+        **options: Any,
+    ) -> None:
+        name = name or name_of(function)
+        self._check(name, function, restart, replace, options)
+        policy = RestartPolicy(RESTARTS[restart], restart_delay, max_restarts, within)
+        told = description_of(function) if description is None else description
+        job = Job(
+            function, name, told, "service", wants_was(function), innermost=innermost(function), grace=stop_timeout,
+            endless=True,
+        )  # fmt: skip
+        options["needs"] = tuple(options.get("needs", ()))
+        self.supervisor.add(
+            Plan(
+                name, functools.partial(self._run, job), policy, autostart, stop_timeout=stop_timeout,
+                critical=critical, **options,
+            ),
+            replace=replace,
+        )  # fmt: skip
+        self._facts[name] = Info(
+            name, told, "stopped", autostart, policy.restart != "never", restart_delay, critical=critical,
+            source=source_of(function),
+        )  # fmt: skip
+
+    def _check(
+        self, name: str, function: Callable[..., Any], restart: bool | str, replace: bool, options: dict[str, Any]
+    ) -> None:
+        if self._frozen:
+            raise Frozen("service", name)
+        if name in self._facts and not replace:
+            raise DuplicateName("service", name, self._facts[name].source, source_of(function))
+        if restart not in RESTARTS:
+            raise SetupError(f"service {name!r}: restart is {restart!r}; it may be True, False or 'on_failure'")
+        unknown = options.keys() - {"needs", "after", "ready", "start_timeout", "health"}
+        if unknown:
+            raise SetupError(f"service {name!r}: unknown option {', '.join(sorted(unknown))}")
+
+    def freeze(self) -> None:
+        """Refuse further registrations."""
+        self._frozen = True
+
+    # -- looking
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all services, in the order of definition."""
+        return list(self._facts)
+
+    @property
+    def services(self) -> list[Info]:
+        """How all services are now, in the order of definition."""
+        return [self.get(name) for name in self._facts]
+
+    def get(self, name: str) -> Info:
+        """How a service is now; LookupError, with the known names, if there is none."""
+        status = self.supervisor.status(name)
+        return replace(
+            self._facts[name], status=str(status.state), restarts=status.restarts, error=status.error,
+            traceback=status.traceback, uptime=status.uptime, since=status.since if name in self._started else None,
+        )  # fmt: skip
+
+    def _changed(self, transition: Transition) -> None:
+        # Of the moment of the change: the service may have gone on since.
+        info = replace(self.get(transition.name), status=str(transition.new), since=transition.at)
+        if transition.new != "running":
+            info = replace(info, uptime=None)
+        self.service_changed.emit(info)
+
+    # -- running
+
+    def start(self, name: str) -> Task:
+        """Start a service; the task's result is the status that it came to. An unknown name is only logged."""
+        return self._told("start", name)
+
+    def stop(self, name: str) -> Task:
+        """Stop a service; the task ends when it has stopped. An unknown name is only logged."""
+        return self._told("stop", name)
+
+    def restart(self, name: str) -> Task:
+        """Stop a service if it runs, and start it. An unknown name is only logged."""
+        return self._told("restart", name)
+
+    def _told(self, verb: str, name: str) -> Task:
+        if name not in self._facts:
+            log.warning("there is no service %r to %s; known: %s", name, verb, ", ".join(self._facts) or "none")
+            return Task.completed(None)
+        state: Promise[Any] = Promise()
+        ended: Promise[Any] = getattr(self.supervisor, verb)(name)
+        ended.on_done(lambda done: state.settle(None if done.error else str(done.value), done.error))
+        return self._storage.task(state)
+
+    def start_all(self) -> None:
+        """Start what starts by itself. Does not wait."""
+        if self._facts:
+            self.supervisor.start_all()
+
+    def stop_all(self, timeout: float) -> list[str]:
+        """Stop all; name those that did not end within so many seconds. Blocks: not on the bare hub."""
+        return self.supervisor.stop_all(timeout).wait() if self._facts else []
+
+    def _run(self, job: Job, life: Life) -> Promise[Any]:
+        """Begin one life of a service: it has a journal of its own. Promises the real end of the function."""
+        run = Run(job, {}, "start" if job.operation not in self._started else "service")
+        run.life = life
+        self._started.add(job.operation)
+        work: Promise[Any] = Promise(lambda: self._runs.end_early(run) and None)
+        self._runs.open(run, {})
+
+        def left(ended: Promise[Any]) -> None:
+            work.settle(None, ended.error)
+
+        self._runs.launch(run, left)
+        return work
