@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..store.accounts import Accounts
 from ..store.database import Database
 from .call import Call
 from .parser import Commands
@@ -27,7 +28,7 @@ def refuse_open_door(call: Call) -> None:
     if call.settings.loopback:
         return
     with Database.open(call.settings.db, shared=True) as database:
-        if database.accounts.any():
+        if Accounts(database).any():
             return
     command = call.remedy("user", "add", "NAME", "--role", "admin")
     raise ConfigError(f"{call.settings.host} can be reached from other machines and there is no account ({command})")
