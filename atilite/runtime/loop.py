@@ -214,10 +214,10 @@ class _Job:
 
     def cancel(self) -> None:
         """Any thread. The promise is settled when the function has really ended."""
+        self.unwanted = True
         self.loop.call_soon(self._kill)
 
     def _kill(self) -> None:
-        self.unwanted = True
         if self.greenlet is not None:
             self.greenlet.throw(GreenletExit)
 

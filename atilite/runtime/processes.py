@@ -68,9 +68,15 @@ class Processes:
         return busy
 
     def _attend(self, work: _Work) -> Any:
+        if work.unwanted:
+            raise TaskCancelled("the task was cancelled before it began")
         child = self._hire()
         try:
             result = child.do(work)
+        except _Idle:
+            # It had ended while it had nothing to do, so the work has not begun anywhere.
+            self._dismiss(child)
+            return self._attend(work)
         except _Died as death:
             self._dismiss(child)
             if work.unwanted:
@@ -102,6 +108,10 @@ class _Died(Exception):
     """The process has ended; the text says how."""
 
 
+class _Idle(Exception):
+    """The process has ended before it began the work."""
+
+
 class _Work:
     """A pickled call, and the child that is at it."""
 
@@ -120,9 +130,9 @@ class _Work:
 
     def begin(self, child: _Child) -> None:
         with self._lock:
-            if self.unwanted:
-                raise TaskCancelled("the task was cancelled before it began")
             self._child = child
+            if self.unwanted:
+                child.kill()
 
     def finish(self) -> None:
         with self._lock:
@@ -150,6 +160,8 @@ class _Child:
         self._pipe, theirs = _SPAWN.Pipe()
         self._process: BaseProcess = _SPAWN.Process(target=_serve, args=(theirs,), name="atilite-process", daemon=True)
         self._process.start()
+        # One that ends before its first work cannot start at all: another one would not either.
+        self._fresh = True
         # Only the child has that end now, so its death is the end of the pipe.
         theirs.close()
 
@@ -158,16 +170,20 @@ class _Child:
         return self._process.is_alive()
 
     def do(self, work: _Work) -> _Answer:
+        begun = self._fresh
         try:
             work.begin(self)
             self._pipe.send_bytes(work.call)
+            self._pipe.recv_bytes()
+            begun = True
             return _Answer(self._pipe.recv_bytes())
         except (EOFError, OSError):
+            if not begun and not work.unwanted:
+                raise _Idle from None
             self._process.join(5)
             raise _Died(_ending(self._process.exitcode)) from None
-        except TaskCancelled:
-            raise _Died("was not needed") from None
         finally:
+            self._fresh = False
             work.finish()
 
     def kill(self) -> None:
@@ -195,6 +211,7 @@ def _serve(pipe: Connection) -> None:
             call = pipe.recv_bytes()
         except EOFError:
             return
+        pipe.send_bytes(b"begun")
         pipe.send_bytes(_perform(call))
 
 

@@ -29,7 +29,7 @@ class Promise(Generic[T]):
     Every method may be called from any thread and greenlet, except as `wait` says.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_canceller", "_done", "_error", "_once", "_value")
+    __slots__ = ("__weakref__", "_callbacks", "_canceller", "_done", "_error", "_once", "_trace", "_value")
 
     def __init__(self, canceller: Canceller | None = None) -> None:
         """`canceller` is asked by `cancel` to stop the work; see `Canceller` for what its answers mean."""
@@ -84,6 +84,7 @@ class Promise(Generic[T]):
             return False
         self._value = value
         self._error = error if error is None or isinstance(error, Exception) else _tamed(error)
+        self._trace = None if error is None else error.__traceback__
         self._canceller = None
         self._done = True
         self._tell()
@@ -131,7 +132,8 @@ class Promise(Generic[T]):
             raise AssertionError("the promise is not settled; ask `done` first, or wait")
         if self._error is not None:
             try:
-                raise self._error
+                # Back to the traceback of the work: each waiter adds its own frames, and they must not add up.
+                raise self._error.with_traceback(self._trace)
             finally:
                 del self  # the traceback would keep the promise, and the promise the traceback
         return cast(T, self._value)

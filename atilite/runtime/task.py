@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextvars import copy_context
 from operator import methodcaller
 from typing import Any
@@ -227,7 +227,9 @@ class Tasks(Task):
         self._positional: list[Task] = []
         self._named: dict[str, Task] = {}
         super().__init__(_UNSET, meta=meta, filter=filter)
-        self.merge(*tasks, **named)
+        for item in tasks:
+            self._take([item] if isinstance(item, Task) else item, {})
+        self._take((), named)
         self.timeout = self._patience() if timeout is _UNSET else timeout
         if callback is not None:
             self.on_done(callback)
@@ -248,14 +250,16 @@ class Tasks(Task):
         else:
             self._named[name] = task
 
-    def merge(self, *tasks: Any, **named: Task) -> None:
-        """Take the members of other Tasks or lists, single tasks, and named ones."""
-        for item in tasks:
-            if isinstance(item, Task):
-                self.add(item)
-            else:
-                for task in item:
-                    self.add(task)
+    def merge(self, tasks: Any) -> None:
+        """Take the members of other Tasks, with their names, or of a list."""
+        if isinstance(tasks, Tasks):
+            self._take(tasks._positional, tasks._named)
+        else:
+            self._take(tasks, {})
+
+    def _take(self, tasks: Iterable[Task], named: Mapping[str, Task]) -> None:
+        for task in tasks:
+            self.add(task)
         for name, task in named.items():
             self.add(task, name)
 

@@ -1,0 +1,147 @@
+"""Plain functions on threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import pytest
+
+from atilite.context import current_journal
+from atilite.errors import TaskCancelled, TaskError
+from atilite.runtime.executors import Threads
+from atilite.runtime.promise import Promise
+
+place: ContextVar[str] = ContextVar("place", default="nowhere")
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    threads = Threads(2)
+    yield threads
+    threads.stop(2)
+
+
+@pytest.mark.row("A138")
+def test_a_function_runs_on_a_daemon_thread_of_the_pool(threads: Threads) -> None:
+    def work(a: int, *, b: int) -> tuple[int, str, bool]:
+        thread = threading.current_thread()
+        return a + b, thread.name, thread.daemon
+
+    total, name, daemon = threads.submit(work, 1, b=2).wait(10)
+
+    assert total == 3
+    assert name.startswith("atilite-task")
+    assert daemon
+
+
+@pytest.mark.row("A138")
+def test_threads_are_started_when_they_are_needed_and_never_more_than_the_size() -> None:
+    threads = Threads(3)
+    gate: Promise[None] = Promise()
+    assert not threads._threads
+
+    threads.submit(int).wait(10)
+    first = [threads.submit(gate.wait, 10) for _ in range(10)]
+    assert len(threads._threads) == 3
+    assert threads.open >= 10
+
+    gate.set(None)
+    for promise in first:
+        promise.wait(10)
+    assert threads.stop(5) == 0
+
+
+@pytest.mark.row("A138")
+def test_the_caller_s_context_is_carried(threads: Threads) -> None:
+    place.set("here")
+    journal = current_journal.set(17)
+    try:
+        assert threads.submit(lambda: (place.get(), current_journal.get())).wait(10) == ("here", 17)
+        assert threads.dedicated(lambda: (place.get(), current_journal.get())).wait(10) == ("here", 17)
+    finally:
+        current_journal.reset(journal)
+    assert threads.submit(current_journal.get).wait(10) is None
+
+
+@pytest.mark.row("A146")
+def test_an_error_is_the_promise_s_and_the_thread_goes_on(threads: Threads) -> None:
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 / 0).wait(10)
+    with pytest.raises(TaskError, match="SystemExit"):
+        threads.submit(exit, 3).wait(10)
+
+    assert threads.submit(lambda: "alive").wait(10) == "alive"
+
+
+def test_a_queued_call_can_be_cancelled_a_running_one_cannot(threads: Threads) -> None:
+    gate: Promise[None] = Promise()
+    began = [Promise[None]() for _ in range(2)]
+
+    def work(begin: Promise[None]) -> str:
+        begin.set(None)
+        gate.wait(10)
+        return "done"
+
+    running = [threads.submit(work, begin) for begin in began]
+    for begin in began:
+        begin.wait(10)
+    ran: list[int] = []
+    queued = threads.submit(ran.append, 1)
+
+    assert queued.cancel()
+    assert not running[0].cancel()
+    gate.set(None)
+
+    assert running[0].wait(10) == "done"
+    with pytest.raises(TaskCancelled):
+        queued.wait(10)
+    threads.submit(int).wait(10)
+    assert ran == []
+
+
+def test_a_dedicated_thread_takes_no_place_in_the_pool(threads: Threads) -> None:
+    gate: Promise[str] = Promise()
+    endless = [threads.dedicated(gate.wait, 10) for _ in range(5)]
+
+    assert threads.submit(lambda: "free").wait(10) == "free"
+    gate.set("end")
+    assert [promise.wait(10) for promise in endless] == ["end"] * 5
+
+
+def test_stop_cancels_what_is_queued_and_tells_what_goes_on() -> None:
+    threads = Threads(1)
+    gate: Promise[None] = Promise()
+    began: Promise[None] = Promise()
+
+    def work() -> None:
+        began.set(None)
+        gate.wait(10)
+
+    running = threads.submit(work)
+    queued = threads.submit(int)
+    began.wait(10)
+
+    assert threads.stop(0.01) == 1
+    with pytest.raises(TaskCancelled):
+        queued.wait(10)
+    gate.set(None)
+    running.wait(10)
+    with pytest.raises(TaskError, match="stopped"):
+        threads.submit(int).wait(10)
+
+
+def test_a_waiting_thread_keeps_nothing_of_its_last_call(threads: Threads) -> None:
+    import weakref
+
+    class Big:
+        pass
+
+    gone = threading.Event()
+    big = Big()
+    weakref.finalize(big, gone.set)
+    threads.submit(lambda thing: None, big).wait(10)
+    del big
+
+    assert gone.wait(10)

@@ -1,0 +1,159 @@
+"""Programs as tasks: what they print, how they end, and that nothing of them stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atilite.errors import TaskCancelled, TaskTimeout
+from atilite.runtime.engine import Runtime
+from atilite.runtime.subprocesses import Subprocesses, exit_text
+
+
+@pytest.fixture
+def subprocesses() -> Iterator[Subprocesses]:
+    subprocesses = Subprocesses(4, grace=0.2)
+    yield subprocesses
+    subprocesses.stop(3)
+
+
+def wait_for(path: Path) -> int:
+    """Read the process number that a program writes there."""
+    for _ in range(1000):
+        if path.exists() and path.read_text().strip():
+            return int(path.read_text())
+        time.sleep(0.01)
+    raise AssertionError(f"{path} was not written")
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended (it may still be a zombie of somebody who does not care)."""
+    for _ in range(500):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.row("A140")
+def test_a_shell_command_gives_its_stdout_as_text(subprocesses: Subprocesses) -> None:
+    assert subprocesses.run("echo one; echo zw\u00f6lf").wait(10) == "one\nzw\u00f6lf\n"
+
+
+@pytest.mark.row("A140")
+def test_a_list_does_not_go_through_the_shell(subprocesses: Subprocesses) -> None:
+    assert subprocesses.run(["echo", "$HOME; exit 3"]).wait(10) == "$HOME; exit 3\n"
+
+
+def test_folder_environment_and_input_can_be_given(subprocesses: Subprocesses, tmp_path: Path) -> None:
+    command = "pwd; echo $WORD; cat"
+
+    text = subprocesses.run(command, cwd=str(tmp_path), env={"WORD": "hello"}, input="from outside").wait(10)
+
+    assert text == f"{tmp_path}\nhello\nfrom outside"
+
+
+def test_output_that_is_no_text_does_not_fail(subprocesses: Subprocesses) -> None:
+    assert subprocesses.run(r"printf '\377ok'").wait(10) == "\ufffdok"
+
+
+@pytest.mark.row("A140")
+def test_another_exit_code_raises_system_error_with_stderr(subprocesses: Subprocesses) -> None:
+    with pytest.raises(SystemError, match="^no such sensor$"):
+        subprocesses.run("echo no such sensor >&2; exit 3").wait(10)
+    with pytest.raises(SystemError, match="^exit code 3$"):
+        subprocesses.run("exit 3").wait(10)
+    with pytest.raises(SystemError, match="^ended by SIGKILL$"):
+        subprocesses.run("kill -9 $$").wait(10)
+
+
+def test_a_program_that_does_not_exist_is_a_clear_error(subprocesses: Subprocesses) -> None:
+    with pytest.raises(FileNotFoundError):
+        subprocesses.run(["/no/such/program"]).wait(10)
+
+
+@pytest.mark.row("A140")
+def test_its_timeout_is_honoured_and_the_whole_group_ends(runtime: Runtime, tmp_path: Path) -> None:
+    task = runtime.Subprocess(f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout=0.3)
+
+    with pytest.raises(TaskTimeout, match=r"longer than 0\.3 s"):
+        task.fetch()
+
+    assert gone(wait_for(tmp_path / "child"))
+
+
+@pytest.mark.row("A140")
+def test_a_longer_timeout_than_the_usual_one_is_honoured_too(runtime: Runtime) -> None:
+    assert runtime.Subprocess("true", timeout=60).timeout is None
+
+
+@pytest.mark.row("A140")
+def test_a_group_that_ignores_sigterm_is_killed(subprocesses: Subprocesses, tmp_path: Path) -> None:
+    stubborn = f"trap '' TERM; echo $$ > {tmp_path}/shell; sleep 60; sleep 60"
+
+    with pytest.raises(TaskTimeout):
+        subprocesses.run(stubborn, 0.3).wait(20)
+
+    assert gone(wait_for(tmp_path / "shell"))
+
+
+def test_a_child_that_ignores_sigterm_does_not_outlive_its_shell(subprocesses: Subprocesses, tmp_path: Path) -> None:
+    script = f"(trap '' TERM; echo $BASHPID > {tmp_path}/child; sleep 60; sleep 60) & wait"
+
+    with pytest.raises(TaskTimeout):
+        subprocesses.run(["bash", "-c", script], 0.3).wait(20)
+
+    assert gone(wait_for(tmp_path / "child"))
+
+
+def test_a_cancel_ends_the_group_and_then_fails_the_promise(subprocesses: Subprocesses, tmp_path: Path) -> None:
+    promise = subprocesses.run(f"echo $$ > {tmp_path}/shell; sleep 60")
+    process = wait_for(tmp_path / "shell")
+
+    assert promise.cancel()
+    with pytest.raises(TaskCancelled):
+        promise.wait(10)
+    assert gone(process)
+
+
+def test_stop_ends_what_runs(tmp_path: Path) -> None:
+    subprocesses = Subprocesses(2, grace=0.2)
+    promise = subprocesses.run(f"echo $$ > {tmp_path}/shell; sleep 60")
+    process = wait_for(tmp_path / "shell")
+
+    assert subprocesses.stop(5) == 0
+    assert gone(process)
+    with pytest.raises(TaskCancelled):
+        promise.wait(1)
+
+
+def test_one_that_waits_for_its_turn_can_be_cancelled(tmp_path: Path) -> None:
+    subprocesses = Subprocesses(1, grace=0.2)
+    first = subprocesses.run("sleep 60")
+    second = subprocesses.run(f"touch {tmp_path}/ran")
+
+    assert second.cancel()
+    assert first.cancel()
+    for promise in (first, second):
+        with pytest.raises(TaskCancelled):
+            promise.wait(10)
+    assert not (tmp_path / "ran").exists()
+    subprocesses.stop(3)
+
+
+def test_a_program_has_a_session_of_its_own(subprocesses: Subprocesses) -> None:
+    group = int(subprocesses.run("ps -o pgid= -p $$").wait(10))
+
+    assert group != os.getpgid(0)
+
+
+def test_an_unknown_signal_still_has_a_text() -> None:
+    assert exit_text(-200) == "ended by signal 200"
