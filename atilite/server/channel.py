@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from contextvars import Context
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -69,7 +70,6 @@ class Channel(Outlet):
                 self._pause()
                 return
             self.handle_read()
-            self.server.serve_ready()
             if self._writer is None and self.writable():
                 self.look()
         except Exception:
@@ -149,7 +149,7 @@ class Channel(Outlet):
         self.requests.append(request)
         self.server.count()
         if len(self.requests) == 1:
-            self.server.begin(self)
+            self.server.add_task(self)
 
     def _watch_deadline(self) -> None:
         """Let the sweep watch a request that has not arrived completely."""
@@ -192,8 +192,6 @@ class Channel(Outlet):
             request.pipe.deliver()
         if started:
             self.handle_close()
-        else:
-            self.server.serve_ready()
 
     def _pause(self) -> None:
         self._paused = True
@@ -273,6 +271,15 @@ class Channel(Outlet):
             self.write_soon(CONTINUE)
 
     # -- worker, or loop for requests that start there
+
+    def serve(self) -> None:
+        """Run `service` in a context of its own: what one request sets must not be seen by the next one."""
+        Context().run(self.service)
+
+    @property
+    def watched_name(self) -> str:
+        """What the watchdog tells when this channel keeps the loop."""
+        return f"a request for {self.requests[0].path}" if self.requests else "a connection"
 
     def service(self) -> None:
         """Run the first request up to its end or until it is parked."""

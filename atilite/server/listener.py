@@ -35,9 +35,7 @@ class Listener:
         self.receiving = server.receiving
         self.parked = server.parked
         self.hijacked = server.hijacked
-        self.begin = server.begin
         self.add_task = server.add_task
-        self.serve_ready = server.serve_ready
         self.count = server.count
         self.left = server.left
         self.unavailable = server.unavailable

@@ -14,7 +14,7 @@ from atilite.server.refusals import Refusal
 class Work(Protocol):
     """What a worker thread serves: a channel with a request."""
 
-    def service(self) -> None:
+    def serve(self) -> None:
         """Run the first request up to its end or until it is parked."""
 
     def handle_close(self) -> None:
@@ -36,12 +36,6 @@ class Shared(Protocol):
 
     def add_task(self, channel: Any) -> None:
         """Serve the first request of a channel. Any thread."""
-
-    def begin(self, channel: Any) -> None:
-        """The same on the loop; the caller runs `serve_ready` afterwards."""
-
-    def serve_ready(self) -> None:
-        """Run the requests that need no worker. Loop only."""
 
     def count(self) -> None:
         """One more request has come."""

@@ -6,9 +6,7 @@ import heapq
 import logging
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, MutableSet, Sequence
-from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -92,7 +90,6 @@ class Server:
         self.receiving: MutableSet[Channel] = set()
         self.parked: MutableSet[ParkedExchange] = set()
         self.hijacked: MutableSet[Any] = WeakSet()
-        self.ready: deque[Channel] = deque()
         self._places = listeners
         self._unix_mode = unix_mode
         self._listeners: list[Listener] = []
@@ -149,26 +146,14 @@ class Server:
         )
 
     def add_task(self, channel: Channel) -> None:
-        """Serve the first request of a channel; waitress calls this when the one before has ended."""
+        """Serve the first request of a channel, on a worker or on the loop."""
         if self._on_loop(channel):
-            self.ready.append(channel)
-            self.loop.call_soon(self.serve_ready)
+            # Not at once, even on the loop: when all sockets are read first, the answers wake their clients together.
+            self.loop.call_soon(channel.serve)
         else:
             self.workers.add(channel)
 
     # -- loop: what channels ask for
-
-    def begin(self, channel: Channel) -> None:
-        """Serve the first request of a channel that was idle; the caller runs `serve_ready` afterwards."""
-        if self._on_loop(channel):
-            self.ready.append(channel)
-        else:
-            self.workers.add(channel)
-
-    def serve_ready(self) -> None:
-        """Run the requests that need no worker."""
-        while self.ready:
-            Context().run(self.loop.timed(self.ready.popleft().service))
 
     def count(self) -> None:
         """One more request has come."""
