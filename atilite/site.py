@@ -15,6 +15,7 @@ from typing import Any
 from .api import routes as api_routes
 from .app import Atilite, SharedDict
 from .automation.catalogue import Catalogue
+from .automation.engine import Automation
 from .clock import Clock
 from .config import Settings
 from .console import pages as console_pages
@@ -23,7 +24,6 @@ from .mounting import Preference, call_hook, clean_point
 from .resources.aliases import Aliases
 from .serving import serve
 from .store.database import Database
-from .store.accounts import Accounts
 from .store.keys import Keys
 from .web.auth import Access
 from .web.errors import error_answer
@@ -76,7 +76,8 @@ class Site:
         self.problem = ""  # why the code that is on disk is not what is being served (--devel)
         self.wanted: list[Wanted] = []
         self.mounts: list[Mounted] = []
-        self.catalogue = Catalogue([])
+        self._bare = Automation("site", self.database)
+        self.catalogue = Catalogue([self._bare])
         self._by_prefix: list[Mounted] = []
         self._store: Database | None = None
         self._store_lock = threading.Lock()
@@ -201,8 +202,13 @@ class Site:
 
     def arrange(self) -> None:
         """Sort the mounts for dispatch and collect what the console sees of them."""
-        self._by_prefix = sorted(self.mounts, key=lambda mounted: len(mounted.prefix), reverse=True)
-        self.catalogue = Catalogue([app.automation for app in self.apps.values()])
+        # Among mounts of one prefix the root part of the API is asked first: it takes its own few paths only.
+        def weight(mounted: Mounted) -> tuple[int, bool]:
+            return len(mounted.prefix), mounted.name == "atilite:root"
+
+        self._by_prefix = sorted(self.mounts, key=weight, reverse=True)
+        # Without any app of the user's the console still has runs, keys and accounts to show.
+        self.catalogue = Catalogue([app.automation for app in self.apps.values()] or [self._bare])
 
     def abspath(self, *parts: str) -> Path:
         """A path relative to the folder of the script that was started."""
@@ -232,7 +238,7 @@ class Site:
         """Who may do what on the console and the API."""
         if self._access is None:
             devel = self.settings.devel and self.settings.loopback
-            self._access = Access(Accounts(self.database()), self.keys, Clock(), devel, hosts=self._hosts)
+            self._access = Access(self.database().accounts, self.keys, Clock(), devel, hosts=self._hosts)
         return self._access
 
     # -- life -------------------------------------------------------------------------------------------------------
