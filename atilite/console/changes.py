@@ -7,10 +7,11 @@ from typing import Any
 from atilite.console import actions, forms, kv, lines, words
 from atilite.console.desk import Visit
 from atilite.console.flash import Flash
-from atilite.errors import Error, ParameterError, RunSkipped
+from atilite.errors import Error, ParameterError, RunSkipped, TaskTimeout
 from atilite.runtime.promise import Promise
 
 STORE_SECONDS = 10.0
+SWITCH_SECONDS = 2.0
 DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "pause": "paused", "resume": "resumed"}
 
 
@@ -49,7 +50,7 @@ def _demand(visit: Visit, action: Any) -> None:
 
 def _started(visit: Visit, action: Any, raw: dict[str, Any]) -> Any:
     try:
-        number = visit.catalogue.start_action(action.name, raw, "console", visit.identity.name)
+        number, _ = visit.catalogue.start_action(action.name, raw, "console", visit.identity.name)
     except RunSkipped as skipped:
         text = f"{action.name} is running already, so it was not started again."
         return visit.go(f"/runs/{skipped.running}", Flash(text))
@@ -70,9 +71,13 @@ def service(visit: Visit) -> Any:
     """Start, stop or restart a service."""
     name, verb = visit.path("name"), visit.path("verb")
     try:
-        getattr(visit.catalogue.service(name), verb)()
+        switched = getattr(visit.catalogue.service(name), verb)()
     except LookupError as unknown:
         raise Error(404, str(unknown.args[0] if unknown.args else unknown)) from None
+    try:
+        switched.fetch(SWITCH_SECONDS)
+    except TaskTimeout:  # it takes its time: the page shows how far it is
+        return visit.go(f"/services#{words.slug(name)}", Flash(f"{name} is being {DONE[verb]}."))
     return visit.go(f"/services#{words.slug(name)}", Flash(f"{name}: {DONE[verb]}."))
 
 
@@ -83,15 +88,15 @@ def schedule(visit: Visit) -> Any:
         plan = visit.catalogue.schedule(visit.path("id"))
     except LookupError as unknown:
         raise Error(404, str(unknown.args[0] if unknown.args else unknown)) from None
-    getattr(visit.catalogue, f"{verb}_schedule")(plan.id)
+    getattr(visit.catalogue, f"{verb}_schedule")(plan.id).fetch(STORE_SECONDS)
     return visit.go(f"/schedules#{words.slug(plan.action)}", Flash(f"{plan.action}: schedule {DONE[verb]}."))
 
 
 def pause_all(visit: Visit) -> Any:
     """Pause every schedule."""
     plans = [plan for plan in visit.catalogue.schedules if not plan.paused]
-    for plan in plans:
-        visit.catalogue.pause_schedule(plan.id)
+    for paused in [visit.catalogue.pause_schedule(plan.id) for plan in plans]:
+        paused.fetch(STORE_SECONDS)
     return visit.go("/schedules", Flash(f"{words.plural(len(plans), 'schedule')} paused."))
 
 

@@ -39,11 +39,13 @@ class Desk:
         self.sheet = (HERE / "static" / "console.css").read_bytes()
         self.sheet_mark = sha256(self.sheet).hexdigest()[:12]
         self.version = _version()
+        self._feeds = Feeds()
 
-    @cached_property
+    @property
     def feeds(self) -> Feeds:
-        """The live pages that are open."""
-        return Feeds(self.site.catalogue.journals)
+        """The live pages that are open; they hear of the runs of the apps that are served now."""
+        self._feeds.follow(self.site.catalogue.journals)
+        return self._feeds
 
     @cached_property
     def flashes(self) -> Flashes:

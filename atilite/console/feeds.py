@@ -56,13 +56,23 @@ class Feed:
 class Feeds:
     """All open feeds. Any thread; a run without a page costs one look into a dictionary."""
 
-    def __init__(self, news: News, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._open: dict[int, set[Feed]] = {}
-        news.updated.listen(self.tell)
-        news.recorded.listen(self.tell)
-        news.progressed.listen(self.tell)
+        self._news: News | None = None
+        self._unlisten: list[Callable[[], object]] = []
+
+    def follow(self, news: News) -> None:
+        """Listen to these news instead of others: after a reload of the program there are new ones."""
+        with self._lock:
+            if news is self._news:
+                return
+            for unlisten in self._unlisten:
+                unlisten()
+            self._news = news
+            emitters = (news.updated, news.recorded, news.progressed)
+            self._unlisten = [emitter.listen(self.tell) for emitter in emitters]
 
     @property
     def count(self) -> int:

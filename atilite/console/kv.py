@@ -146,10 +146,10 @@ def row(item: Item, namespace: str, face: Clockface, chosen: str) -> Row:
 
 
 def chips(counts: Mapping[str, int], namespace: str) -> tuple[Chip, ...]:
-    """The namespaces; the one shown is there even without keys."""
+    """The namespaces; the one shown is there even without keys, the platform's own are not."""
     if not counts:
         return ()
-    names = sorted({*counts, namespace})
+    names = sorted({*(name for name in counts if not name.startswith("_")), namespace})
     return tuple(Chip(name, path_of(name), name == namespace, counts.get(name, 0)) for name in names)
 
 
@@ -168,7 +168,7 @@ def refused(item: Item | None, namespace: str, key: str, at: str, text: str, ttl
 def listing(visit: Visit, editor: Edit | None = None) -> KVPage:
     """Read a page of keys of the namespace in the path. Raises Error 404 for a key that is not there."""
     counts = visit.kv.counts()
-    namespace = visit.path("namespace") or next(iter(counts), "default")
+    namespace = visit.path("namespace") or next((name for name in counts if name[0] != "_"), "default")
     key, prefix, after = visit.path("key"), visit.arg("prefix"), visit.arg("after")
     item = visit.kv.item(namespace, key) if key else None
     if key and item is None and editor is None:

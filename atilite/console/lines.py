@@ -97,9 +97,9 @@ def runs_path(**filters: str) -> str:
 
 
 def error_line(headline: Headline) -> str:
-    """The last line of the error: what went wrong, without the way there."""
+    """The first line of the error: the kind of exception and what it says."""
     text = (headline.error or "").strip()
-    return text.splitlines()[-1] if text else ""
+    return text.splitlines()[0] if text else ""
 
 
 def line(headline: Headline, face: Clockface) -> Line:

@@ -138,9 +138,12 @@ def raised(traceback: str) -> Raised | None:
     return Raised(f"{frames[-1]['file']}:{frames[-1]['line']}", frames[-1]["function"]) if frames else None
 
 
-def split_traceback(text: str | None) -> tuple[str, str]:
-    """A traceback and its last line, which names the error."""
-    rows = (text or "").rstrip().splitlines()
+def split_traceback(text: str | None, error: str | None) -> tuple[str, str]:
+    """A traceback and its end, which names the error: the whole error if it stands there, else the last line."""
+    whole, named = (text or "").rstrip(), (error or "").rstrip()
+    if named and whole.endswith(named):
+        return whole[: -len(named)].rstrip(), named
+    rows = whole.splitlines()
     last = max((place for place, row in enumerate(rows) if row and not row[0].isspace()), default=0)
     return "\n".join(rows[:last]), "\n".join(rows[last:])
 
@@ -215,12 +218,12 @@ def page(visit: Visit, headline: Headline, below: int | None = None) -> RunPage:
     history = visit.recent(headline.operation, RECENT, headline.id)
     found = visit.journals.records(headline.id, before=below, limit=RECORDS + 1, newest_first=True)
     shown = found[:RECORDS]
-    traceback, last_line = split_traceback(headline.traceback)
+    traceback, last_line = split_traceback(headline.traceback, headline.error)
     top = head(visit, headline)
     return RunPage(
         **{name: getattr(top, name) for name in Head.__dataclass_fields__},
         ended=ended(headline),
-        error=lines.error_line(headline),
+        error=(headline.error or "").strip(),
         raised=raised(traceback),
         took=words.took(headline.duration),
         took_words=took_words(headline, history),

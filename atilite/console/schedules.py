@@ -113,7 +113,7 @@ def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool) -> Row
         action=plan.action,
         path=run_lines.runs_path(action=plan.action),
         words=plan.words,
-        rule=str(plan.rule or ""),
+        rule=plan.rule or (f"every={plan.every:g}" if plan.every else "at_start=True" if plan.at_start else ""),
         next=_next(plan, face),
         next_time=face.time(plan.next) if plan.next else None,
         times=tuple(face.time(at) for at in tuple(plan.times)[:SHOWN_TIMES]),

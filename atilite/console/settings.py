@@ -15,6 +15,7 @@ from atilite.console.lines import HTML_ONLY, Fact
 from atilite.console.login import ADD_USER
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
+from atilite.store.accounts import Accounts
 
 LOOK_NAMES = {"": "As this device", "light": "Light", "dark": "Dark"}
 BACKUP = "python serve.py backup FILE"
@@ -97,7 +98,7 @@ def board(visit: Visit) -> tuple[Fact, ...]:
 
 def page(visit: Visit) -> SettingsPage:
     """Read what the settings show; who may not administer sees no people and no tokens."""
-    accounts = visit.desk.site.database().accounts
+    accounts = Accounts(visit.desk.site.database())
     people = accounts.users() if visit.may("admin") else ()
     programs = accounts.tokens() if visit.may("admin") else ()
     return SettingsPage(users(people), tokens(programs, visit.face), looks(visit.look), board(visit))

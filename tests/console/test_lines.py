@@ -24,7 +24,9 @@ def test_an_action_with_parameters_has_a_form_one_with_a_question_asks_and_the_o
     form, ask = lines.deed(action(parameters), None, True), lines.deed(action(confirm="Sure?"), None, True)
     post = lines.deed(action(), headline(), True)
 
-    assert form is not None and ask is not None and post is not None
+    assert form is not None
+    assert ask is not None
+    assert post is not None
     assert (form.kind, ask.kind, post.kind) == ("form", "ask", "post")
     assert ask.confirm == "Sure?"
 
@@ -53,7 +55,7 @@ def test_the_words_after_a_state_say_what_matters_there(given: dict[str, object]
 
 @pytest.mark.row("B46")
 def test_a_row_shows_the_error_of_a_bad_run_and_the_parameters_of_a_good_one() -> None:
-    bad = lines.row(headline(status="failed", error="Traceback\nOSError: gone"), FACE)
+    bad = lines.row(headline(status="failed", error="OSError: gone\nfor good"), FACE)
     good = lines.row(headline(parameters={"zone": "north"}), FACE)
 
     assert (bad.more, bad.wrong) == ("OSError: gone", True)
