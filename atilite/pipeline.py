@@ -181,7 +181,11 @@ class Pipeline:
             return self._foreign(environ, missing)
         allow = [("Allow", value) for name, value in missing.headerlist if name == "Allow"]
         reason = f"there is nothing at {path}" if missing.status_code == 404 else f"{method} is not answered here"
-        return self._refusal(environ, Error(missing.status_code, reason, headers=allow))
+        error = Error(missing.status_code, reason, headers=allow)
+        if getattr(self._app, "tells_missing", False):
+            # This app wants its failed_request hooks to answer for addresses that lead nowhere as well.
+            return self.error(Was(self._app, Request(environ)), (Error, error, None))
+        return self._refusal(environ, error)
 
     def _refusal(self, environ: dict[str, Any], error: Error) -> Reply:
         return self._plain(environ, *error_answer(error, environ.get("HTTP_ACCEPT", "")))
