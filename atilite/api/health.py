@@ -28,8 +28,7 @@ def reasons(site: Any) -> list[str]:
     except (StoreError, OSError) as error:
         return [f"database: {error}"]
     found = [] if health.status == "ok" else [f"database: {health.status}, {health.explanation}"]
-    failed = [info for info in site.catalogue.services if getattr(info, "critical", False) and info.status == "failed"]
-    return found + [f"service {info.name} has failed and does not start again" for info in failed]
+    return found + [f"service {name}: {why}" for name, why in site.catalogue.faults().items()]
 
 
 def healthz(was: Any) -> Response:
@@ -88,7 +87,7 @@ def _services(was: Any) -> list[Metric]:
         labels = {"service": info.name}
         up = int(info.status == "running")
         found.append(Metric("atilite_service_up", "gauge", "1 when the service is running.", up, labels))
-        restarts = getattr(info, "restarts", 0)
+        restarts = info.restarts
         found.append(Metric("atilite_service_restarts_total", "counter", "Restarts of a service.", restarts, labels))
     return found
 

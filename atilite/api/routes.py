@@ -55,6 +55,8 @@ ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
 
 def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
     app.failed_request(tell_failure)
+    # Addresses that lead nowhere are told in the same form as all other errors.
+    app.tells_missing = True
     if mntopt.get("part") == "root":
         endpoints = ROOT
     else:

@@ -15,32 +15,59 @@ from .schemas import ERROR, FLAG, SCHEDULE, SERVICE, many, shape
 from .shapes import schedule, service
 from .site import catalogue
 
+Steps = Generator[Any, Any, Response]
+
 
 def list_services(was: Any) -> Response:
     """The services and how they are."""
     return reply([service(info) for info in catalogue(was).services])
 
 
-def manage_service(was: Any, name: str) -> Generator[Any, Any, Response]:
+def manage_service(was: Any, name: str) -> Response:
     """Start or stop a service; the answer comes when it was told to, not when it has."""
-    try:
-        catalogue(was).service(name)
-    except LookupError:
-        raise Error(404, f"there is no service {name!r}") from None
+    found = _known(was, "service", name)
     running = json_object(was.request).get("running")
     if not isinstance(running, bool):
         raise ParameterError({"running": "must be true or false"})
-    change = catalogue(was).start_service if running else catalogue(was).stop_service
-    # In a task thread: a supervisor may have to wait for what it stops.
-    finished = yield was.Thread(change, name)
-    finished.fetch()
+    if running:
+        found.start()
+    else:
+        found.stop()
     return reply(None)
+
+
+def _known(was: Any, kind: str, name: str) -> Any:
+    try:
+        return getattr(catalogue(was), kind)(name)
+    except LookupError:
+        raise Error(404, f"there is no {kind} {name!r}") from None
 
 
 def list_schedules(was: Any) -> Response:
     """The schedules with their next firings."""
     return reply([schedule(info) for info in catalogue(was).schedules])
 
+
+def pause_schedule(was: Any, id: str) -> Steps:
+    """Let the due times of a schedule pass."""
+    _known(was, "schedule", id)
+    return (yield from _changed(was, id, catalogue(was).pause_schedule(id)))
+
+
+def resume_schedule(was: Any, id: str) -> Steps:
+    """Run a schedule again from its next due time on."""
+    _known(was, "schedule", id)
+    return (yield from _changed(was, id, catalogue(was).resume_schedule(id)))
+
+
+def _changed(was: Any, id: str, task: Any) -> Steps:
+    finished = yield task
+    finished.fetch()
+    return reply(schedule(catalogue(was).schedule(id)))
+
+
+ID = Parameter("id", "The id of the schedule.", place="path")
+CHANGED = {200: Answer("The schedule as it is now.", SCHEDULE), 404: Answer("There is no such schedule.", ERROR)}
 
 ENDPOINTS = (
     Endpoint(
@@ -55,10 +82,17 @@ ENDPOINTS = (
         answers={200: Answer("It was told to.", {"type": "null"}),
                  404: Answer("There is no such service.", ERROR),
                  415: Answer("The body is not JSON.", ERROR)},
-        options={"coroutine": True},
     ),
     Endpoint(
         "GET", "/schedules/", list_schedules, "listSchedules", "The schedules and when they fire next",
         tag="schedules", answers={200: Answer("In the order of their definition.", many(SCHEDULE))},
+    ),
+    Endpoint(
+        "POST", "/schedule/<id:path>/pause", pause_schedule, "pauseSchedule", "Let the due times of a schedule pass",
+        role="run", tag="schedules", parameters=(ID,), answers=CHANGED, options={"coroutine": True},
+    ),
+    Endpoint(
+        "POST", "/schedule/<id:path>/resume", resume_schedule, "resumeSchedule", "Run a schedule again when it is due",
+        role="run", tag="schedules", parameters=(ID,), answers=CHANGED, options={"coroutine": True},
     ),
 )

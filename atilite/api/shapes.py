@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-# Shown as soon as they are there; an attribute that a value does not have is left out of its JSON.
-ACTION_EXTRAS = ("confirm", "role", "labels", "timeout", "retries", "overlap", "group", "source")
+# What is shown of these; their other attributes are the program's own business.
+ACTION_FIELDS = ("confirm", "role", "labels", "timeout", "retries", "overlap", "group", "source")
 SERVICE_FIELDS = (
-    "name", "description", "status", "autostart", "restart", "restart_delay",
-    "restarts", "since", "uptime", "error", "critical",
+    "name", "description", "status", "autostart", "restart", "restart_delay", "restarts", "since", "uptime", "error",
+    "critical", "source",
 )  # fmt: skip
 SCHEDULE_FIELDS = (
-    "id", "action", "rule", "cron", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
+    "id", "action", "rule", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
+    "at_start", "jitter", "source",
 )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def action(found: Any) -> dict[str, Any]:
         "name": found.name,
         "description": found.description,
         "parameters": found.schema.json_schema(),
-        **_given(found, ACTION_EXTRAS),
+        **_given(found, ACTION_FIELDS),
     }
 
 
@@ -78,7 +79,7 @@ def service(info: Any) -> dict[str, Any]:
 
 def schedule(info: Any) -> dict[str, Any]:
     """A schedule, with its rule in words and its next firing."""
-    return _given(info, SCHEDULE_FIELDS)
+    return {**_given(info, SCHEDULE_FIELDS), "cron": info.rule}
 
 
 def entry(item: Any) -> dict[str, Any]:
@@ -93,4 +94,4 @@ def entry(item: Any) -> dict[str, Any]:
 
 
 def _given(value: Any, names: Iterable[str]) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return {name: getattr(value, name) for name in names}

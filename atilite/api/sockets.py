@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Generator
 from functools import partial
 from typing import Any, NoReturn
@@ -81,7 +82,7 @@ class Line:
             log.debug("a WebSocket client has gone: %s", error)
             self._channel.closed = True
             # A writer that waits for a client that is gone is woken by this with an error.
-            self.connection.close()
+            self._hang_up()
         self.bell.ring()
 
     def send(self, steps: Generator[Any, Any, None]) -> None:
@@ -101,12 +102,21 @@ class Line:
             log.debug("a WebSocket client has gone: %s", error)
         finally:
             steps.close()
-            self.connection.close()
+            self._channel.closed = True
+            self._hang_up()
 
     def _frames(self, messages: list[Any]) -> bytes:
         if not messages:
             return self._channel.ping()
         return b"".join(self._channel.text(encode(body).decode()) for _, body in messages)
+
+    def _hang_up(self) -> None:
+        try:
+            # Closing alone would leave the other end waiting as long as our own reader does.
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            log.debug("a WebSocket was closed already: %s", error)
+        self.connection.close()
 
     def _pay(self) -> None:
         owed, self._owed = self._owed, b""

@@ -8,6 +8,7 @@ import pytest
 
 from atilite.api import feeds
 from atilite.api.feeds import Bell, OneRun, RunChanges, ServiceChanges, pump
+from atilite.automation.services import Info
 from atilite.events import Emitter
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Sleep
@@ -153,9 +154,8 @@ def test_the_bell_of_one_run_is_not_rung_by_others(database: Database, journals:
     assert len(rung) == 1
 
 
-class Info:
-    def __init__(self, name: str, status: str) -> None:
-        self.name, self.status = name, status
+def info(status: str) -> Info:
+    return Info("poll", "reads the meter", status, True, True, 3.0)
 
 
 @pytest.mark.row("B37")
@@ -164,12 +164,11 @@ def test_each_change_of_a_service_is_told_in_order() -> None:
     source = ServiceChanges(changed)
     unlisten = source.listen(lambda *_: None)
     for status in ("starting", "running", "restarting"):
-        changed.emit(Info("poll", status))
-    assert [body for _, body in source.fetch()] == [
-        {"type": "service", "name": "poll", "status": status} for status in ("starting", "running", "restarting")
-    ]
+        changed.emit(info(status))
+    found = [(number, body["type"], body["name"], body["status"]) for number, body in source.fetch()]
+    assert found == [(None, "service", "poll", status) for status in ("starting", "running", "restarting")]
     unlisten()
-    changed.emit(Info("poll", "stopped"))
+    changed.emit(info("stopped"))
     assert source.fetch() == []
 
 
