@@ -16,6 +16,7 @@ from peewee import SqliteDatabase
 from ..clock import Clock
 from ..errors import StoreError, StoreFull, StoreUnavailable
 from .accounts import Accounts
+from .backup import copy_database
 from .columns import micros
 from .counters import Counter, marked
 from .failures import check_place, translate
@@ -188,6 +189,14 @@ class Database:
             _size(self.path.with_name(f"{self.path.name}-wal")),
             disk.f_bavail * disk.f_frsize,
         )
+
+    def checkpoint(self) -> None:
+        """Fold the log into the file and empty it, as far as nobody reads just now. Blocks."""
+        self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def backup(self, target: Path) -> None:
+        """Write a checked copy of everything acknowledged until now to the new file `target`; see `copy_database`."""
+        copy_database(self.path, target)
 
     def close(self) -> None:
         """Finish the queued writes, close the connections of all threads and give the file up. Blocks.

@@ -60,7 +60,7 @@ def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | Non
     missing = [name for name in names if name not in applied]
     if missing and applied:
         stamp = clock.now().strftime("%Y%m%d-%H%M%S")
-        copy_database(database.connection(), path.with_name(f"{path.name}.before-{missing[0]}-{stamp}"))
+        copy_database(path, path.with_name(f"{path.name}.before-{missing[0]}-{stamp}"))
         _forget_old_copies(path)
     for name in missing:
         log.info("%s: migrating: %s", path, name)

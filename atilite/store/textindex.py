@@ -38,8 +38,7 @@ class TextIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
         connection = database.connection()
-        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search'").fetchone()
-        self.available = found is not None and has_fts5(connection)
+        self.available = is_available(connection)
         # Every ended run up to the cursor is in the index, except the late ones: they had not ended when it passed.
         self._state: tuple[int, frozenset[int]] = (marked(connection, "search"), frozenset())
         self._changed: set[int] = set()
@@ -95,7 +94,8 @@ class TextIndex:
         return connection.execute(_KNOWN, (f'"{word}"',)).fetchone() is None
 
     def _schedule(self) -> None:
-        if not self._scheduled:
+        # What is left at the end is for the next process.
+        if not self._scheduled and not self._database.writer.closed:
             self._scheduled = True
             self._database.writer.submit(self._index, self._indexed, urgent=False)
 
@@ -132,6 +132,12 @@ class TextIndex:
         self._changed -= handled
         if cursor - before >= CHUNK:
             self._schedule()
+
+
+def is_available(connection: sqlite3.Connection) -> bool:
+    """Tell whether there is a text index, and this SQLite can use it. Any thread."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'search'").fetchone()
+    return found is not None and has_fts5(connection)
 
 
 def _matches(connection: sqlite3.Connection, headline: Headline, filter: Filter, wanted: list[Wanted]) -> bool:

@@ -104,6 +104,11 @@ class Writer:
         """Wait until everything queued before this call is on the disk or has failed. Blocks like `call`."""
         self.call(lambda connection: None)
 
+    @property
+    def closed(self) -> bool:
+        """Whether further writes are refused."""
+        return self._closed
+
     def close(self) -> None:
         """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
         with self._gate:
