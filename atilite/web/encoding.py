@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -98,11 +98,16 @@ def _key(key: object, dates: Callable[[datetime], object]) -> str:
     return json.dumps(reduced)
 
 
+def _default(value: object) -> object:
+    if isinstance(value, Iterator):
+        # Whoever reads it must come to the end, and this way may be given up for the slow one.
+        raise TypeError("an iterator can be read only once")
+    return plainer(value)
+
+
 def _encoder(indent: int | None) -> json.JSONEncoder:
     separators = (",", ":") if indent is None else None
-    return json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=plainer
-    )
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=_default)
 
 
 _COMPACT, _PRETTY = _encoder(None), _encoder(2)

@@ -51,9 +51,7 @@ def error_body(error: Error, accept: str, traceback: Sequence[str] = ()) -> tupl
     return JSON, encode_json(facts)
 
 
-def error_answer(
-    error: Error, accept: str, traceback: Sequence[str] = ()
-) -> tuple[str, list[Header], bytes]:
+def error_answer(error: Error, accept: str, traceback: Sequence[str] = ()) -> tuple[str, list[Header], bytes]:
     """Return (status, headers, body) of the whole answer, the error's own headers included."""
     if error.status_code in (204, 304):  # these have no body
         return error.status, list(error.headers), b""

@@ -120,9 +120,7 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", repr(function))
 
 
-def _checks(
-    function: Callable[..., Any], parameters: list[inspect.Parameter], words: set[str]
-) -> dict[str, Check]:
+def _checks(function: Callable[..., Any], parameters: list[inspect.Parameter], words: set[str]) -> dict[str, Check]:
     found: dict[str, Check] = {}
     for one in parameters:
         check = check_of(_annotation(function, one))

@@ -155,5 +155,3 @@ class Request(Input):
 def decoded(text: str) -> str:
     """WSGI gives bytes as latin-1 texts; paths are UTF-8."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-

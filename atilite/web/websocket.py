@@ -1,9 +1,9 @@
 """WebSocket without a socket: bytes in, events and bytes out. Pure.
 
-    accepted = accept(environ, ["chat"])        # Error 400 or 426 if it is no proper handshake
-    connection.sendall(accepted.answer)
-    channel = Channel()
-    events, reply = channel.receive(connection.recv(65536))
+accepted = accept(environ, ["chat"])        # Error 400 or 426 if it is no proper handshake
+connection.sendall(accepted.answer)
+channel = Channel()
+events, reply = channel.receive(connection.recv(65536))
 """
 
 from __future__ import annotations

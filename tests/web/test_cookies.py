@@ -36,19 +36,11 @@ def test_one_cookie_is_found_by_its_whole_name() -> None:
 
 
 @pytest.mark.row("A114")
-@given(st.text(max_size=300))
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=300))
 def test_every_text_comes_back_from_a_cookie(value: str) -> None:
     cookies = Cookies()
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return
 
-    try:
-        cookies["a"] = value
-    except ValueError as error:
-        assert "browser keeps" in str(error)
-        return
+    cookies["a"] = value
     name, text = cookies.headers()[0]
     pair = text.split("; ")[0]
 
@@ -135,7 +127,7 @@ def test_reading_alone_sets_nothing() -> None:
     ],
 )
 def test_nothing_can_be_smuggled_into_the_header(name: str, options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="cookie|same_site"):
+    with pytest.raises(ValueError, match=r"cookie|same_site"):
         write_cookie(name, "v", **options)
 
 

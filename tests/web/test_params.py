@@ -19,11 +19,14 @@ class Bounds:
     minimum, maximum = 1, 10
 
 
+Size = Literal["s", "m"]
+
+
 def plain(was: Any) -> None: ...
 def one(was: Any, a: Any, b: Any = 2) -> None: ...
 def rest(was: Any, a: Any, **DATA: Any) -> None: ...
 def bare(a: Any = None) -> None: ...
-def typed(was: Any, n: int, on: bool = False, size: Literal["s", "m"] = "s", x: Annotated[int, Bounds()] = 1) -> None: ...
+def typed(was: Any, n: int, on: bool = False, size: Size = "s", x: Annotated[int, Bounds()] = 1) -> None: ...
 def stars(was: Any, *args: Any) -> None: ...
 def only(was: Any, a: Any, /, b: Any) -> None: ...
 def unknown(was: Any, a: "Nowhere", b: "int" = 1) -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037
@@ -73,7 +76,9 @@ def test_merging_loses_no_name_and_changes_no_source(path: Any, query: Any, data
         (bare, {}, {}),
     ],
 )
-def test_parameters_are_passed_by_name(function: Callable[..., Any], given: dict[str, Any], bound: dict[str, Any]) -> None:
+def test_parameters_are_passed_by_name(
+    function: Callable[..., Any], given: dict[str, Any], bound: dict[str, Any]
+) -> None:
     assert Signature.of(function).bind(given) == bound
 
 
@@ -87,7 +92,9 @@ def test_parameters_are_passed_by_name(function: Callable[..., Any], given: dict
         (plain, {"a": 1}, "too many parameter(s)"),
     ],
 )
-def test_missing_and_unneeded_parameters_are_400(function: Callable[..., Any], given: dict[str, Any], text: str) -> None:
+def test_missing_and_unneeded_parameters_are_400(
+    function: Callable[..., Any], given: dict[str, Any], text: str
+) -> None:
     with pytest.raises(Error) as error:
         Signature.of(function).bind(given)
     assert (error.value.status_code, error.value.explanation) == (400, text)

@@ -135,8 +135,9 @@ def test_a_filter_of_the_apps_own_is_left_to_bottle() -> None:
         ("/p/<int:id>", (), {"id": "me"}, "/p/me"),
         ("/p/<int:id>", (), {}, "/p"),
         ("/p/<int:id>", (), {"id": None, "detail": "no"}, "/p?detail=no"),
-        ("/p/<int:id>", (5,), {"q": "a b&c", "none": None, "many": [1, 2], "yes": True}, "/p/5?q=a+b%26c&many=1&many=2&yes=true"),
-        ("/a b/<x>", ("ö/ü".replace("/", "-"),), {}, "/a%20b/%C3%B6-%C3%BC"),
+        ("/p/<int:id>", (5,), {"q": "a b&c", "none": None}, "/p/5?q=a+b%26c"),
+        ("/p/<int:id>", (5,), {"many": [1, 2], "yes": True}, "/p/5?many=1&many=2&yes=true"),
+        ("/a b/<x>", ("ö-ü",), {}, "/a%20b/%C3%B6-%C3%BC"),
         ("/<path:p>", ("a/b c",), {}, "/a/b%20c"),
         ("/f/<float:x>", (0.00001,), {}, "/f/0.000010"),
     ],
@@ -157,7 +158,14 @@ def test_missing_and_too_many_values_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "value"),
-    [("/<x>", "a/b"), ("/<x>", ""), ("/<int:x>", -1), ("/<int:x>", "you"), ("/<x:int>", "me"), ("/<float:x>", float("nan"))],
+    [
+        ("/<x>", "a/b"),
+        ("/<x>", ""),
+        ("/<int:x>", -1),
+        ("/<int:x>", "you"),
+        ("/<x:int>", "me"),
+        ("/<float:x>", float("nan")),
+    ],
 )
 def test_a_value_that_would_not_match_is_refused_when_building(rule: str, value: Any) -> None:
     with pytest.raises(ValueError, match="does not fit"):
@@ -179,7 +187,6 @@ def test_what_was_built_into_a_url_comes_back_from_it(name: str, number: int, re
     assert "?" not in url
     matched = rule.match(unquote(url))
     assert matched is not None
-    texts = {"name": matched["name"], "number": str(number), "rest": rest}
     # A server decodes the path, the router matches it, and the sent path settles what a plus sign was.
     router = bottle.Router()
     router.add(rule.bottle, "GET", "it")
