@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TypeGuard
 
 from markupsafe import Markup, escape
 
@@ -41,7 +42,7 @@ def bars(values: Sequence[Value], title: str, *, bad: Collection[int] = (), high
     _, top = _range(values, 0, high, None)
     parts = []
     for index, value in enumerate(values):
-        if value is not None and math.isfinite(value):
+        if _known(value):
             # Even a small value is seen: a bar that vanishes would say that there was nothing.
             tall = max(1.0, min(1.0, max(0.0, value) / top) * height) if value > 0 else 0.0
             look = ' class="bad"' if index in bad else ""
@@ -112,18 +113,19 @@ class _Scale:
         return self.bottom + (value - self._y0) * self._dy
 
 
-def _known(value: Value) -> bool:
-    return value is not None and math.isfinite(value)
+def _known(value: Value) -> TypeGuard[float]:
+    """Neither missing, nor NaN, nor so large that it could only be a fault of a sensor."""
+    return value is not None and abs(value) < 1e100
 
 
 def _range(values: Iterable[Value], low: float | None, high: float | None, limit: float | None) -> Point:
     """The lowest and the highest value that the picture must show; never the same."""
-    known = [float(value) for value in values if value is not None and math.isfinite(value)]
+    known = [float(value) for value in values if _known(value)]
     if limit is not None:
         known.append(limit)
     bottom = low if low is not None else min(known, default=0.0)
     top = high if high is not None else max(known, default=1.0)
-    if top <= bottom:
+    if top - bottom < max(1e-9, abs(bottom) * 1e-9):
         top = bottom + (abs(bottom) * 0.1 or 1.0)
     return bottom, top
 
@@ -142,7 +144,7 @@ def _runs(points: Iterable[tuple[float, Value]]) -> Iterator[list[Point]]:
     """The stretches of points without a gap between them."""
     run: list[Point] = []
     for x, value in points:
-        if value is not None and math.isfinite(value):
+        if _known(value):
             run.append((x, float(value)))
         elif run:
             yield run
