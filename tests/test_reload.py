@@ -1,0 +1,142 @@
+"""Reloading in --devel: in place, or the old code goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atilite.config import Settings
+from atilite.reload import Reloader
+from atilite.site import Site
+from atilite.testing.client import Client
+from tests.packages import package, write
+
+FIRST = """
+    def __mount__ (app, mntopt):
+        @app.route ('/')
+        def index (was):
+            return '<body>first</body>'
+
+        @app.route ('/old')
+        def old (was):
+            return 'old'
+
+        @app.action
+        def first ():
+            return 1
+    """
+SECOND = """
+    def __mount__ (app, mntopt):
+        @app.route ('/')
+        def index (was):
+            return '<body>second</body>'
+
+        @app.action
+        def second ():
+            return 2
+    """
+HTML = {"Accept": "text/html"}
+
+
+class Reloaded:
+    """A site whose package can be saved anew, with the one look of the reloader that would follow."""
+
+    def __init__(self, folder: Path, module: Any) -> None:
+        self.folder = folder
+        self.site = Site(folder)
+        self.site.mount("/", module)
+        self.site.open(Settings(devel=True, db=f"sqlite:///{folder}/data.db"))
+        self.client = Client(self.site)
+        self.reloader = Reloader(self.site)
+        self._saves = 0
+
+    def save(self, text: str, name: str = "changing/pages.py") -> bool:
+        """Save a file as an editor does, a moment later than before."""
+        write(self.folder, {name: text})
+        self._saves += 1
+        later = (self.folder / name).stat().st_mtime + self._saves
+        os.utime(self.folder / name, (later, later))
+        return self.reloader.look()
+
+
+@pytest.fixture
+def reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reloaded]:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    files = {
+        "changing/__init__.py": """
+            def __setup__ (app, mntopt):
+                from . import pages
+                app.mount ('/', pages)
+            """,
+        "changing/pages.py": FIRST,
+    }
+    with package(tmp_path, "changing", files) as changing:
+        made = Reloaded(tmp_path, changing)
+        yield made
+        made.site.stop(1.0)
+        made.site.close()
+
+
+@pytest.mark.row("A23")
+def test_a_saved_module_is_mounted_in_place_and_its_old_urls_go(reloaded: Reloaded) -> None:
+    assert reloaded.client.get("/").text == "<body>first</body>"
+    assert reloaded.client.get("/old").text == "old"
+    assert reloaded.save(SECOND)
+    assert reloaded.client.get("/").text == "<body>second</body>"
+    assert reloaded.client.get("/old").status_code == 404
+    assert [action["name"] for action in reloaded.client.get("/internal/actions/").json()] == [
+        "__mount__.<locals>.second"
+    ]
+
+
+@pytest.mark.row("A23")
+def test_nothing_is_loaded_when_nothing_was_saved(reloaded: Reloaded) -> None:
+    assert not reloaded.reloader.look()
+
+
+@pytest.mark.parametrize("broken", ["def broken (:\n", "raise RuntimeError ('<no> luck')\n"])
+def test_broken_code_keeps_the_old_serving_is_told_on_the_page_and_heals(reloaded: Reloaded, broken: str) -> None:
+    reloaded.save(broken)
+    page = reloaded.client.get("/", headers=HTML)
+    assert "first" in page.text
+    assert "The code on disk cannot be loaded" in page.text
+    assert "pages.py" in page.text
+    assert "<no>" not in page.text
+    assert page.header("Content-Length") == str(len(page.data))
+    assert "cannot be loaded" in reloaded.client.get("/console/", headers=HTML).text
+    assert "cannot be loaded" not in reloaded.client.get("/old").text, "a program that asks for no HTML gets none"
+    reloaded.save(SECOND)
+    healed = reloaded.client.get("/", headers=HTML).text
+    assert healed == "<body>second</body>"
+
+
+def test_services_of_the_old_code_stop_and_those_of_the_new_start(reloaded: Reloaded) -> None:
+    service = """
+        def __mount__ (app, mntopt):
+            @app.service (name = '{name}')
+            def run (was):
+                while not was.cancelled:
+                    was.Sleep (0.01).commit ()
+        """
+    reloaded.save(service.format(name="one"))
+    old = reloaded.site.catalogue.service("one").info
+    assert old.status in ("starting", "running")
+    reloaded.save(service.format(name="two"))
+    assert [info.name for info in reloaded.site.catalogue.services] == ["two"]
+
+
+def test_a_changed_module_beside_serve_py_restarts_the_process(
+    reloaded: Reloaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(os, "execv", lambda *args: started.append(args))
+    with package(tmp_path, "beside_serve", {"beside_serve.py": "X = 1"}):
+        reloaded.reloader.look()
+        reloaded.save("X = 2", "beside_serve.py")
+        assert len(started) == 1
+        assert started[0][0] == sys.executable

@@ -1,0 +1,171 @@
+"""The site: several apps in one process, the console and the API beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from atilite import Atilite
+from atilite.config import Settings
+from atilite.errors import SetupError
+from atilite.site import Site
+from atilite.testing.client import Client
+from atilite.web.exchange import MAX_BODY, RequestPolicy
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.stop(1.0)
+    made.close()
+
+
+def opened(site: Site, **settings: Any) -> Client:
+    """Open the site as a developer's and return its client."""
+    return Client(site.open(Settings(**{"devel": True, "db": f"sqlite:///{site.root}/data.db", **settings})))
+
+
+def app_with(name: str, path: str, text: str) -> Atilite:
+    """An app with one page."""
+    app = Atilite(name)
+    app.route(path, name="page")(lambda was: text)
+    return app
+
+
+@pytest.mark.row("A3", "A46")
+def test_several_apps_are_served_by_the_longest_prefix(site: Site) -> None:
+    site.mount("/", app_with("one", "/x", "root"))
+    site.mount("/tf", app_with("two", "/x", "tf"))
+    site.mount("/tf/deep", app_with("three", "/x", "deep"))
+    client = opened(site)
+    assert [client.get(path).text for path in ("/x", "/tf/x", "/tf/deep/x")] == ["root", "tf", "deep"]
+    assert client.get("/tfx").status_code == 404
+
+
+def test_the_root_leads_to_the_console_when_no_mount_serves_it(site: Site) -> None:
+    site.mount("/", app_with("one", "/x", "root"))
+    answer = opened(site).get("/")
+    assert (answer.status_code, answer.header("Location")) == (302, "/console/")
+
+
+def test_the_console_moves_and_goes_as_the_settings_say(site: Site) -> None:
+    client = opened(site, console_path="/admin")
+    assert client.get("/", headers={"Accept": "text/html"}).header("Location") == "/admin/"
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/console/").status_code == 404
+
+
+def test_without_the_console_the_apis_stay(site: Site) -> None:
+    client = opened(site, no_console=True)
+    assert client.get("/").status_code == 404
+    assert client.get("/console/").status_code == 404
+    assert client.get("/internal/actions/").json() == []
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.row("A3")
+def test_a_folder_and_any_wsgi_callable_can_be_mounted(site: Site) -> None:
+    (site.root / "files").mkdir()
+    (site.root / "files" / "a.txt").write_text("a file")
+
+    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["PATH_INFO"].encode()]
+
+    site.mount("/files", "files")
+    site.mount("/other", wsgi)
+    client = opened(site)
+    assert client.get("/files/a.txt").text == "a file"
+    assert client.get("/files/b.txt").status_code == 404
+    served = client.get("/other/x")
+    assert (served.text, served.header("X-Frame-Options")) == ("/x", "DENY")
+
+
+@pytest.mark.row("A46")
+def test_a_subscriber_receives_the_events_of_the_app_it_names(site: Site) -> None:
+    told: SimpleQueue[Any] = SimpleQueue()
+    provider, subscriber = Atilite("provider"), Atilite("subscriber")
+    subscriber.on("model-reloaded")(lambda was, name: told.put((was.app, name)))
+    site.mount("/tf", provider, name="tfserver")
+    site.mount("/", subscriber, subscribe=["tfserver"])
+    opened(site)
+    provider.emit("model-reloaded", "m1")
+    assert told.get(timeout=5) == (subscriber, "m1")
+
+
+def test_subscribing_to_an_app_that_is_not_mounted_is_refused(site: Site) -> None:
+    site.mount("/", Atilite("subscriber"), subscribe="missing")
+    with pytest.raises(SetupError, match="'missing', which is not mounted"):
+        opened(site)
+
+
+@pytest.mark.row("A37", "A47")
+def test_apps_of_one_process_share_g_and_know_each_other(site: Site) -> None:
+    one, two = Atilite("one"), Atilite("two")
+
+    @one.route("/put")
+    def put(was: Any) -> str:
+        was.g["LOADED"] = ["a", "b"]
+        return "put"
+
+    @two.route("/get")
+    def get(was: Any) -> str:
+        return f"{'|'.join(was.g['LOADED'])} {was.apps['one'] is one}"
+
+    site.mount("/one", one)
+    site.mount("/two", two)
+    client = opened(site)
+    client.get("/one/put")
+    assert client.get("/two/get").text == "a|b True"
+
+
+def test_a_strangers_name_for_this_machine_is_refused(site: Site) -> None:
+    site.mount("/", app_with("one", "/", "root"))
+    client = opened(site, allowed_host=("board.local",))
+    assert client.get("/", headers={"Host": "board.local:5000"}).status_code == 200
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_the_server_is_told_how_to_treat_special_routes(site: Site) -> None:
+    app = Atilite("special")
+    app.route("/hub", methods=["GET"], start="hub")(lambda was: "x")
+    app.route("/in/<int:id>", methods=["POST"], input_stream=True, name="streamed")(lambda was, id: "x")
+    app.route("/big", methods=["POST"], max_body=5, name="big")(lambda was: "x")
+    site.mount("/app", app)
+    opened(site)
+    assert site.policy("GET", "/app/hub") == RequestPolicy(start="hub")
+    assert site.policy("POST", "/app/in/5") == RequestPolicy(stream_input=True)
+    assert site.policy("POST", "/app/big") == RequestPolicy(max_body=5)
+    assert site.policy("GET", "/app/in/5") is None
+    assert site.policy("GET", "/nowhere") is None
+
+
+@pytest.mark.row("A17")
+def test_an_app_has_its_own_largest_body(site: Site) -> None:
+    app = app_with("small", "/x", "x")
+    app.config.MAX_UPLOAD_SIZE = 10
+    site.mount("/", app)
+    opened(site)
+    assert site.policy("POST", "/x") == RequestPolicy(max_body=10)
+    assert RequestPolicy().max_body == MAX_BODY == 16 * 1024 * 1024
+
+
+def test_two_sites_of_one_process_do_not_see_each_other(tmp_path: Path) -> None:
+    sites = [Site(tmp_path / name) for name in ("a", "b")]
+    clients = []
+    for number, one in enumerate(sites):
+        one.root.mkdir()
+        app = Atilite(f"app{number}")
+        app.action(name=f"action {number}")(lambda: None)
+        one.mount("/", app)
+        clients.append(opened(one))
+    assert [[action["name"] for action in client.get("/internal/actions/").json()] for client in clients] == [
+        ["action 0"], ["action 1"],
+    ]
+    for one in sites:
+        one.close()
