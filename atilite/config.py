@@ -177,6 +177,15 @@ class Settings:
         pattern=r"[0-9A-Za-z_.:/-]+",
         example="127.0.0.1",
     )
+    keep: str = setting(
+        "90d,100000",
+        "How long runs are kept: days, a number of runs, or both; an action's own keep= wins.",
+        pattern=r"\d+(\.\d+)?d(,\d+)?|\d+",
+        example="30d,1000",
+    )
+    keep_megabytes: int = setting(
+        1000, "Size of the database, in MB, above which the oldest runs go; 0 is no limit.", minimum=0
+    )
     stop_timeout: float = setting(
         4.0, "Seconds that running requests and actions get to end after a stop signal.", minimum=0.0, maximum=3600.0
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from ..errors import AtiliteError, StoreError
 from ..store.accounts import Accounts
-from ..store.database import Database
+from ..store.database import Database, path_of
 from .call import Call
 from .install import Systemd
 from .parser import Commands
@@ -45,8 +45,12 @@ def basics(call: Call) -> Iterator[Finding]:
     """What every installation needs. Settings that cannot be read have ended the program before."""
     yield Finding("settings", True, f"{call.program.folder / 'atilite.toml'}, environment and flags are understood")
     try:
-        with Database.open(call.settings.db, readonly=True) as database:
-            yield from data(call, database)
+        path = path_of(call.settings.db)
+        if path.parent.is_dir() and not path.exists():
+            yield Finding("data", True, f"{path}: none yet, the first start makes it")
+        else:
+            with Database.open(call.settings.db, readonly=True) as database:
+                yield from data(call, database)
     except StoreError as error:
         yield Finding("data", False, str(error))
     yield mounts(call)

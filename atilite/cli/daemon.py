@@ -112,8 +112,8 @@ def serves(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
     ended = os.pidfd_open(process.pid)
     try:
         while True:
-            ready, _, _ = select.select([told, ended], [], [], START_TIMEOUT)
-            if told not in ready:
+            ready, _, _ = select.select([told.fileno(), ended], [], [], START_TIMEOUT)
+            if told.fileno() not in ready:
                 return False
             if b"READY=1" in told.recv(4096):
                 return True

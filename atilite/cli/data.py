@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import AtiliteError
-from ..store.backup import copy_database, restore_database
+from ..store.backup import copy_database
+from ..store.backup import restore as restore_database
 from ..store.database import Database, path_of
+from ..store.retention import Limits, sweep
 from .call import Call
 from .parser import Commands
 
@@ -16,20 +19,14 @@ def add(commands: Commands) -> None:
     parser.add_argument("file", metavar="FILE", type=Path)
     parser = commands.add("restore", restore, "put a backup in the place of the data; the server must be stopped")
     parser.add_argument("file", metavar="FILE", type=Path)
-    commands.add("vacuum", vacuum, "give the space of removed data back to the disk; the server must be stopped")
+    commands.add("vacuum", vacuum, "remove runs that are older than they are kept, and give the space back to the disk")
     commands.add("migrate", migrate, "bring the data to this version, after a backup; starting does the same")
 
 
 def backup(call: Call) -> int:
     """Write a copy that is complete and sound when this says so."""
     target: Path = call.options.file
-    with Database.open(call.settings.db, readonly=True) as database:
-        try:
-            copy_database(database.connection(), target)
-        except FileExistsError as error:
-            raise AtiliteError(str(error)) from None
-        except OSError as error:
-            raise AtiliteError(f"cannot write {target}: {error.strerror} (choose another place)") from error
+    copy_database(path_of(call.settings.db), target)
     print(f"wrote {target}, {size(target)}, and verified it")
     return 0
 
@@ -37,17 +34,25 @@ def backup(call: Call) -> int:
 def restore(call: Call) -> int:
     """Take the data of a backup; what was there before is kept beside it."""
     source: Path = call.options.file
+    if not source.is_file():
+        raise AtiliteError(f"there is no file {source} (name one that `backup` has written)")
     kept = restore_database(source, path_of(call.settings.db))
     print(f"restored {source}" + (f"; what was there before is {kept}" if kept else ""))
     return 0
 
 
 def vacuum(call: Call) -> int:
-    """Compact the file."""
-    with Database.open(call.settings.db) as database:
+    """Remove what is kept no longer. The server does the same by itself; here it is done at once."""
+    settings = call.settings
+    site = call.site.open(settings)
+    limits = replace(Limits.of(settings.keep), bytes=settings.keep_megabytes * 2**20 or None)
+    kept = {action.operation: Limits.of(action.keep) for action in site.catalogue.actions if action.keep}
+    with Database.open(settings.db) as database:
         before = size(database.path)
-        database.vacuum()
-        print(f"{database.path}: {before} before, {size(database.path)} now")
+        removed = sweep(database, limits, kept)
+        database.checkpoint()
+        print(f"removed {removed.runs} runs and {removed.expired} expired keys; {before} before, ", end="")
+        print(f"{size(database.path)} now")
     return 0
 
 

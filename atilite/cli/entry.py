@@ -21,6 +21,6 @@ def run(**options: Any) -> NoReturn:
     """
     workers = options.pop("workers", 1)
     if workers != 1:
-        sys.exit(refuse(ConfigError(f"workers={workers}: one process serves a site (use threads, or several sites)"), 2))
+        sys.exit(refuse(ConfigError(f"workers={workers}: one process serves a site (use threads)"), 2))
     defaults = {OLD_NAMES.get(name, name): value for name, value in options.items()}
     sys.exit(main(site=default_site(), defaults=defaults))

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from ..config import given_flags, load
 from ..errors import AtiliteError, ConfigError
-from ..site import Site
+from ..site import Site, Target
 from . import accounts, check, daemon, data, install, lists, serve
 from . import run as run_action
 from .call import Call, Program
@@ -93,7 +93,7 @@ def site_of(program: Program) -> Site:
     return site
 
 
-def target_of(name: str) -> object:
+def target_of(name: str) -> Target:
     """What `module` or `module:name` stands for."""
     module_name, _, attribute = name.partition(":")
     try:
@@ -106,4 +106,5 @@ def target_of(name: str) -> object:
         return module
     if not hasattr(module, attribute):
         raise ConfigError(f"module {module_name!r} has no {attribute!r} (write --app {module_name}:app)")
-    return getattr(module, attribute)
+    target: Target = getattr(module, attribute)
+    return target

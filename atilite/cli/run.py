@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,21 +32,28 @@ def run(call: Call) -> int:
     """Run the action and print what it records, then how it ended."""
     name, as_json = call.options.action, call.options.json
     given = parameters(call.options.parameters)
+    # With --json only the answer may stand on stdout; what the action prints goes to stderr.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        ended = one_run(call, name, given)
+    if as_json:
+        print(json.dumps({"action": name, **asdict(ended)}, ensure_ascii=False, default=str))
+        return 0 if ended.status == "succeeded" else 1
+    report(name, ended)
+    return 0
+
+
+def one_run(call: Call, name: str, given: dict[str, str]) -> Outcome:
+    """Open the site as the server would, without services and schedules, and run the action in it."""
     site = call.site.open(call.settings)
     site.database()
     try:
         for app in site.apps.values():
             app.freeze()
         number, task = start(site, name, given)
-        ended = finished(site, number, task, (lambda record: None) if as_json else tell)
+        return finished(site, number, task, tell)
     finally:
         site.stop(STOP_SECONDS)
         site.close()
-    if as_json:
-        print(json.dumps({"action": name, **asdict(ended)}, ensure_ascii=False, default=str))
-        return 0 if ended.status == "succeeded" else 1
-    report(name, ended)
-    return 0
 
 
 def parameters(words: Sequence[str]) -> dict[str, str]:
@@ -138,7 +146,9 @@ def outcome(task: Task, headline: Headline | None) -> Outcome:
 
 
 def tell(record: Record) -> None:
-    """One record as a line."""
+    """One record as a line. What the action prints and logs is on the terminal already."""
+    if record.source != "record":
+        return
     fields = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in record.params.items())
     print(f"{record.message} {fields}".rstrip(), flush=True)
 

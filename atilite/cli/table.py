@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,18 +16,20 @@ def show(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, empty: s
     if as_json:
         print(json.dumps([dict(row) for row in rows], indent=2, default=_plain, ensure_ascii=False))
     elif rows:
-        print("\n".join(lines(rows, columns, shutil.get_terminal_size((120, 24)).columns)))
+        # Only a terminal has an end of the line; a file or another program gets everything.
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print("\n".join(lines(rows, columns, width)))
     else:
         print(empty)
 
 
-def lines(rows: Sequence[Row], columns: Sequence[str], width: int) -> list[str]:
-    """The table as lines; the last column is cut where the terminal ends."""
+def lines(rows: Sequence[Row], columns: Sequence[str], width: int | None) -> list[str]:
+    """The table as lines, cut at `width` characters."""
     cells = [[column.upper() for column in columns]]
     cells += [[" ".join(words(row.get(column)).split()) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     padded = ("  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip() for line in cells)
-    return [line if len(line) <= width else line[: width - 1] + "…" for line in padded]
+    return [line if width is None or len(line) <= width else line[: width - 1] + "…" for line in padded]
 
 
 def words(value: object) -> str:

@@ -63,6 +63,9 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.setblocking(False)
                 sock.sendto(message, self._path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            # The `start` command listens only until it has been told READY.
+            log.debug("nobody listens at %s any more", self._path)
         except OSError as error:
             log.warning("systemd could not be told %r: %s", message.decode(), error)
 
