@@ -126,7 +126,7 @@ def _range(values: Iterable[Value], low: float | None, high: float | None, limit
     bottom = low if low is not None else min(known, default=0.0)
     top = high if high is not None else max(known, default=1.0)
     if top - bottom < max(1e-9, abs(bottom) * 1e-9):
-        top = bottom + (abs(bottom) * 0.1 or 1.0)
+        top = bottom + (abs(bottom) * 0.1 if abs(bottom) > 1e-6 else 1.0)
     return bottom, top
 
 

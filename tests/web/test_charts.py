@@ -42,6 +42,14 @@ def test_every_chart_is_well_formed_for_every_value_and_title(numbers: list[Any]
         assert (found.text or "") == title.replace("\r", "\n")
 
 
+@pytest.mark.parametrize("number", [2e-313, 1.6e308, -1e99, 1e-9, 0.0, -0.0])
+def test_extreme_readings_make_no_broken_picture(number: float) -> None:
+    for numbers in ([number], [number, 0.0], [number, number]):
+        parsed(line_chart(numbers, "x"))
+        parsed(sparkline(numbers, "x"))
+        parsed(bars(numbers, "x"))
+
+
 @given(st.floats(), st.floats())
 def test_a_meter_stays_between_empty_and_full(value: float, high: float) -> None:
     (rect,) = parsed(meter(value, "Disk", high=high)).iter("rect")
