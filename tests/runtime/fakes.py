@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import time
+import select
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from atilite.clock import Clock
@@ -60,6 +62,32 @@ class SteppedCall:
         self.wanted = False
 
 
+# -- watching other processes
+
+
+def wait_for(pipe: Path, seconds: int = 60) -> int:
+    """Read the process number that a program writes into a named pipe."""
+    end = os.open(pipe, os.O_RDWR)  # for writing as well, so that it is open whoever comes first
+    try:
+        ready, _, _ = select.select([end], [], [], seconds)
+        assert ready, f"nobody wrote to {pipe}"
+        return int(os.read(end, 100))
+    finally:
+        os.close(end)
+
+
+def gone(process: int, seconds: int = 20) -> bool:
+    """Wait for the end of a process that is not a child of this one."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
+
+
 # -- run in other processes, where they are imported by name
 
 
@@ -101,7 +129,7 @@ def leave() -> None:
 def touch_and_stay(path: str, seconds: float) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(str(os.getpid()))
-    time.sleep(seconds)
+    threading.Event().wait(seconds)
 
 
 def give_back_lambda() -> Any:

@@ -14,7 +14,7 @@ import pytest
 from atilite.errors import TaskCancelled, TaskError
 from atilite.runtime.processes import Processes
 from tests.runtime import fakes
-from tests.runtime.test_subprocesses import gone, wait_for
+from tests.runtime.fakes import gone, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +24,13 @@ def processes() -> Iterator[Processes]:
     processes = Processes(1)
     yield processes
     processes.stop(1)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """A pipe through which a process tells its number; `wait_for` reads it."""
+    os.mkfifo(tmp_path / "told")
+    return tmp_path / "told"
 
 
 @pytest.mark.row("A139")
@@ -37,7 +44,7 @@ def test_a_function_runs_in_another_process_that_is_used_again(processes: Proces
 
 @pytest.mark.row("A139")
 def test_its_error_comes_back_with_the_traceback_from_there(processes: Processes) -> None:
-    with pytest.raises(ValueError, match="^not so") as caught:
+    with pytest.raises(ValueError, match=r"^not so") as caught:
         processes.submit(fakes.refuse, "not so").wait(60)
 
     assert str(caught.value) == "not so"
@@ -50,7 +57,7 @@ def test_an_error_that_cannot_travel_comes_as_text(processes: Processes) -> None
         processes.submit(fakes.refuse_stubbornly).wait(60)
     with pytest.raises(TaskError, match="SystemExit"):
         processes.submit(fakes.leave).wait(60)
-    with pytest.raises(Exception, match="(?i)pickle"):
+    with pytest.raises(Exception, match=r"(?i)pickle"):
         processes.submit(fakes.give_back_lambda).wait(60)
 
 
@@ -84,9 +91,9 @@ def test_one_that_died_while_it_had_nothing_to_do_is_replaced(processes: Process
     assert processes.submit(fakes.process_id).wait(60) != process
 
 
-def test_a_cancel_kills_the_process_that_is_at_it(processes: Processes, tmp_path: Path) -> None:
-    promise = processes.submit(fakes.touch_and_stay, str(tmp_path / "pid"), 60.0)
-    process = wait_for(tmp_path / "pid")
+def test_a_cancel_kills_the_process_that_is_at_it(processes: Processes, told: Path) -> None:
+    promise = processes.submit(fakes.touch_and_stay, str(told), 60.0)
+    process = wait_for(told)
     queued = processes.submit(fakes.double, 1)
     assert queued.cancel()
 
@@ -98,10 +105,10 @@ def test_a_cancel_kills_the_process_that_is_at_it(processes: Processes, tmp_path
     assert gone(process)
 
 
-def test_stop_ends_the_processes(tmp_path: Path) -> None:
+def test_stop_ends_the_processes(told: Path) -> None:
     processes = Processes(1)
-    promise = processes.submit(fakes.touch_and_stay, str(tmp_path / "pid"), 60.0)
-    process = wait_for(tmp_path / "pid")
+    promise = processes.submit(fakes.touch_and_stay, str(told), 60.0)
+    process = wait_for(told)
 
     assert processes.stop(0.01) == 1
     assert gone(process)
@@ -120,13 +127,13 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_process_ends_with_its_parent_however_that_ends(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_process_ends_with_its_parent_however_that_ends(tmp_path: Path, told: Path, number: signal.Signals) -> None:
     script = tmp_path / "parent.py"
     script.write_text(PARENT, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    parent = subprocess.Popen([sys.executable, script, tmp_path / "pid"], env=environment, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen([sys.executable, script, told], env=environment, stderr=subprocess.DEVNULL)
     try:
-        process = wait_for(tmp_path / "pid")
+        process = wait_for(told)
         parent.send_signal(number)
         parent.wait(20)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from atilite.errors import TaskCancelled, TaskTimeout
 from atilite.runtime.engine import Runtime
 from atilite.runtime.subprocesses import Subprocesses, exit_text
+from tests.runtime.fakes import gone, wait_for
 
 
 @pytest.fixture
@@ -21,26 +21,11 @@ def subprocesses() -> Iterator[Subprocesses]:
     subprocesses.stop(3)
 
 
-def wait_for(path: Path) -> int:
-    """Read the process number that a program writes there."""
-    for _ in range(1000):
-        if path.exists() and path.read_text().strip():
-            return int(path.read_text())
-        time.sleep(0.01)
-    raise AssertionError(f"{path} was not written")
-
-
-def gone(process: int) -> bool:
-    """Whether a process has ended (it may still be a zombie of somebody who does not care)."""
-    for _ in range(500):
-        try:
-            state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """A pipe through which a program tells its process number; `wait_for` reads it."""
+    os.mkfifo(tmp_path / "told")
+    return tmp_path / "told"
 
 
 @pytest.mark.row("A140")
@@ -67,11 +52,11 @@ def test_output_that_is_no_text_does_not_fail(subprocesses: Subprocesses) -> Non
 
 @pytest.mark.row("A140")
 def test_another_exit_code_raises_system_error_with_stderr(subprocesses: Subprocesses) -> None:
-    with pytest.raises(SystemError, match="^no such sensor$"):
+    with pytest.raises(SystemError, match=r"^no such sensor$"):
         subprocesses.run("echo no such sensor >&2; exit 3").wait(10)
-    with pytest.raises(SystemError, match="^exit code 3$"):
+    with pytest.raises(SystemError, match=r"^exit code 3$"):
         subprocesses.run("exit 3").wait(10)
-    with pytest.raises(SystemError, match="^ended by SIGKILL$"):
+    with pytest.raises(SystemError, match=r"^ended by SIGKILL$"):
         subprocesses.run("kill -9 $$").wait(10)
 
 
@@ -81,13 +66,14 @@ def test_a_program_that_does_not_exist_is_a_clear_error(subprocesses: Subprocess
 
 
 @pytest.mark.row("A140")
-def test_its_timeout_is_honoured_and_the_whole_group_ends(runtime: Runtime, tmp_path: Path) -> None:
-    task = runtime.Subprocess(f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout=0.3)
+def test_its_timeout_is_honoured_and_the_whole_group_ends(runtime: Runtime, told: Path) -> None:
+    task = runtime.Subprocess(f"sleep 60 & echo $! > {told}; wait", timeout=0.3)
+    process = wait_for(told)
 
     with pytest.raises(TaskTimeout, match=r"longer than 0\.3 s"):
         task.fetch()
 
-    assert gone(wait_for(tmp_path / "child"))
+    assert gone(process)
 
 
 @pytest.mark.row("A140")
@@ -96,27 +82,31 @@ def test_a_longer_timeout_than_the_usual_one_is_honoured_too(runtime: Runtime) -
 
 
 @pytest.mark.row("A140")
-def test_a_group_that_ignores_sigterm_is_killed(subprocesses: Subprocesses, tmp_path: Path) -> None:
-    stubborn = f"trap '' TERM; echo $$ > {tmp_path}/shell; sleep 60; sleep 60"
+def test_a_group_that_ignores_sigterm_is_killed(subprocesses: Subprocesses, told: Path) -> None:
+    stubborn = f"trap '' TERM; echo $$ > {told}; sleep 60; sleep 60"
+
+    promise = subprocesses.run(stubborn, 0.3)
+    process = wait_for(told)
 
     with pytest.raises(TaskTimeout):
-        subprocesses.run(stubborn, 0.3).wait(20)
+        promise.wait(20)
+    assert gone(process)
 
-    assert gone(wait_for(tmp_path / "shell"))
 
+def test_a_child_that_ignores_sigterm_does_not_outlive_its_shell(subprocesses: Subprocesses, told: Path) -> None:
+    script = f"(trap '' TERM; echo $BASHPID > {told}; sleep 60; sleep 60) & wait"
 
-def test_a_child_that_ignores_sigterm_does_not_outlive_its_shell(subprocesses: Subprocesses, tmp_path: Path) -> None:
-    script = f"(trap '' TERM; echo $BASHPID > {tmp_path}/child; sleep 60; sleep 60) & wait"
+    promise = subprocesses.run(["bash", "-c", script], 0.3)
+    process = wait_for(told)
 
     with pytest.raises(TaskTimeout):
-        subprocesses.run(["bash", "-c", script], 0.3).wait(20)
+        promise.wait(20)
+    assert gone(process)
 
-    assert gone(wait_for(tmp_path / "child"))
 
-
-def test_a_cancel_ends_the_group_and_then_fails_the_promise(subprocesses: Subprocesses, tmp_path: Path) -> None:
-    promise = subprocesses.run(f"echo $$ > {tmp_path}/shell; sleep 60")
-    process = wait_for(tmp_path / "shell")
+def test_a_cancel_ends_the_group_and_then_fails_the_promise(subprocesses: Subprocesses, told: Path) -> None:
+    promise = subprocesses.run(f"echo $$ > {told}; sleep 60")
+    process = wait_for(told)
 
     assert promise.cancel()
     with pytest.raises(TaskCancelled):
@@ -124,10 +114,10 @@ def test_a_cancel_ends_the_group_and_then_fails_the_promise(subprocesses: Subpro
     assert gone(process)
 
 
-def test_stop_ends_what_runs(tmp_path: Path) -> None:
+def test_stop_ends_what_runs(told: Path) -> None:
     subprocesses = Subprocesses(2, grace=0.2)
-    promise = subprocesses.run(f"echo $$ > {tmp_path}/shell; sleep 60")
-    process = wait_for(tmp_path / "shell")
+    promise = subprocesses.run(f"echo $$ > {told}; sleep 60")
+    process = wait_for(told)
 
     assert subprocesses.stop(5) == 0
     assert gone(process)
