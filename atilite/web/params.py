@@ -15,6 +15,8 @@ from atilite.web.checks import Check, check_of
 from atilite.web.routes import WORDS, Rule
 
 _NO_ARGUMENTS: dict[str, Any] = {}
+# The token of a form was checked before its handler is called; it is no parameter unless the handler names it.
+FORM_TOKENS = ("csrf", "XSRF_TOKEN")
 
 
 def merge(path: Mapping[str, Any], query: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +87,11 @@ class Signature:
         if missing:
             raise _missing(missing)
         arguments = dict(given)
-        if self.rest is None and not (given.keys() <= frozenset(self.names)):
-            unneeded = [name for name in given if name not in self.names]
+        for token in FORM_TOKENS:
+            if token in arguments and token not in self.names:
+                del arguments[token]
+        if self.rest is None and not (arguments.keys() <= frozenset(self.names)):
+            unneeded = [name for name in arguments if name not in self.names]
             if strict:
                 raise self._unneeded(unneeded)
             for name in unneeded:
