@@ -18,10 +18,10 @@ GOAL = 0.9
 class Served:
     """One server process, pinned to the first core."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, command: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.served", kind],
+            [sys.executable, "-m", *(command or ("tests.bench.served", kind))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -34,6 +34,7 @@ class Served:
         """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
+        self.process.terminate()
         self.process.wait(10)
 
     def cpu(self) -> float:
