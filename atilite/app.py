@@ -208,7 +208,8 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         Without methods it answers GET (and HEAD) and POST. Inside a mount the rule is relative to the mount's point.
         Options: `role` ("view", "run", "admin": who may), `coroutine` (True, or "thread" to go on in task threads),
         `start` ("hub": begin on the loop, the handler must not block), `input_stream`, `max_body` (bytes),
-        `content_types`. Raises Frozen once the app serves, SetupError for a rule that cannot be understood.
+        `content_types`, `bind` (False: the handler takes `was` only and reads path, query and body itself). Raises
+        Frozen once the app serves, SetupError for a rule that cannot be understood.
         """
         if "mountpoint" in options:  # Bottle's own route for a mounted WSGI app
             return super().route(path, method, callback, name, apply, skip, **options)

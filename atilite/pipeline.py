@@ -85,6 +85,7 @@ class Pipeline:
         mode = options.get("coroutine", False)
         strict = getattr(app, "restrict_parameter_count", True)
         takes_was, needs_nothing = signature.takes_was, not (signature.names or signature.rest)
+        binds = options.get("bind", True)
         hooks = app.hooks
 
         def handle(**texts: Any) -> Reply:
@@ -102,7 +103,7 @@ class Pipeline:
                 if value is None:
                     # A request without query and body cannot have given anything that the handler does not take.
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
-                    kwargs = {} if bare and not texts else signature.bind(request.given, strict)
+                    kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict)
                     value = callback(was, **kwargs) if takes_was else callback(**kwargs)
                 generator = self._generator_of(value)
                 if generator is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from atilite.errors import Error, RunSkipped, TaskCancelled, TaskTimeout
@@ -21,22 +21,6 @@ QUICK_BODY = 64 * 1024
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
-class Detached:
-    """A promise that is waited for but not owned: a client that leaves must not cancel the run it started."""
-
-    def __init__(self, promise: Promise[Any]) -> None:
-        self._promise = promise
-
-    @property
-    def done(self) -> bool:
-        """True when the run has ended."""
-        return self._promise.done
-
-    def on_done(self, callback: Callable[[Any], object]) -> None:
-        """Call `callback(self)` once when the run has ended."""
-        self._promise.on_done(lambda _: callback(self))
-
-
 def list_actions(was: Any) -> Response:
     """Every action that is not hidden, in the order of definition."""
     return reply([action(found) for found in catalogue(was).actions if not found.hidden])
@@ -44,8 +28,7 @@ def list_actions(was: Any) -> Response:
 
 def invoke_action(was: Any, name: str) -> Generator[Any, Any, Response]:
     """Run an action; wait for its end unless `?wait=0`. The run goes on when the client leaves."""
-    found = _known(was, name)
-    was.app.site.access.check(identity(was), found.role)
+    _permitted(was, name)
     wait = query(was).flag("wait")
     raw = yield from _parameters(was)
     started = monotonic()
@@ -55,15 +38,19 @@ def invoke_action(was: Any, name: str) -> Generator[Any, Any, Response]:
         return refusal(Error(409, str(skipped)), {"run": skipped.running, "status": "skipped"})
     if wait is False:
         return reply({"run": run}, 202, [("Location", f"../journal/{run}")])
-    yield Detached(task.promise)
+    yield task
     return _outcome(was, name, run, task.promise, monotonic() - started)
 
 
-def _known(was: Any, name: str) -> Any:
+def _permitted(was: Any, name: str) -> None:
+    """Raise Error 403 or 404 unless the caller may run this action: each says itself which role that takes."""
+    access = was.app.site.access
     try:
-        return catalogue(was).action(name)
+        found = catalogue(was).action(name)
     except LookupError:
+        access.check(identity(was), "run")
         raise Error(404, f"there is no action {name!r}") from None
+    access.check(identity(was), found.role)
 
 
 def _parameters(was: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -111,7 +98,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/action/<name:path>", invoke_action, "invokeAction", "Run an action and wait for its end",
-        role="run", tag="actions",
+        tag="actions",
         parameters=(
             Parameter("name", "The action's name; a slash in it may be sent as it is or as %2F.", place="path"),
             Parameter("wait", "false or 0: answer at once with the number of the run.", FLAG),
@@ -121,6 +108,7 @@ ENDPOINTS = (
         answers={
             200: Answer("It succeeded.", ref("Invoked")),
             202: Answer("It was started.", shape({"run": WHOLE})),
+            403: Answer("The role is smaller than the one that the action asks for, by default run.", ERROR),
             404: Answer("There is no such action.", ERROR),
             409: Answer("It is running already and its overlap policy skips; `run` is the running one.", ERROR),
             413: Answer("The body is too large.", ERROR),

@@ -60,9 +60,8 @@ class Endpoint:
 
 def declare(app: Any, endpoint: Endpoint) -> None:
     """Register the operation as a route of `app`. At set-up only."""
-    app.route(
-        endpoint.rule, methods=[endpoint.method], role=endpoint.role, name=endpoint.operation, **endpoint.options
-    )(apart(endpoint.handler))
+    options = {"role": endpoint.role, "bind": False, **endpoint.options}
+    app.route(endpoint.rule, methods=[endpoint.method], name=endpoint.operation, **options)(apart(endpoint.handler))
 
 
 def apart(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +70,7 @@ def apart(handler: Callable[..., Any]) -> Callable[..., Any]:
     Query and body are kept apart from the path on purpose: an action may well have a parameter called `name`.
     """
 
-    def call(was: Any, **_: Any) -> Any:
+    def call(was: Any) -> Any:
         return handler(was, **was.request.PARAMS)
 
     call.__name__, call.__qualname__, call.__doc__ = handler.__name__, handler.__qualname__, handler.__doc__

@@ -62,6 +62,6 @@ def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
     else:
         endpoints = INTERNAL
         # Where BINP had a second page of the same content.
-        app.route("/redoc", methods=["GET"], role="view")(docs)
+        app.route("/redoc", methods=["GET"], role="view", bind=False)(docs)
     for endpoint in endpoints:
         declare(app, endpoint)

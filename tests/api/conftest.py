@@ -84,6 +84,10 @@ def sample(gate: threading.Event) -> Atilite:
     def odd() -> object:
         return {1, complex(1, 2)}
 
+    @app.action(role="view")
+    def peek() -> str:
+        return "seen"
+
     @app.action(role="admin")
     def dangerous() -> str:
         return "done"

@@ -142,6 +142,13 @@ def test_a_result_that_json_cannot_say_is_told_as_text(admin: Client) -> None:
     assert "(1+2j)" in str(answer.json()["result"])
 
 
+def test_whoever_only_views_runs_what_says_so_and_nothing_else(world: World, admin: Client) -> None:
+    viewer = world.client("view")
+    assert viewer.post(f"/internal/action/{full(admin, 'peek')}").json()["result"] == "seen"
+    for name in (full(admin, "hello"), "nothing"):
+        assert viewer.post(f"/internal/action/{name}").status_code == 403
+
+
 def test_an_action_may_ask_for_a_higher_role(world: World, admin: Client) -> None:
     path = f"/internal/action/{full(admin, 'dangerous')}"
     assert world.client("run").post(path).status_code == 403

@@ -261,6 +261,7 @@ def test_a_client_that_leaves_does_not_cancel_the_run_it_waits_for(world: World,
     waiting = http.client.HTTPConnection(*served, timeout=20)
     waiting.request("POST", "/internal/action/" + quoted(name), headers=bearer(world, "run"))
     assert opened.wait(10)
+    (active,) = world.app.automation.runs.active.values()
     waiting.close()
     # The server has noticed the empty chair once it has answered somebody who came later.
     later = http.client.HTTPConnection(*served, timeout=20)
@@ -270,6 +271,8 @@ def test_a_client_that_leaves_does_not_cancel_the_run_it_waits_for(world: World,
     world.gate.set()
     assert ended.wait(10)
     assert statuses[-1] == "succeeded"
+    # Whoever else waits for the run gets its result.
+    assert active.promise.wait(10) == "waited"
     unlisten()
 
 
