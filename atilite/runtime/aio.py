@@ -117,6 +117,7 @@ class _Job:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._coroutine.close()  # one that was cancelled before it began is still open
         if task.cancelled():
             self.promise.fail(asyncio.CancelledError())
         else:

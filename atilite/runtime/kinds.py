@@ -13,7 +13,7 @@ from atilite.runtime.aio import Aio
 from atilite.runtime.drive import Drive
 from atilite.runtime.executors import Threads
 from atilite.runtime.functions import Kind, kind_of
-from atilite.runtime.loop import Loop
+from atilite.runtime.loop import Loop, describe
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task, settle_from
 
@@ -51,7 +51,7 @@ def run_function(
 
     A cancel closes a generator and cancels a coroutine; a plain function that has begun cannot be stopped.
     """
-    run = _Run(runtime, kind_of(function), on_chunk, resume)
+    run = _Run(runtime, function, on_chunk, resume)
     begin = functools.partial(run.begin, functools.partial(function, *args, **(kwargs or {})))
     if run.kind == "async":
         begin()
@@ -65,8 +65,10 @@ def run_function(
 class _Run:
     """One started function. Whoever works on it at the moment is asked when it shall be cancelled."""
 
-    def __init__(self, runtime: Places, kind: Kind, on_chunk: OnChunk | None, resume: Resume) -> None:
-        self.kind = kind
+    def __init__(self, runtime: Places, function: Callable[..., Any], on_chunk: OnChunk | None, resume: Resume) -> None:
+        self.kind: Kind = kind_of(function)
+        # The name of its thread, and of its steps on the hub.
+        self.watched_name = describe(function)
         self.promise: Promise[Any] = Promise(self._cancel)
         self._runtime = runtime
         self._on_chunk = on_chunk
