@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import logging
@@ -23,15 +24,22 @@ STOP_SECONDS = 2.0  # what the services of the code before get to end
 Stamp = tuple[int, int]
 
 
+@functools.lru_cache(maxsize=4096)
+def own_file(file: str, root: Path) -> Path | None:
+    """The source file as one of the program's own below `root`, None for an installed package or a part of Python."""
+    path = Path(file).resolve()
+    if path.suffix != ".py" or not path.is_relative_to(root):
+        return None
+    return None if {"site-packages", ".venv", "atilite"} & set(path.relative_to(root).parts) else path
+
+
 def own_files(root: Path) -> dict[Path, str]:
-    """The source files below `root` that are loaded, with the names of their modules; installed packages left out."""
+    """The program's own source files that are loaded, with the names of their modules."""
     found: dict[Path, str] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py"):
-            continue
-        path = Path(file).resolve()
-        if path.is_relative_to(root) and not {"site-packages", ".venv", "atilite"} & set(path.relative_to(root).parts):
+        path = own_file(file, root) if file else None
+        if path is not None:
             found[path] = name
     return found
 
