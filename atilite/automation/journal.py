@@ -17,6 +17,7 @@ from atilite.context import current_journal, current_run
 from atilite.errors import SetupError
 from atilite.events import Emitter
 from atilite.runtime.functions import innermost, kind_of
+from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task
 from atilite.store.database import Database
 from atilite.store.journals import Journals as StoredJournals
@@ -101,7 +102,6 @@ class Journals:
                 self._close(run, error, None)
                 raise
             self._close(run, None, value)
-            self._storage.settled(run.promise)
             return value
 
         return journaled
@@ -115,7 +115,11 @@ class Journals:
             tokens = current_run.set(run), current_journal.set(run.id)
             try:
                 value = await function(*args, **kwargs)
-            except BaseException as error:
+            except Exception as error:
+                self._close(run, error, None)
+                await _ended(run)
+                raise
+            except BaseException as error:  # cancelled or thrown away: nobody may wait any more
                 self._close(run, error, None)
                 raise
             finally:
@@ -139,7 +143,6 @@ class Journals:
                 self._close(run, error, None)
                 raise
             self._close(run, None, value)
-            self._storage.settled(run.promise)
             return value
 
         return journaled
@@ -151,8 +154,12 @@ class Journals:
         return run
 
     def _close(self, run: Run, error: BaseException | None, value: Any) -> None:
+        """End a run; returns when that is durable, on an event loop at once. Raises StoreError if it was to succeed."""
         status, failure = outcome(run, error)
         self._runs.close(run, status, value, failure)
+        self._storage.settle(run.promise)
+        if error is None and run.promise.done:
+            run.promise.result()
 
     # -- within a run
 
@@ -274,6 +281,12 @@ def _stepped(run: Run, generator: Generator[Any, Any, Any]) -> Generator[Any, An
             argument, step = (yield yielded), generator.send
         except BaseException as error:  # whatever is thrown in, GeneratorExit too, is the inner generator's to handle
             argument, step = error, generator.throw
+
+
+async def _ended(run: Run) -> None:
+    ended: Promise[None] = Promise()
+    run.promise.on_done(lambda _: ended.set(None))
+    await ended
 
 
 def _no_was(run: Run) -> object:

@@ -12,12 +12,12 @@ from typing import Any
 
 from atilite.automation import capture
 from atilite.automation.failures import error_text, traceback_text
+from atilite.automation.places import Places
 from atilite.automation.storage import Storage
 from atilite.automation.values import stored_result
 from atilite.context import current_journal, current_run
-from atilite.errors import RunFailed, TaskCancelled, TaskTimeout
+from atilite.errors import RunFailed, TaskCancelled, TaskError, TaskTimeout
 from atilite.events import Emitter
-from atilite.runtime.kinds import run_function
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
 
@@ -144,6 +144,7 @@ class Runs:
         self._storage = storage
         self._clock = storage.clock
         self._make_was = make_was
+        self._places = Places(lambda: storage.runtime)
         self._numbers = itertools.count(-1, -1)
         self.active: dict[int, Run] = {}
         self.ended: Emitter[Ended] = Emitter()
@@ -240,10 +241,9 @@ class Runs:
         job = run.job
         try:
             args = (self._make_was(run),) if job.wants_was else ()
-            run.work = run_function(
-                job.function, args, run.arguments, runtime=self._storage.runtime,
-                start="dedicated" if job.endless else "thread",
-            )  # fmt: skip
+            run.work = self._places.run(
+                job.function, args, run.arguments, endless=job.endless, active=len(self.active)
+            )
         except Exception as error:
             run.work = Promise.failed(error)
         work = run.work
@@ -333,6 +333,7 @@ class Runs:
             return [run.id for run in rest]
         finally:
             stop()
+            self._places.release()
         return []
 
 
@@ -344,11 +345,12 @@ def outcome(run: Run, error: BaseException | None) -> tuple[str, BaseException |
         return "succeeded", None
     if _means_cancelled(error):
         return "cancelled", RunFailed(f"{run.job.operation!r} was cancelled", run.id, "cancelled")
+    # SystemExit and the like end the run, not whoever waits for it.
+    if isinstance(error, TaskError) and error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+        error = error.__cause__
     if isinstance(error, Exception):
         return "failed", error
-    # SystemExit and the like end the run, not whoever waits for it.
-    failure = RunFailed(error_text(error), run.id, "failed")
-    return "failed", failure.with_traceback(error.__traceback__)
+    return "failed", RunFailed(error_text(error), run.id, "failed").with_traceback(error.__traceback__)
 
 
 def _means_cancelled(error: BaseException) -> bool:

@@ -45,8 +45,10 @@ class Storage:
         """The database; the first use opens it, which blocks and may raise StoreError."""
         with self._lock:
             # Two threads may come here at once; the second one finds what the first has opened.
-            found: Database | None = self.__dict__.get("database")
-            return found if found is not None else self._open()
+            if "database" not in self.__dict__:
+                self.__dict__["database"] = self._open()
+            found: Database = self.__dict__["database"]
+            return found
 
     @functools.cached_property
     def journals(self) -> Journals:
@@ -95,13 +97,13 @@ class Storage:
             promise.fail(error)
         return self.task(promise)
 
-    def settled(self, promise: Promise[Any]) -> bool:
-        """Wait for a durable write where one may wait; False on an event loop, where one may not."""
+    def settle(self, promise: Promise[Any]) -> None:
+        """Wait where one may wait until `promise` is settled, however; on an event loop return at once."""
         loop = self.runtime.loop
-        if asyncio._get_running_loop() is not None or (loop.inside() and not loop.in_greenlet()):
-            return False
-        promise.wait()
-        return True
+        if asyncio._get_running_loop() is None and (not loop.inside() or loop.in_greenlet()):
+            ended: Promise[None] = Promise()
+            promise.on_done(lambda _: ended.set(None))
+            ended.wait()
 
 
 def refuse_database() -> Database:
