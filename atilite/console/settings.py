@@ -72,7 +72,7 @@ def users(accounts: Iterable[Any]) -> tuple[User, ...]:
 
 def tokens(found: Iterable[Any], face: Clockface) -> tuple[Token, ...]:
     """The tokens by name; their secrets are not known to anybody."""
-    made = (Token(one.name, one.role, face.until(one.expires) if one.expires else None) for one in found)
+    made = (Token(one.name, one.role, face.until(one.expires_at) if one.expires_at else None) for one in found)
     return tuple(sorted(made, key=lambda token: token.name))
 
 
