@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..automation.naming import source_of
-from ..errors import StoreError
 from ..site import Site
-from ..store.database import Database
+from ..store.database import Database, path_of
 from .call import Call, Command
 from .parser import Commands
 from .table import Row, show
@@ -45,15 +45,13 @@ def listing(rows: Callable[[Site], list[Row]], columns: tuple[str, ...], empty: 
 
 @contextmanager
 def looked_at(call: Call) -> Iterator[Site]:
-    """The site with its mounts, and the database only for reading, so that a running server is not disturbed."""
-    try:
-        database = Database.open(call.settings.db, readonly=True)
-    except StoreError:
-        # No data yet, or none that this version can read: what is registered can be listed all the same.
-        yield call.site.open(call.settings)
-        return
-    with database:
-        call.site.use(database)
+    """The site with its mounts, and its data only for reading: a running server is not disturbed, no data is made."""
+    with ExitStack() as stack:
+        url, readonly = call.settings.db, path_of(call.settings.db).exists()
+        if not readonly:
+            # Nothing is stored yet, so an empty database answers every question about it.
+            url = f"sqlite:///{stack.enter_context(TemporaryDirectory())}/empty.db"
+        call.site.use(stack.enter_context(Database.open(url, readonly=readonly)))
         yield call.site.open(call.settings)
 
 

@@ -119,8 +119,9 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, path) from error
         except Exception as error:
-            if isinstance(error.__cause__ or error.__context__, sqlite3.Error):  # peewee wraps the driver's errors
-                raise translate(error.__cause__ or error.__context__ or error, path) from error
+            below = _driver_error(error)
+            if below is not None:
+                raise translate(below, path) from error
             raise
 
     @classmethod
@@ -237,6 +238,13 @@ class Database:
         self.interrupted = self.writer.call(
             lambda connection: interrupt_dead(connection, self.changes, now, sign_of_life)
         )
+
+
+def _driver_error(error: BaseException | None) -> sqlite3.Error | None:
+    """Return the driver's error that peewee has wrapped, sometimes twice; None if it is not one."""
+    while error is not None and not isinstance(error, sqlite3.Error):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def path_of(url: str) -> Path:

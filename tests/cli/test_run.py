@@ -1,0 +1,154 @@
+"""run ACTION name=value ..."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atilite.app import Atilite
+from atilite.store.database import Database
+from tests.cli.conftest import Shell
+
+ROOT = Path(__file__).parents[2]
+
+
+def garden(app: Atilite) -> None:
+    @app.action(name="Water")
+    def water(zone: str, seconds: int = 30) -> dict[str, object]:
+        print("opening")
+        logging.getLogger("garden").info("not shown")
+        app.journal.record("watered", zone=zone, seconds=seconds)
+        return {"liters": seconds * 2}
+
+    @app.action
+    def fail() -> None:
+        raise ValueError("the valve is stuck")
+
+    @app.action(timeout=0.2)
+    async def hang() -> None:
+        import asyncio
+
+        await asyncio.Event().wait()
+
+    @app.action(journal=False)
+    def quiet() -> int:
+        return 5
+
+
+@pytest.fixture
+def running(shell: Shell) -> Shell:
+    # What these print is captured by the run; the names are looked up in this module.
+    shell.declare = garden
+    return shell
+
+
+def action(shell: Shell, name: str) -> str:
+    return name if name in ("Water",) else f"garden.<locals>.{name}"
+
+
+def test_what_it_prints_records_and_returns_is_shown(running: Shell) -> None:
+    assert running("run", "Water", "zone=north", "seconds=5") == 0
+
+    assert running.out.splitlines()[:3] == ["opening", 'watered zone="north" seconds=5', 'result: {"liters": 10}']
+    assert running.out.splitlines()[3].startswith("Water succeeded after ")
+    assert running.out.endswith("(run 1)\n")
+
+
+def test_the_run_is_kept_with_who_and_how(running: Shell, tmp_path: Path) -> None:
+    running("run", "Water", "zone=north")
+
+    with Database.open(f"sqlite:///{tmp_path}/data.db", readonly=True) as database:
+        from atilite.store.journals import Journals
+
+        headline = Journals(database).headline(1)
+    assert headline is not None
+    assert (headline.operation, headline.trigger, headline.status) == ("Water", "cli", "succeeded")
+    assert headline.parameters == {"zone": "north", "seconds": 30}
+
+
+def test_a_failure_is_exit_code_1_with_the_traceback(running: Shell) -> None:
+    assert running("run", action(running, "fail")) == 1
+
+    assert 'raise ValueError("the valve is stuck")' in running.err
+    assert running.err.splitlines()[-1].startswith("atilite: ")
+    assert running.err.splitlines()[-1].endswith("failed: ValueError: the valve is stuck (run 1)")
+
+
+def test_a_timeout_is_told_as_one(running: Shell) -> None:
+    assert running("run", action(running, "hang")) == 1
+    assert "timed out" in running.err
+
+
+def test_json_is_the_only_thing_on_stdout(running: Shell) -> None:
+    assert running("run", "Water", "zone=north", "--json") == 0
+    answer = json.loads(running.out)
+    assert (answer["action"], answer["run"], answer["status"]) == ("Water", 1, "succeeded")
+    assert answer["result"] == {"liters": 60}
+    assert "opening" in running.err
+
+    assert running("run", action(running, "fail"), "--json") == 1
+    assert json.loads(running.out)["error"] == "ValueError: the valve is stuck"
+
+
+def test_an_action_without_a_journal_runs_as_well(running: Shell) -> None:
+    assert running("run", action(running, "quiet")) == 0
+    assert running.out.startswith("result: 5\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("Water",), "Water: zone: "),
+        (("Water", "zone=north", "seconds=long"), "seconds: must be a whole number"),
+        (("Water", "zone=north", "depth=3"), "depth: "),
+        (("Water", "north"), "'north' is no parameter (write name=value)"),
+        (("Water", "zone=a", "zone=b"), "parameter 'zone' is given twice"),
+        (("Wine",), "no action named 'Wine'"),
+    ],
+)
+def test_a_wrong_word_runs_nothing_and_is_exit_code_2(words: tuple[str, ...], said: str, running: Shell) -> None:
+    assert running("run", *words) == 2
+    assert said in running.err
+    assert running.err.count("\n") == 1
+    assert running.out == ""
+
+
+def test_beside_a_running_server_it_is_refused(running: Shell, tmp_path: Path) -> None:
+    with Database.open(f"sqlite:///{tmp_path}/data.db"):
+        assert running("run", "Water", "zone=north") == 1
+    assert f"in use by process {os.getpid()}" in running.err or "already open in this process" in running.err
+
+
+def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
+    (tmp_path / "serve.py").write_text(
+        "import atilite, time\n"
+        "app = atilite.Atilite(__name__)\n"
+        "@app.action\n"
+        "def wait(was):\n"
+        "    print('waiting', flush=True)\n"
+        "    while not was.cancelled:\n"
+        "        time.sleep(0.01)\n"
+        "atilite.mount('/', app)\n"
+        "atilite.run()\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "serve.py", "run", "wait"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert said.splitlines()[-1].startswith("atilite: wait cancelled")
