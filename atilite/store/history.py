@@ -118,9 +118,12 @@ class History:
         low, high = self._span(connection, filter)
         if filter.text is not None:
             return len(self._text.find(connection, filter, low, high, most))
+        several = streams(connection, filter)
+        if filter.labels and len(filter.labels) > 1:
+            return len(merge(several, low, high, most))  # a run may have more than one of them
         found = 0
-        for stream in streams(connection, filter):
-            found += len(stream(low, high, most - found))
+        for stream in several:
+            found += stream.count(low, high, most - found)
             if found >= most:
                 break
         return found

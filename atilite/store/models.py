@@ -78,6 +78,16 @@ class Record(Model):
         without_rowid = True
 
 
+class Word(Model):
+    """A word of the text index, so that a beginning of words can be searched as these words."""
+
+    text = TextField(primary_key=True)
+
+    class Meta:
+        table_name = "word"
+        without_rowid = True
+
+
 class Entry(Model):
     """A key of the key-value store."""
 
@@ -156,4 +166,4 @@ class Mark(Model):
         table_name = "mark"
 
 
-TABLES: tuple[type[Model], ...] = (Journal, Label, Record, Entry, User, ApiToken, Login, Key, Mark)
+TABLES: tuple[type[Model], ...] = (Journal, Label, Record, Word, Entry, User, ApiToken, Login, Key, Mark)

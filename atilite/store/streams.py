@@ -7,14 +7,11 @@ runs there are.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from .columns import micros
 from .runs import STATUSES, Filter
 from .walk import Combination, combinations
-
-# Ids, newest first, of one stream: (lowest id, highest id, how many at most).
-Stream = Callable[[int, int, int], list[int]]
 
 # More combinations than this are not worth a probe each: then the newest runs are simply looked through.
 STREAMS = 300
@@ -33,6 +30,28 @@ WHERE one.label IN ({}) AND one.status = journal.status AND one.journal = journa
 _HOW_MANY = "SELECT count(*) FROM (SELECT 1 FROM journal_label WHERE label = ? LIMIT ?)"
 
 
+class Stream:
+    """The runs of one prefix of an index: `statement` selects their ids, which are in `column`."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, statement: str, values: tuple[object, ...], column: str = "id"
+    ) -> None:
+        self._connection, self._values = connection, values
+        self._between = f"{statement} AND {column} BETWEEN ? AND ?"
+        self._column = column
+
+    def ids(self, low: int, high: int, most: int) -> list[int]:
+        """Return the highest ids between two, highest first."""
+        statement = f"{self._between} ORDER BY {self._column} DESC LIMIT ?"
+        return [id for (id,) in self._connection.execute(statement, (*self._values, low, high, most)).fetchall()]
+
+    def count(self, low: int, high: int, most: int) -> int:
+        """Return how many ids there are between two, counting no further than `most`."""
+        statement = f"SELECT count(*) FROM ({self._between} LIMIT ?)"
+        number: int = self._connection.execute(statement, (*self._values, low, high, most)).fetchone()[0]
+        return number
+
+
 def streams(connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
     """Return the streams that together are the runs of `filter`, without its text.
 
@@ -43,32 +62,21 @@ def streams(connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
     known = combinations(connection, filter.operation, STREAMS)
     if known is None:
         conditions, values = _conditions(filter)
-        return [_stream(connection, "SELECT id FROM journal WHERE 1" + conditions, values)]
+        return [Stream(connection, "SELECT id FROM journal WHERE 1" + conditions, values)]
     conditions, values = _conditions(Filter(labels=filter.labels, since=filter.since, until=filter.until))
     base, fixed = (_OF_COMBINATION, ()) if filter.operation is None else (_OF_OPERATION, (filter.operation,))
-    return [_stream(connection, base + conditions, (*fixed, *one, *values)) for one in known if _fits(one, filter)]
+    return [Stream(connection, base + conditions, (*fixed, *one, *values)) for one in known if _fits(one, filter)]
 
 
 def merge(several: Sequence[Stream], low: int, high: int, most: int) -> list[int]:
     """Return the `most` highest ids of all streams, highest first."""
     found: list[int] = []
     for stream in several:
-        if more := stream(low, high, most):
+        if more := stream.ids(low, high, most):
             found = sorted({*found, *more}, reverse=True)[:most]
         if len(found) == most > 0:
             low = found[-1] + 1  # what a later stream could add is newer than the last one
     return found
-
-
-def _stream(
-    connection: sqlite3.Connection, statement: str, values: tuple[object, ...], column: str = "id"
-) -> Stream:
-    text = f"{statement} AND {column} BETWEEN ? AND ? ORDER BY {column} DESC LIMIT ?"
-
-    def ids(low: int, high: int, most: int) -> list[int]:
-        return [id for (id,) in connection.execute(text, (*values, low, high, most)).fetchall()]
-
-    return ids
 
 
 def _label_streams(connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
@@ -84,7 +92,7 @@ def _label_streams(connection: sqlite3.Connection, filter: Filter) -> list[Strea
     )
     base = _OF_LABEL + conditions if conditions else _OF_LABEL_ALONE
     return [
-        _stream(connection, base, (label, status, *values), "journal_label.journal")
+        Stream(connection, base, (label, status, *values), "journal_label.journal")
         for label in filter.labels or ()
         for status in filter.statuses or STATUSES
     ]

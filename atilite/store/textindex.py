@@ -13,16 +13,19 @@ from .counters import marked
 from .database import Database
 from .migrations import has_fts5
 from .runs import COLUMNS, Filter, Headline, headline_of
-from .words import Wanted, asked_words, contains, fits, query, run_words, value_words
+from .words import Choice, asked_words, contains, fits, listed, query, run_words, value_words
 
 # So many ended runs are indexed together, and at most so many in one transaction.
 TOGETHER = 50
 CHUNK = 500
+# A beginning stands for so many words at most, the first ones of the alphabet.
+CHOICES = 200
 # So many of the newest runs are looked through at most.
 SCANNED = 5000
 
 _FIND = "SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
-_KNOWN = "SELECT 1 FROM search WHERE search MATCH ? LIMIT 1"
+_BEGINNING = "SELECT text FROM word WHERE text >= ? AND text < ? ORDER BY text LIMIT ?"
+_LIST = "INSERT OR IGNORE INTO word(text) VALUES (?)"
 _INDEXED = "SELECT 1 FROM search WHERE rowid = ?"
 _PUT = "INSERT OR REPLACE INTO search(rowid, text) VALUES (?, ?)"
 _NEXT = f"SELECT {COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
@@ -58,40 +61,35 @@ class TextIndex:
 
     def find(self, connection: sqlite3.Connection, filter: Filter, low: int, high: int, most: int) -> list[int]:
         """Return the newest `most` runs of `filter` between two ids, newest first. Any thread."""
-        wanted: list[Wanted] = [(word, True) for word in asked_words(filter.text or "")]
-        if not wanted:
+        asked = asked_words(filter.text or "")
+        if not asked:
             return []
         if not self.available:
-            return self._look_through(connection, filter, wanted, low, high, most)
+            return self._look_through(connection, filter, asked, low, high, most)
         # The state first: what is committed after this is found in the index as well.
         cursor, late = self._state
         unsure = [id for id in {*late, *self._changed.copy()} if low <= id <= min(high, cursor)]
-        # A word that occurs is meant as a whole: to walk all words that begin with it could take long.
-        wanted = [(word, self._is_new(connection, word)) for word, _ in wanted]
-        found = set(self._look_through(connection, filter, wanted, max(low, cursor + 1), high, most))
-        found |= {row[0] for row in connection.execute(_FIND, (query(wanted, filter), low, high, most)).fetchall()}
+        found = set(self._look_through(connection, filter, asked, max(low, cursor + 1), high, most))
+        match = query([_choice(connection, word) for word in asked], filter)
+        found |= {row[0] for row in connection.execute(_FIND, (match, low, high, most)).fetchall()}
         for id in unsure:
             row = connection.execute(_ONE, (id,)).fetchone()
             found.discard(id)
-            if row and _matches(connection, headline_of(row), filter, wanted):
+            if row and _matches(connection, headline_of(row), filter, asked):
                 found.add(id)
         return sorted(found, reverse=True)[:most]
 
     def _look_through(
-        self, connection: sqlite3.Connection, filter: Filter, wanted: list[Wanted], low: int, high: int, most: int
+        self, connection: sqlite3.Connection, filter: Filter, asked: list[str], low: int, high: int, most: int
     ) -> list[int]:
         found: list[int] = []
         for row in connection.execute(_NEWEST, (low, high, SCANNED)).fetchall():
             headline = headline_of(row)
-            if _matches(connection, headline, filter, wanted):
+            if _matches(connection, headline, filter, asked):
                 found.append(headline.id)
                 if len(found) == most:
                     break
         return found
-
-    @staticmethod
-    def _is_new(connection: sqlite3.Connection, word: str) -> bool:
-        return connection.execute(_KNOWN, (f'"{word}"',)).fetchone() is None
 
     def _schedule(self) -> None:
         # What is left at the end is for the next process.
@@ -140,8 +138,16 @@ def is_available(connection: sqlite3.Connection) -> bool:
     return found is not None and has_fts5(connection)
 
 
-def _matches(connection: sqlite3.Connection, headline: Headline, filter: Filter, wanted: list[Wanted]) -> bool:
-    return fits(headline, filter) and contains(_words(connection, headline), wanted)
+def _choice(connection: sqlite3.Connection, word: str) -> Choice:
+    """Return the words that begin with `word`; FTS5 finds beginnings too, but slowly if many runs have one."""
+    if not listed(word):
+        return frozenset({word})
+    rows = connection.execute(_BEGINNING, (word, word + "\U0010ffff", CHOICES)).fetchall()
+    return frozenset({word, *(text for (text,) in rows)})
+
+
+def _matches(connection: sqlite3.Connection, headline: Headline, filter: Filter, asked: list[str]) -> bool:
+    return fits(headline, filter) and contains(_words(connection, headline), asked)
 
 
 def _words(connection: sqlite3.Connection, headline: Headline) -> set[str]:
@@ -151,4 +157,5 @@ def _words(connection: sqlite3.Connection, headline: Headline) -> set[str]:
 
 def _put(connection: sqlite3.Connection, headline: Headline) -> None:
     words = _words(connection, headline)
+    connection.executemany(_LIST, [(word,) for word in words if listed(word)])
     connection.execute(_PUT, (headline.id, " ".join([*sorted(words), *value_words(headline)])))

@@ -16,8 +16,8 @@ WORD_LENGTH = 64
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-# A word of a search and whether it may be only the beginning of a word.
-Wanted = tuple[str, bool]
+# What may stand for one searched word: itself, or all words that begin with it.
+Choice = frozenset[str]
 
 
 def words_of(text: str) -> list[str]:
@@ -60,15 +60,28 @@ def value_words(headline: Headline) -> list[str]:
     return [_value_word(*pair) for pair in pairs]
 
 
-def query(wanted: Iterable[Wanted], filter: Filter) -> str:
-    """Return the FTS5 query for words and for the other conditions of `filter`, without its times."""
-    parts = [f'"{word}" *' if beginning else f'"{word}"' for word, beginning in wanted]
+def query(choices: Iterable[Choice], filter: Filter) -> str:
+    """Return the FTS5 query for words (each one of a choice) and the other conditions of `filter`, without its times.
+
+    A choice of one word that has a digit in it stands for everything that begins with it.
+    """
+    parts = [_either(choice) + (" *" if is_open(choice) else "") for choice in choices]
     single = (("o", filter.operation), ("k", filter.kind), ("t", filter.trigger), ("w", filter.who))
-    parts += [f'"{_value_word(letter, value)}"' for letter, value in single if value is not None]
+    parts += [_either([_value_word(letter, value)]) for letter, value in single if value is not None]
     for letter, values in (("s", filter.statuses), ("l", filter.labels)):
         if values is not None:
-            parts.append("(" + " OR ".join(f'"{_value_word(letter, value)}"' for value in sorted(values)) + ")")
+            parts.append(_either(_value_word(letter, value) for value in values))
     return " AND ".join(parts)
+
+
+def is_open(choice: Choice) -> bool:
+    """Tell whether a choice stands for everything that begins with its one word: there is no list of such words."""
+    return len(choice) == 1 and not listed(next(iter(choice)))
+
+
+def listed(word: str) -> bool:
+    """Tell whether a word is kept in the list of words: numbers and the like are too many."""
+    return len(word) <= 24 and word.isalpha()
 
 
 def fits(headline: Headline, filter: Filter) -> bool:
@@ -83,11 +96,9 @@ def fits(headline: Headline, filter: Filter) -> bool:
     )
 
 
-def contains(words: set[str], wanted: Iterable[Wanted]) -> bool:
-    """Tell whether every wanted word (or beginning of one) is among `words`."""
-    return all(
-        word in words or (beginning and any(one.startswith(word) for one in words)) for word, beginning in wanted
-    )
+def contains(words: set[str], asked: Iterable[str]) -> bool:
+    """Tell whether each asked word is the beginning of one of `words`."""
+    return all(word in words or any(one.startswith(word) for one in words) for word in asked)
 
 
 def _plain(text: str) -> list[str]:
@@ -97,3 +108,8 @@ def _plain(text: str) -> list[str]:
 
 def _value_word(letter: str, value: str) -> str:
     return f"zq{letter}{zlib.crc32(value.encode('utf-8', 'replace')):08x}"
+
+
+def _either(words: Iterable[str]) -> str:
+    found = [f'"{word}"' for word in sorted(words)]
+    return found[0] if len(found) == 1 else f"({' OR '.join(found)})"
