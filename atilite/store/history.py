@@ -16,8 +16,9 @@ from .columns import micros, moment
 from .counters import marked
 from .database import Database
 from .runs import COLUMNS, Filter, Headline, Journal, Record, headline_of, journal_of, record_of
-from .streams import merge, streams
+from .streams import Stream, merge, streams
 from .textindex import TextIndex
+from .walk import Combination
 
 RECENT = 4096
 FOREVER = 2**62
@@ -62,6 +63,8 @@ class History:
         self._text = TextIndex(database)
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
         self._latest: dict[str, int] = {}
+        # Grown by every change once it has been read; never in a process that others write beside.
+        self._known: set[Combination] | None = None
 
     def headline(self, id: int) -> Headline | None:
         """Return a run without its records, None if there is none."""
@@ -104,7 +107,7 @@ class History:
         if filter.text is not None:
             ids = self._text.find(connection, filter, low, high, limit + offset)
         else:
-            ids = merge(streams(connection, filter), low, high, limit + offset)
+            ids = merge(self._streams(connection, filter), low, high, limit + offset)
         return self._headlines(connection, ids[offset:])
 
     def count(self, filter: Filter | None = None, limit: int | None = None) -> int:
@@ -118,8 +121,8 @@ class History:
         low, high = self._span(connection, filter)
         if filter.text is not None:
             return len(self._text.find(connection, filter, low, high, most))
-        several = streams(connection, filter)
-        if filter.labels and len(filter.labels) > 1:
+        several = self._streams(connection, filter)
+        if len(tuple(filter.labels or ())) > 1:
             return len(merge(several, low, high, most))  # a run may have more than one of them
         found = 0
         for stream in several:
@@ -194,12 +197,19 @@ class History:
         self._recent.append((change, headline.id))
         if self._latest.get(headline.operation, 0) < headline.id:
             self._latest[headline.operation] = headline.id
+        if self._known is not None:
+            self._known.add((headline.kind, headline.trigger, headline.who or "", headline.status))
         if not headline.pending:
             self._text.ended(headline.id)
 
     def _headlines(self, connection: sqlite3.Connection, ids: Iterable[int]) -> list[Headline]:
         rows = (connection.execute(_ONE, (id,)).fetchone() for id in ids)
         return [headline_of(row) for row in rows if row is not None]
+
+    def _streams(self, connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
+        if self._known is None:
+            return streams(connection, filter)
+        return streams(connection, filter, list(self._known))
 
     def _span(self, connection: sqlite3.Connection, filter: Filter) -> tuple[int, int]:
         """Return the lowest and the highest id that the times of `filter` leave."""

@@ -21,6 +21,7 @@ from .history import FOREVER, History
 from .removal import remove_runs
 from .runs import COLUMNS, FINISHED, STATUSES, Filter, Headline, Progress, row_of, storable
 from .streams import merge, streams
+from .walk import Combination, combinations
 from .writer import Done
 
 log = logging.getLogger("atilite.store")
@@ -122,6 +123,7 @@ class Journals(History):
         self.progressed: Emitter[int] = Emitter()
         if not database.readonly:
             self._text.catch_up()
+            self._writer.submit(lambda connection: combinations(connection), self._begin, urgent=False)
 
     def open(
         self,
@@ -285,6 +287,10 @@ class Journals(History):
             return remove_runs(connection, interrupted, indexed=self._text.available)
 
         self._writer.submit(remove, done)
+
+    def _begin(self, known: list[Combination] | None, error: BaseException | None) -> None:
+        # Here, in the writer's thread: every change after it adds its own.
+        self._known = None if known is None else set(known)
 
     def _flush(self, live: _Live, done: Done | None) -> None:
         flush = _Flush(self, live, done)

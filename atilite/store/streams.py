@@ -52,15 +52,20 @@ class Stream:
         return number
 
 
-def streams(connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
+def streams(
+    connection: sqlite3.Connection, filter: Filter, existing: list[Combination] | None = None
+) -> list[Stream]:
     """Return the streams that together are the runs of `filter`, without its text.
 
-    A run that has several of the wanted labels may be in several streams.
+    A run that has several of the wanted labels may be in several streams. `existing` are the combinations of all runs,
+    if somebody knows them.
     """
     if filter.labels and _follow_labels(connection, filter):
         return _label_streams(connection, filter)
-    known = combinations(connection, filter.operation, STREAMS)
-    if known is None:
+    known = existing
+    if known is None or filter.operation is not None:
+        known = combinations(connection, filter.operation, STREAMS)
+    if known is None or len(known) > STREAMS:
         conditions, values = _conditions(filter)
         return [Stream(connection, "SELECT id FROM journal WHERE 1" + conditions, values)]
     conditions, values = _conditions(Filter(labels=filter.labels, since=filter.since, until=filter.until))

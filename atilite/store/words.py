@@ -14,20 +14,20 @@ LENGTH = 50_000
 WORD_LENGTH = 64
 
 _WORD = re.compile(r"[^\W_]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PARTS = re.compile(r"(?<=[^\W\dA-Z_])(?=[A-Z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
 
 # What may stand for one searched word: itself, or all words that begin with it.
 Choice = frozenset[str]
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text without case and accents; `ReadTimeout` is also `read` and `timeout`."""
+    """Return the words of a text without case and accents; `ReadTimeout2` is also `read`, `timeout` and `2`."""
     if not text.isascii():
         text = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     found: list[str] = []
     for word in _WORD.findall(text):
         found.append(word.casefold()[:WORD_LENGTH])
-        parts = _CAMEL.split(word)
+        parts = _PARTS.split(word)
         if len(parts) > 1:
             found += [part.casefold()[:WORD_LENGTH] for part in parts]
     return found
