@@ -48,6 +48,7 @@ class Serving:
             site.start()
             server.start()
             self._tell(server)
+            threading.Thread(target=site.warm, name="atilite-warm", daemon=True).start()
             reloader = Reloader(site) if settings.devel else None
             if reloader is not None:
                 reloader.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 import sys
 import threading
@@ -12,13 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .api import routes as api_routes
 from .app import Atilite, SharedDict
 from .automation.catalogue import Catalogue
 from .automation.engine import Automation
 from .clock import Clock
 from .config import Settings
-from .console import pages as console_pages
 from .errors import Error, SetupError
 from .mounting import Preference, call_hook, clean_point
 from .resources.aliases import Aliases
@@ -35,6 +34,11 @@ from .web.static import StaticFiles
 log = logging.getLogger("atilite")
 
 Wsgi = Callable[..., Iterable[bytes]]
+# The parts of our own, by name: they are loaded after the server has begun to answer, or when they are first asked for.
+API, CONSOLE = "atilite.api.routes", "atilite.console.pages"
+# What the API serves outside of its own prefix.
+ROOT_PATHS = ("/healthz", "/readyz", "/metrics")
+
 Target = ModuleType | Atilite | str | Path | Wsgi
 
 
@@ -49,15 +53,39 @@ class Wanted:
     subscribe: tuple[str, ...] = ()
 
 
-@dataclass
 class Mounted:
-    """What serves below one prefix: an app, a folder of files or any other WSGI callable."""
+    """What serves below one prefix: an app, a folder of files or any other WSGI callable.
 
-    prefix: str
-    name: str
-    wsgi: Wsgi
-    app: Atilite | None = None
-    wanted: Wanted | None = None
+    An app may be given as `make`, which puts it together when it is first needed.
+    """
+
+    def __init__(
+        self, prefix: str, name: str, wsgi: Wsgi | Atilite | None = None, *, wanted: Wanted | None = None,
+        make: Callable[[], Atilite] | None = None,
+    ) -> None:
+        self.prefix, self.name, self.wanted = prefix, name, wanted
+        self._wsgi, self._make, self._lock = wsgi, make, threading.Lock()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it has been put together."""
+        return self._wsgi is not None
+
+    @property
+    def wsgi(self) -> Wsgi:
+        """What is called for requests. The first use may load modules: not on the loop."""
+        if self._wsgi is None:
+            with self._lock:
+                if self._wsgi is None and self._make is not None:
+                    self._wsgi = self._make()
+        assert self._wsgi is not None
+        return self._wsgi
+
+    @property
+    def app(self) -> Atilite | None:
+        """The app, None for a folder and for a foreign WSGI callable."""
+        wsgi = self.wsgi
+        return wsgi if isinstance(wsgi, Atilite) else None
 
 
 class Site:
@@ -78,7 +106,9 @@ class Site:
         self.mounts: list[Mounted] = []
         self._bare = Automation("site", self.database)
         self.catalogue = Catalogue([self._bare])
-        self._by_prefix: list[Mounted] = []
+        self._exact: dict[str, Mounted] = {}
+        self._at_root: list[Mounted] = []
+        self._by_first: dict[str, list[Mounted]] = {}
         self._store: Database | None = None
         self._store_lock = threading.Lock()
         self._access: Access | None = None
@@ -103,7 +133,8 @@ class Site:
     @property
     def apps(self) -> dict[str, Atilite]:
         """The user's apps by name."""
-        return {mounted.name: mounted.app for mounted in self.mounts if mounted.app is not None and mounted.wanted}
+        users = (mounted for mounted in self.mounts if mounted.wanted is not None)
+        return {mounted.name: mounted.app for mounted in users if mounted.app is not None}
 
     def open(self, settings: Settings) -> Site:
         """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError, StoreError."""
@@ -111,20 +142,26 @@ class Site:
         self._hosts = Hosts(settings.allowed_host, addresses=not settings.loopback)
         self.mounts = [self.build(wanted) for wanted in self.wanted]
         self._subscribe()
-        own = [("/internal", api_routes, "internal"), ("", api_routes, "root")]
+        own = [("/internal", API, "internal"), ("", API, "root")]
         if not settings.no_console:
-            own.append((settings.console_path, console_pages, "console"))
+            own.append((settings.console_path, CONSOLE, "console"))
         for prefix, module, name in own:
-            self.mounts.append(self._build_own(prefix, module, name))
+            make = functools.partial(self._build_own, prefix, module, name)
+            self.mounts.append(Mounted(prefix, f"atilite:{name}", make=make))
         self.arrange()
         return self
+
+    def warm(self) -> None:
+        """Load what is loaded at first use, so that the first visitor does not wait for it. Not on the loop."""
+        for mounted in self.mounts:
+            _ = mounted.wsgi
 
     def build(self, wanted: Wanted) -> Mounted:
         """Make what one `mount` asked for. Raises what its hooks raise."""
         original, target, prefix = wanted, wanted.target, clean_point(wanted.point)
         if isinstance(target, (str, Path)):
             folder = StaticFiles(self.abspath(str(target)))
-            return Mounted(prefix, wanted.name, folder, wanted=wanted)
+            return Mounted(prefix, wanted.name, folder, wanted=original)
         # A copy, because __config__ adds to it and runs again at each reload.
         wanted = replace(wanted, preference=wanted.preference.copy())
         if isinstance(target, ModuleType):
@@ -132,7 +169,7 @@ class Site:
         elif isinstance(target, Atilite):
             app = target
         else:
-            return Mounted(prefix, wanted.name, target, wanted=wanted)
+            return Mounted(prefix, wanted.name, target, wanted=original)
         self._prepare(app, wanted, prefix)
         if isinstance(target, ModuleType) and any(hasattr(target, hook) for hook in ("__setup__", "__mount__")):
             app.mounting.add("", target, {})
@@ -140,7 +177,7 @@ class Site:
         app.mounting.mount_all()
         app.announce("mounted")
         app.announce("mounted_or_reloaded")
-        return Mounted(prefix, wanted.name, app, app, original)
+        return Mounted(prefix, wanted.name, app, wanted=original)
 
     def rebuild(self, mounted: Mounted, module: ModuleType) -> Mounted:
         """Make what `mounted` was made of again, from the module that was loaded anew."""
@@ -182,13 +219,14 @@ class Site:
             for url, path in [*pref.static, *([pref.media] if pref.media else [])]:
                 app.set_static(url, self.abspath(path))
 
-    def _build_own(self, prefix: str, module: ModuleType, name: str) -> Mounted:
+    def _build_own(self, prefix: str, module_name: str, name: str) -> Atilite:
+        module = importlib.import_module(module_name)
         app = Atilite(f"atilite.{name}")
         self._prepare(app, Wanted(prefix, module, Preference(), name), prefix)
         app.mounting.add("", module, {"part": name})
         app.mounting.mount_all()
         app.freeze()
-        return Mounted(prefix, f"atilite:{name}", app, app)
+        return app
 
     def _subscribe(self) -> None:
         apps = self.apps
@@ -202,11 +240,14 @@ class Site:
 
     def arrange(self) -> None:
         """Sort the mounts for dispatch and collect what the console sees of them."""
-        # Among mounts of one prefix the root part of the API is asked first: it takes its own few paths only.
-        def weight(mounted: Mounted) -> tuple[int, bool]:
-            return len(mounted.prefix), mounted.name == "atilite:root"
-
-        self._by_prefix = sorted(self.mounts, key=weight, reverse=True)
+        ordered = sorted(self.mounts, key=lambda mounted: len(mounted.prefix), reverse=True)
+        root = next((mounted for mounted in ordered if mounted.name == "atilite:root"), None)
+        self._exact = dict.fromkeys(ROOT_PATHS, root) if root is not None else {}
+        self._at_root = [mounted for mounted in ordered if not mounted.prefix and mounted is not root]
+        firsts = {first_segment(mounted.prefix) for mounted in ordered if mounted.prefix}
+        self._by_first = {
+            first: [one for one in ordered if first_segment(one.prefix) == first] + self._at_root for first in firsts
+        }
         # Without any app of the user's the console still has runs, keys and accounts to show.
         self.catalogue = Catalogue([app.automation for app in self.apps.values()] or [self._bare])
 
@@ -288,13 +329,13 @@ class Site:
         return mounted.wsgi(environ, lambda status, headers, *rest: start_response(status, secure(headers), *rest))
 
     def find(self, path: str) -> Mounted | None:
-        """What serves `path`: the longest prefix that has it. The root part of the API is asked for its own paths only."""
-        for mounted in self._by_prefix:
+        """What serves `path`: the longest prefix that has it. Any thread, the loop too."""
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact
+        for mounted in self._by_first.get(first_segment(path), self._at_root):
             prefix = mounted.prefix
-            if mounted.name == "atilite:root":
-                if mounted.app is not None and mounted.app.serves(path):
-                    return mounted
-            elif not prefix or path.startswith(prefix) and path[len(prefix):len(prefix) + 1] in ("", "/"):
+            if not prefix or (path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")):
                 return mounted
         return None
 
@@ -305,7 +346,7 @@ class Site:
     def policy(self, method: str, path: str) -> RequestPolicy | None:
         """How the server shall treat this request; None for the usual way."""
         mounted = self.find(path)
-        if mounted is None or mounted.app is None:
+        if mounted is None or not mounted.loaded or mounted.app is None:
             return None
         return mounted.app.pipeline.policy(method, path[len(mounted.prefix):] or "/")
 
@@ -313,6 +354,12 @@ class Site:
         status, headers, body = error_answer(error, environ.get("HTTP_ACCEPT", ""))
         start_response(status, secure(headers))
         return () if environ.get("REQUEST_METHOD") == "HEAD" else (body,)
+
+
+def first_segment(path: str) -> str:
+    """The path up to its second slash: "/a" of "/a/b"."""
+    end = path.find("/", 1)
+    return path if end < 0 else path[:end]
 
 
 def script_folder() -> Path:

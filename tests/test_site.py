@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from atilite import Atilite
+from atilite.api.routes import ROOT
 from atilite.config import Settings
 from atilite.errors import SetupError
-from atilite.site import Site
+from atilite.site import ROOT_PATHS, Site
 from atilite.testing.client import Client
 from atilite.web.exchange import MAX_BODY, RequestPolicy
 
@@ -169,3 +170,18 @@ def test_two_sites_of_one_process_do_not_see_each_other(tmp_path: Path) -> None:
     ]
     for one in sites:
         one.close()
+
+
+def test_the_paths_of_the_api_outside_its_prefix_are_the_ones_the_site_knows() -> None:
+    assert sorted(endpoint.rule for endpoint in ROOT) == sorted(ROOT_PATHS)
+
+
+def test_the_console_and_the_api_are_loaded_at_first_use_or_when_warmed(site: Site) -> None:
+    site.mount("/", app_with("one", "/", "root"))
+    client = opened(site)
+    own = {mounted.name: mounted for mounted in site.mounts if mounted.wanted is None}
+    assert [mounted.loaded for mounted in own.values()] == [False, False, False]
+    assert client.get("/healthz").status_code == 200
+    assert own["atilite:root"].loaded and not own["atilite:console"].loaded
+    site.warm()
+    assert all(mounted.loaded for mounted in own.values())
