@@ -19,7 +19,7 @@ from atilite.errors import Error
 from . import csrf
 from .hosts import Hosts
 from .logins import Lifetime, Logins, SessionStore
-from .throttle import Gate, Throttle
+from .throttle import Hashers, Throttle
 
 Role = Literal["view", "run", "admin"]
 ROLES: tuple[Role, ...] = ("view", "run", "admin")
@@ -163,7 +163,7 @@ class Access:
         self.hosts = hosts or Hosts()
         self._logins = Logins(accounts, keys.secret("session"), clock, lifetime or Lifetime())
         self._tokens = csrf.Tokens(keys.secret("csrf"))
-        self._throttle, self._gate = Throttle(clock), Gate()
+        self._throttle, self._hashers = Throttle(clock), Hashers()
 
     def identify(self, environ: Environ, *, bearer: bool = True) -> Identity:
         """Who sends this request. Never raises; a proof that does not hold makes a stranger with a `fault`.
@@ -258,7 +258,7 @@ class Access:
         return identity.session or cookie_value(environ, CSRF_COOKIE)
 
     def login(self, name: str, password: str, address: str, *, keep: bool = False, replaces: str = "") -> str:
-        """Check a password and open a session; return the value of its cookie. Worker threads only: it hashes.
+        """Check a password and open a session; return the value of its cookie. Worker threads only: it waits.
 
         `replaces` is the cookie of the request, whose session ends: a login always makes a new id. Raises Error 429
         after 5 tries in a minute for this name from this address, and 401 for a wrong name or password, in the same
@@ -268,8 +268,7 @@ class Access:
         self._throttle.check(key)
         if len(name) > LONGEST_NAME or len(password) > LONGEST_PASSWORD:
             name = password = ""
-        with self._gate.entered():
-            account = self._accounts.verify(name, password)
+        account = self._hashers.call(self._accounts.verify, name, password)
         if account is None:
             challenge = ("WWW-Authenticate", 'Bearer realm="atilite"')
             raise Error(401, "wrong name or password", headers=[challenge])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from math import ceil
+from typing import Any, TypeVar
 
 from atilite.clock import Clock
 from atilite.errors import Error
+
+T = TypeVar("T")
 
 
 class Throttle:
@@ -55,22 +58,24 @@ class Throttle:
             )
 
 
-class Gate:
-    """Lets `size` threads at a time do something dear; the others wait up to `patience` seconds. Worker threads only.
+class Hashers:
+    """A few threads in which everything that hashes passwords is done. Their callers wait: worker threads only.
 
-    scrypt takes 16 MB or more for each hash: without a gate many logins at once would exhaust a small board.
+    scrypt takes 16 MiB for each hash, and the allocator keeps that for the thread that asked for it. With hashes in
+    whatever thread a login arrives in, many logins at once made the process grow by half a gigabyte.
     """
 
     def __init__(self, size: int = 2, patience: float = 10.0) -> None:
-        self._slots = threading.BoundedSemaphore(size)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="atilite-hash")
         self._patience = patience
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Hold one slot for the block. Raises Error 503 with Retry-After when none became free in time."""
-        if not self._slots.acquire(timeout=self._patience):
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Return what `function(*args)` returns or raise what it raises.
+
+        Raises Error 503 with Retry-After when it could not begin within `patience` seconds.
+        """
+        future = self._threads.submit(function, *args)
+        wait([future], self._patience)
+        if not future.done() and future.cancel():
             raise Error(503, "many people sign in just now; try again in a moment", headers=[("Retry-After", "5")])
-        try:
-            yield
-        finally:
-            self._slots.release()
+        return future.result()

@@ -6,7 +6,7 @@ import pytest
 
 from atilite.clock import Clock
 from atilite.errors import Error
-from atilite.web.throttle import Gate, Throttle
+from atilite.web.throttle import Hashers, Throttle
 
 
 class StepClock(Clock):
@@ -62,34 +62,58 @@ def test_names_chosen_by_a_guesser_do_not_fill_the_memory() -> None:
     assert len(throttle._times) == 100
 
 
-def test_no_more_threads_than_slots_are_inside_the_gate() -> None:
-    gate, inside, most = Gate(2), [0], [0]
+def test_no_more_hashes_go_on_at_once_than_there_are_hashers() -> None:
+    hashers, inside, most = Hashers(2), [0], [0]
     lock, both, leave = threading.Lock(), threading.Event(), threading.Event()
+    names: set[str] = set()
 
-    def enter() -> None:
-        with gate.entered():
-            with lock:
-                inside[0] += 1
-                most[0] = max(most[0], inside[0])
-                if inside[0] == 2:
-                    both.set()
-            leave.wait(10)
-            with lock:
-                inside[0] -= 1
+    def hash_something(number: int) -> int:
+        with lock:
+            names.add(threading.current_thread().name)
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            if inside[0] == 2:
+                both.set()
+        leave.wait(10)
+        with lock:
+            inside[0] -= 1
+        return number
 
-    threads = [threading.Thread(target=enter) for _ in range(8)]
+    results: list[int] = []
+    threads = [threading.Thread(target=lambda n=n: results.append(hashers.call(hash_something, n))) for n in range(8)]
     for thread in threads:
         thread.start()
     assert both.wait(10)
     leave.set()
     for thread in threads:
         thread.join(10)
-    assert most[0] == 2
+    assert most[0] == len(names) == 2
+    assert sorted(results) == list(range(8))
 
 
-def test_who_waits_too_long_at_the_gate_is_told_to_come_back() -> None:
-    gate = Gate(1, patience=0.01)
-    with gate.entered(), pytest.raises(Error) as refused, gate.entered():
-        raise AssertionError("two inside")
+def test_who_waits_too_long_for_a_hasher_is_told_to_come_back() -> None:
+    hashers, begun, leave, called = Hashers(1, patience=0.01), threading.Event(), threading.Event(), [False]
+
+    def hash_something() -> str:
+        begun.set()
+        leave.wait(10)
+        return "done"
+
+    results: list[str] = []
+    first = threading.Thread(target=lambda: results.append(hashers.call(hash_something)))
+    first.start()
+    assert begun.wait(10)
+    with pytest.raises(Error) as refused:
+        hashers.call(called.__setitem__, 0, True)
     assert refused.value.status_code == 503
     assert dict(refused.value.headers)["Retry-After"]
+    leave.set()
+    first.join(10)
+    # What had begun is waited for, and what was refused is never done.
+    assert results == ["done"]
+    assert hashers.call(lambda: called[0]) is False
+
+
+def test_what_a_hash_raises_is_raised() -> None:
+    with pytest.raises(KeyError):
+        Hashers().call({}.__getitem__, "missing")
