@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .automation.parameters import Pattern as Pattern
     from .automation.parameters import Range as Range
     from .automation.parameters import Secret as Secret
-    from .automation.parameters import Upload as Upload
     from .cli.entry import run as run
     from .context import current_journal as current_journal
     from .errors import Error as Error
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .runtime.task import Mask as Mask
     from .runtime.task import Task as Task
     from .runtime.task import Tasks as Tasks
+    from .uploads import Upload as Upload
     from .web import charts as charts
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 # Where each public name lives.
 _HOMES = {
     "app": ("Atilite",),
-    "automation.parameters": ("Pattern", "Range", "Secret", "Upload"),
+    "automation.parameters": ("Pattern", "Range", "Secret"),
     "cli.entry": ("run",),
     "context": ("current_journal",),
     "errors": ("Error",),
@@ -49,11 +49,12 @@ _HOMES = {
     "resources.aliases": ("PROTO_HTTP", "PROTO_HTTPS"),
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
+    "uploads": ("Upload",),
     "web": ("charts",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 (the table is the list)
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

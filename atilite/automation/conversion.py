@@ -6,20 +6,16 @@ import dataclasses
 import enum
 import json
 import math
-import shutil
-import tempfile
 import typing
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from atilite.automation.values import build, stored_result
+from atilite.uploads import Upload
 
 # A conversion that finds nothing was sent (such as an empty file input) returns this.
 MISSING: Any = object()
-
-IN_MEMORY = 1 << 20
 
 
 class Asked(Protocol):
@@ -32,41 +28,6 @@ class Asked(Protocol):
     def type(self) -> Any: ...
 
 
-class Upload:
-    """A file that came with a run's parameters. It lives as long as the run, whatever becomes of the request.
-
-    `name` is only the last part of what the client called it, `size` is in bytes, `mimetype` is what the client claims.
-    """
-
-    def __init__(self, name: str, file: IO[bytes], mimetype: str = "application/octet-stream") -> None:
-        self.name = name.replace("\\", "/").rpartition("/")[2]
-        self.mimetype = mimetype
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-        shutil.copyfileobj(file, self.file)
-        self.size = self.file.tell()
-        self.file.seek(0)
-
-    def read(self, size: int = -1) -> bytes:
-        """Read on from where the last read ended. Blocks: not on the hub."""
-        return self.file.read(size)
-
-    def save(self, into: str | Path, name: str | None = None) -> str:
-        """Write the whole file into the folder `into` and return its path; FileExistsError if the name is taken."""
-        self.file.seek(0)
-        target = Path(into) / (name or self.name)
-        with target.open("xb") as out:
-            shutil.copyfileobj(self.file, out)
-        return str(target)
-
-    def __repr__(self) -> str:
-        return f"<Upload {self.name!r} {self.size} bytes>"
-
-
-def is_upload(value: Any) -> bool:
-    """Whether `value` is an uploaded file: an Upload, or what a request has for one."""
-    return all(hasattr(value, name) for name in ("read", "save", "size", "mimetype"))
-
-
 def shown(value: Any) -> Any:
     """Return a checked value as JSON-able data for storing and showing (secrets are not masked here)."""
     if isinstance(value, enum.Enum):  # before the numbers: an IntEnum is both
@@ -77,7 +38,7 @@ def shown(value: Any) -> Any:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    if is_upload(value):
+    if isinstance(value, Upload):
         return {"name": value.name, "size": value.size, "mimetype": value.mimetype}
     return stored_result(value)
 
@@ -162,15 +123,16 @@ def moment(raw: Any, asked: Asked) -> datetime:
 
 
 def upload(raw: Any, asked: Asked) -> Any:
-    if is_upload(raw):
-        return raw if raw.name else MISSING
+    if isinstance(raw, Upload):
+        return raw
+    # What another form parser calls a file; it may be closed when its request has ended, a run goes on.
     file = getattr(raw, "file", raw)
     if not hasattr(file, "read"):
         raise ValueError("must be a file, sent as multipart/form-data")
     name = getattr(raw, "filename", None) or getattr(raw, "name", None)
     if not name:
         return MISSING
-    return Upload(str(name), file, getattr(raw, "mimetype", None) or "application/octet-stream")
+    return Upload.copy_of(file, str(name), getattr(raw, "mimetype", None) or "application/octet-stream")
 
 
 def structure(raw: Any, asked: Asked) -> Any:

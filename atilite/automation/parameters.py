@@ -15,8 +15,8 @@ from datetime import date, datetime
 from typing import Any
 
 from atilite.automation.conversion import CONVERSIONS, MISSING, shown
-from atilite.automation.conversion import Upload as Upload
 from atilite.errors import ParameterError, SetupError
+from atilite.uploads import Upload
 
 ALLOWED = (
     "str, int, float, bool, Literal, Enum, date, datetime, Secret, Upload, dict, list, a dataclass or a pydantic "
@@ -274,8 +274,6 @@ def _kind(annotation: Any) -> tuple[str | None, tuple[Any, ...]]:
     for known, kind in _KINDS:
         if issubclass(annotation, known):
             return kind, ()
-    if hasattr(annotation, "read") and hasattr(annotation, "save"):
-        return "upload", ()
     if dataclasses.is_dataclass(annotation) or hasattr(annotation, "model_validate"):
         return "json", ()
     return None, ()
@@ -289,6 +287,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (str, "text"),
     (datetime, "datetime"),
     (date, "date"),
+    (Upload, "upload"),
     (dict, "json"),
     (list, "json"),
 )

@@ -14,6 +14,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
+from atilite.uploads import Upload
+
 Check = Callable[[Any], Any]
 
 TRUE = frozenset(("true", "yes", "y", "t", "1", "on"))
@@ -59,6 +61,12 @@ def text(value: Any) -> str:
     raise ValueError("must be a text")
 
 
+def file(value: Any) -> Upload:
+    if isinstance(value, Upload):
+        return value
+    raise ValueError("must be a file, sent as multipart/form-data")
+
+
 def _parsed(kind: type, parse: Callable[[str], Any], reason: str) -> Check:
     def check(value: Any) -> Any:
         if isinstance(value, kind):
@@ -81,6 +89,7 @@ _CHECKS: Mapping[Any, Check] = {
     time: _parsed(time, time.fromisoformat, "must be a time such as 12:00"),
     Decimal: _parsed(Decimal, Decimal, "must be a number"),
     UUID: _parsed(UUID, UUID, "must be a UUID"),
+    Upload: file,
 }
 
 
@@ -184,9 +193,14 @@ def _test_of(constraint: Any) -> Callable[[Any], None] | None:
 
 def _bounds(minimum: Any, maximum: Any) -> Callable[[Any], None]:
     def test(value: Any) -> None:
-        if minimum is not None and value < minimum:
+        try:
+            too_small = minimum is not None and value < minimum
+            too_big = maximum is not None and value > maximum
+        except TypeError:  # a moment with a time zone against bounds without one, or the other way round
+            raise ValueError("must have a time zone exactly when its bounds have one") from None
+        if too_small:
             raise ValueError(f"must be at least {minimum}")
-        if maximum is not None and value > maximum:
+        if too_big:
             raise ValueError(f"must be at most {maximum}")
 
     return test

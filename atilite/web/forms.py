@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 from multipart import MultipartError, MultipartParser, MultipartPart, ParserLimitReached, parse_options_header
 
 from atilite.errors import Error
+from atilite.uploads import Upload
 from atilite.web.body import check_length, too_large
-from atilite.web.files import Upload
 
 MAX_FIELDS = 1000
 _IN_MEMORY = 256 * 1024  # of one part; larger ones go to a temporary file

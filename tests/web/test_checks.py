@@ -6,11 +6,15 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from io import BytesIO
 from typing import Annotated, Any, Literal, Optional
 from uuid import UUID
 
 import pytest
 
+from atilite.automation.parameters import Pattern, Range, Schema, Secret
+from atilite.errors import ParameterError
+from atilite.uploads import Upload
 from atilite.web.checks import check_of
 
 
@@ -124,3 +128,39 @@ def test_another_value_is_refused_with_a_reason(annotation: Any, value: Any) -> 
 @pytest.mark.parametrize("annotation", [Any, object, Bounds, "int", None, dict[str, int], int | Bounds])
 def test_what_says_nothing_about_texts_has_no_check(annotation: Any) -> None:
     assert check_of(annotation) is None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        (Annotated[int, Range(1, 600)], "600", "601"),
+        (Annotated[float, Range(None, 1.5)], "-2", "1.6"),
+        (Annotated[date, Range(date(2030, 1, 1))], "2030-01-01", "2029-12-31"),
+        (Annotated[datetime, Range(datetime(2030, 1, 1))], "2031-01-01T00:00", "2031-01-01T00:00Z"),
+        (Annotated[str, Pattern("[a-z]+", "letters only")], "abc", "abc\n"),
+        (Annotated[str, Pattern("[a-z]+")], "abc", "1"),
+        (Annotated[int | None, Range(1, 5)], "5", "6"),
+        (Secret, "hunter2", 5),
+        (Upload, Upload("a.txt", BytesIO(b"1"), 1), "a.txt"),
+    ],
+)
+def test_routes_and_actions_take_and_refuse_the_same_with_the_same_words(annotation: Any, good: Any, bad: Any) -> None:
+    def action(it: Any) -> None: ...
+
+    action.__annotations__["it"] = annotation
+    schema, check = Schema.of(action), check_of(annotation)
+
+    assert check is not None
+    assert check(good) == schema.check({"it": good})["it"]
+    assert type(check(good)) is type(schema.check({"it": good})["it"])
+    with pytest.raises(ParameterError) as fault:
+        schema.check({"it": bad})
+    with pytest.raises(ValueError, match=re.escape(fault.value.fields["it"])):
+        check(bad)
+
+
+def test_a_secret_of_a_route_is_not_shown_by_its_repr() -> None:
+    check = check_of(Secret)
+
+    assert check is not None
+    assert "hunter2" not in repr(check("hunter2"))

@@ -1,4 +1,4 @@
-"""Uploaded files."""
+"""Uploaded files: one class for the forms of routes and for the parameters of actions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import weakref
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
+IN_MEMORY = 1 << 20  # bytes of a copy; larger ones go to a temporary file
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 
 
@@ -28,9 +29,11 @@ def safe_name(name: str) -> str:
 
 
 class Upload:
-    """One file of a form. Its temporary file goes away with it, unless it was moved.
+    """One file that a client sent. Its temporary file goes away with it, unless it was moved or saved.
 
-    `name` is safe to use in a path, `size` is in bytes, `mimetype` is what the client claims. One thread at a time.
+    `name` is what the client called it, made safe to use in a path; `size` is in bytes, `mimetype` is what the client
+    claims. It holds what it was sent, however long its request lives. One thread at a time, not on the loop: it reads
+    and writes the disk.
     """
 
     def __init__(self, name: str, file: IO[bytes], size: int, mimetype: str = "application/octet-stream") -> None:
@@ -41,10 +44,14 @@ class Upload:
     def __repr__(self) -> str:
         return f"<Upload {self.name!r} {self.size} bytes>"
 
-    @property
-    def content_type(self) -> str:
-        """What `mimetype` says, under the name that action parameters look for."""
-        return self.mimetype
+    @classmethod
+    def copy_of(cls, file: IO[bytes], name: str, mimetype: str = "application/octet-stream") -> Upload:
+        """Read `file` to its end and return an upload that does not need it any more. Blocks."""
+        copy: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed with the upload)
+        shutil.copyfileobj(file, copy)
+        size = copy.tell()
+        copy.seek(0)
+        return cls(name, copy, size, mimetype)
 
     @property
     def ext(self) -> str:
