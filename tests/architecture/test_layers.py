@@ -35,7 +35,7 @@ def test_no_module_imports_a_higher_or_a_neighbouring_room() -> None:
         ("web/forms.py", "import gevent", "Only runtime imports gevent"),
         ("automation/engine.py", "from peewee import Model", "Only store imports peewee"),
         ("app.py", "import waitress", "Only server imports waitress"),
-        ("misc.py", "", "not configured correctly"),
+        ("misc.py", "", "not listed as layers"),
     ],
 )
 def test_a_planted_import_is_found(module: str, line: str, contract: str, tmp_path: Path) -> None:
