@@ -14,7 +14,7 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 from .errors import TaskCancelled
-from .runtime.coroutine import Chunk, Done, Wait, Wish, advance
+from .runtime.coroutine import Done, Wait, Wish, advance
 from .runtime.drive import Drive
 from .runtime.promise import Promise
 from .web.exchange import CAN_PARK, BodyRead, Exchange, Headers, Park
@@ -125,7 +125,7 @@ class Conversation:
     # -- with a thread --------------------------------------------------------------------------------------------
 
     def answer(self, environ: dict[str, Any]) -> Reply:
-        """Take the first step here. Raises Park when the rest can go on without this thread, else drives it to its end."""
+        """Take the first step here. Raises Park when the rest can go on without this thread, else drives it on."""
         try:
             first = self._step()
             # A generator that begins with text is an ordinary stream: it may block, so it stays on this thread.
@@ -237,7 +237,9 @@ class Conversation:
             return self._finisher.end(self._was)
         # An iterable body (a file, a stream of the user's) may block: it is read in the task threads.
         pulling = Drive(
-            _pulled(reply.body, self._runtime.threads), loop=self._runtime.loop, on_chunk=exchange.write,  # type: ignore[arg-type]
+            _pulled(reply.body, self._runtime.threads),
+            loop=self._runtime.loop,
+            on_chunk=exchange.write,  # type: ignore[arg-type]
         )
         exchange.on_close(pulling.cancel)
         pulling.promise.on_done(lambda promise: self._runtime.loop.step(self._pulled, exchange, promise))

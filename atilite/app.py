@@ -32,7 +32,13 @@ from .web.templates import Templates
 
 # Events of an app's own life, told in the thread that sets it up; the set-up waits for their handlers.
 LIFECYCLE = (
-    "before_mount", "mounted", "before_reload", "reloaded", "mounted_or_reloaded", "before_umount", "umounted",
+    "before_mount",
+    "mounted",
+    "before_reload",
+    "reloaded",
+    "mounted_or_reloaded",
+    "before_umount",
+    "umounted",
 )
 
 
@@ -131,7 +137,9 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self.bus = self.automation.bus
         self.journal, self.kv = self.automation.journal, self.automation.kv
         self.action, self.service, self.schedule = (
-            self.automation.action, self.automation.service, self.automation.schedule,
+            self.automation.action,
+            self.automation.service,
+            self.automation.schedule,
         )
         self.plugins.clear()  # Bottle's JSON and template plugins: the pipeline does their work
         self.pipeline = Pipeline(self)
@@ -158,7 +166,7 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     Tasks = property(lambda self: self.runtime.Tasks)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Bottle refuses to set an attribute twice; here preferences are copied on to the app, and users set `app.users`.
+        # Bottle refuses to set an attribute twice; here preferences are copied on to the app, and users set more.
         object.__setattr__(self, name, value)
 
     def _was_for_run(self, run: Any) -> Was:
@@ -227,8 +235,14 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         return declare(callback) if callback else declare
 
     def _declare(
-        self, text: str, verbs: list[str], function: Callable[..., Any], name: str | None,
-        plugins: list[Any], skip: list[Any], options: dict[str, Any],
+        self,
+        text: str,
+        verbs: list[str],
+        function: Callable[..., Any],
+        name: str | None,
+        plugins: list[Any],
+        skip: list[Any],
+        options: dict[str, Any],
     ) -> None:
         if self._frozen:
             raise Frozen("route", text)
@@ -275,7 +289,7 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     # -- events ---------------------------------------------------------------------------------------------------
 
     def on(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorator: call the function, with `was` first when it takes it, at each of these events; in a task thread."""
+        """Decorator: call the function, with `was` first when it takes it, at each of these events."""
 
         def subscribe(function: Callable[..., Any]) -> Callable[..., Any]:
             for name in names:

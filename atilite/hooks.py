@@ -1,7 +1,8 @@
 """What an app runs around each request: four lists of functions, called in order.
 
 `before_request(was)` may answer instead of the handler; `finish_request(was, response)` may replace what the handler
-returned; `failed_request(was, exc_info)` may answer instead of the error page; `teardown_request(was)` always runs last.
+returned; `failed_request(was, exc_info)` may answer instead of the error page; `teardown_request(was)` always runs
+last.
 """
 
 from __future__ import annotations

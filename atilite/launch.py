@@ -18,10 +18,14 @@ def default_site() -> Site:
 
 
 def mount(
-    point: str, target: Target, pref: Preference | None = None, name: str | None = None,
-    subscribe: Iterable[str] = (), host: str = "default",
+    point: str,
+    target: Target,
+    pref: Preference | None = None,
+    name: str | None = None,
+    subscribe: Iterable[str] = (),
+    host: str = "default",
 ) -> None:
-    """Mount a module, an app, a folder of files or a WSGI app at `point`; see `Site.mount`. Main thread, before `run`."""
+    """Mount a module, an app, a folder of files or a WSGI app at `point`; see `Site.mount`. Before `run`."""
     default_site().mount(point, target, pref, name, subscribe, host)
 
 

@@ -66,7 +66,9 @@ def clean_point(point: str) -> str:
 
 def call_hook(hook: Callable[..., Any], *args: Any) -> Any:
     """Call a mount hook with as many of `args`, from the left, as it takes."""
-    room = [p for p in inspect.signature(hook).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    room = [
+        p for p in inspect.signature(hook).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     return hook(*args[: len(room)])
 
 

@@ -17,14 +17,14 @@ import bottle
 from .answer import Conversation, Reply, is_waitable, result_of
 from .errors import Error, ResourceError, StoreError
 from .was.was import Was
+from .web.answers import encoded
 from .web.banner import with_banner
 from .web.errors import as_error, error_answer
 from .web.exchange import MAX_BODY, RequestPolicy
 from .web.headers import secure
+from .web.input import NOTHING
 from .web.negotiate import wants_html
 from .web.params import Signature
-from .web.answers import encoded
-from .web.input import NOTHING
 from .web.request import Request, sent_path
 from .web.response import Response, serialize
 from .web.routes import Rule
@@ -93,7 +93,12 @@ class Pipeline:
             if texts and rule is not None:
                 texts = rule.values(texts, sent_path(environ))
             request = Request(
-                environ, texts or NOTHING, routed=callback, routable=options, defaults=signature.defaults, max_body=max_body
+                environ,
+                texts or NOTHING,
+                routed=callback,
+                routable=options,
+                defaults=signature.defaults,
+                max_body=max_body,
             )
             was = Was(app, request)
             try:
@@ -126,7 +131,7 @@ class Pipeline:
         return None
 
     def admit(self, environ: dict[str, Any], request: Request, role: str | None) -> Any:
-        """Let the request in or raise Error 401 or 403. A route that demands something needs a site that knows people."""
+        """Let the request in or raise Error 401 or 403. A route that demands that needs a site that knows people."""
         site = self._app.site
         if site is None:
             raise Error(401, "this route needs a login, and the app runs without accounts; start it with atilite.run")
@@ -173,11 +178,11 @@ class Pipeline:
 
     def _unrouted(self, environ: dict[str, Any], missing: Any) -> Reply:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if missing.status_code == 404 and method in ("GET", "HEAD") and not path.endswith("/"):
-            if self._app.serves(path + "/"):
-                query = environ.get("QUERY_STRING")
-                target = Request(environ).uri.partition("?")[0] + "/" + (f"?{query}" if query else "")
-                return self._refusal(environ, Error(301, headers=[("Location", target)]))
+        reads = method in ("GET", "HEAD")
+        if missing.status_code == 404 and reads and not path.endswith("/") and self._app.serves(path + "/"):
+            query = environ.get("QUERY_STRING")
+            target = Request(environ).uri.partition("?")[0] + "/" + (f"?{query}" if query else "")
+            return self._refusal(environ, Error(301, headers=[("Location", target)]))
         if not isinstance(missing, bottle.HTTPError):
             return self._foreign(environ, missing)
         allow = [("Allow", value) for name, value in missing.headerlist if name == "Allow"]
@@ -276,7 +281,7 @@ def has_default(function: Callable[..., Any], name: str) -> bool:
 
 
 def http_error(error: BaseException) -> Error:
-    """The HTTP error that stands for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
+    """The HTTP error for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
     if isinstance(error, bottle.HTTPError):
         return Error(error.status_line, str(error.body or ""), headers=[h for h in error.headerlist if h[0] == "Allow"])
     if isinstance(error, TimeoutError):

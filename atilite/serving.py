@@ -36,7 +36,10 @@ class Serving:
         self._signals: list[Any] = []
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; return the exit code. Main thread. Raises SetupError, ConfigError, StoreError."""
+        """Serve until SIGTERM or SIGINT; return the exit code. Main thread.
+
+        Raises SetupError, ConfigError, StoreError before it serves.
+        """
         site, settings = self._site, self._settings
         self._loop.adopt()
         site.open(settings)
@@ -123,5 +126,3 @@ def serve(site: Any, settings: Settings) -> int:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-

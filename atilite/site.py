@@ -60,7 +60,12 @@ class Mounted:
     """
 
     def __init__(
-        self, prefix: str, name: str, wsgi: Wsgi | Atilite | None = None, *, wanted: Wanted | None = None,
+        self,
+        prefix: str,
+        name: str,
+        wsgi: Wsgi | Atilite | None = None,
+        *,
+        wanted: Wanted | None = None,
         make: Callable[[], Atilite] | None = None,
     ) -> None:
         self.prefix, self.name, self.wanted = prefix, name, wanted
@@ -117,8 +122,13 @@ class Site:
     # -- putting together -----------------------------------------------------------------------------------------
 
     def mount(
-        self, point: str, target: Target, pref: Preference | None = None, name: str | None = None,
-        subscribe: Iterable[str] = (), host: str = "default",
+        self,
+        point: str,
+        target: Target,
+        pref: Preference | None = None,
+        name: str | None = None,
+        subscribe: Iterable[str] = (),
+        host: str = "default",
     ) -> None:
         """Want a module, an app, a folder or a WSGI callable at `point`. `name` is how other apps refer to it.
 
@@ -137,7 +147,7 @@ class Site:
         return {mounted.name: mounted.app for mounted in users if mounted.app is not None}
 
     def open(self, settings: Settings) -> Site:
-        """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError, StoreError."""
+        """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError."""
         self.settings = settings
         self._hosts = Hosts(settings.allowed_host, addresses=not settings.loopback)
         self.mounts = [self.build(wanted) for wanted in self.wanted]
@@ -310,7 +320,9 @@ class Site:
         """The WSGI interface. Raises Park under atilite's server when the answer comes later."""
         host = environ.get("HTTP_HOST")
         if host is not None and not self._hosts.allows(host):
-            return self._refuse(Error(400, "this Host name is not allowed; start with --allowed-host NAME"), environ, start_response)
+            return self._refuse(
+                Error(400, "this Host name is not allowed; start with --allowed-host NAME"), environ, start_response
+            )
         path = environ.get("PATH_INFO") or "/"
         mounted = self.find(path)
         if mounted is None or (path == "/" and self._is_bare(mounted, environ)):
@@ -323,7 +335,7 @@ class Site:
                 target = environ.get("SCRIPT_NAME", "") + path + "/"
                 return self._refuse(Error(301, headers=[("Location", target)]), environ, start_response)
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + mounted.prefix
-            environ["PATH_INFO"] = path[len(mounted.prefix):]
+            environ["PATH_INFO"] = path[len(mounted.prefix) :]
         if mounted.app is not None:
             return mounted.wsgi(environ, start_response)
         return mounted.wsgi(environ, lambda status, headers, *rest: start_response(status, secure(headers), *rest))
@@ -348,7 +360,7 @@ class Site:
         mounted = self.find(path)
         if mounted is None or not mounted.loaded or mounted.app is None:
             return None
-        return mounted.app.pipeline.policy(method, path[len(mounted.prefix):] or "/")
+        return mounted.app.pipeline.policy(method, path[len(mounted.prefix) :] or "/")
 
     def _refuse(self, error: Error, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         status, headers, body = error_answer(error, environ.get("HTTP_ACCEPT", ""))

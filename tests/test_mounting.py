@@ -141,7 +141,14 @@ def test_the_hooks_run_in_their_order(tmp_path: Path) -> None:
     with package(tmp_path, "ordered", files) as ordered:
         site = opened(tmp_path, ordered)
         assert ordered.told == [
-            "config", "app", "setup green", "setup of part", "before_mount", "mount", "mount of part at /part", "mounted",
+            "config",
+            "app",
+            "setup green",
+            "setup of part",
+            "before_mount",
+            "mount",
+            "mount of part at /part",
+            "mounted",
         ]
         ordered.told.clear()
         site.stop(1.0)
@@ -178,7 +185,9 @@ def test_static_files_are_left_to_the_proxy_when_that_is_wanted(tmp_path: Path) 
     (tmp_path / "x.css").write_text("body {}")
     pref = Preference()
     pref.set_static("/static", ".")
-    assert Client(opened(tmp_path, Atilite("a"), pref=pref, disable_static=True)).get("/static/x.css").status_code == 404
+    assert (
+        Client(opened(tmp_path, Atilite("a"), pref=pref, disable_static=True)).get("/static/x.css").status_code == 404
+    )
 
 
 @pytest.mark.row("A10")
@@ -197,7 +206,10 @@ def test_mounting_inside_the_mount_hook_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.row("A12")
 def test_a_module_without_hooks_cannot_be_mounted(tmp_path: Path) -> None:
-    files = {"bare/__init__.py": "def __setup__ (app):\n    from . import empty\n    app.mount ('/x', empty)", "bare/empty.py": ""}
+    files = {
+        "bare/__init__.py": "def __setup__ (app):\n    from . import empty\n    app.mount ('/x', empty)",
+        "bare/empty.py": "",
+    }
     with package(tmp_path, "bare", files) as bare, pytest.raises(SetupError, match="neither __mount__ nor __setup__"):
         opened(tmp_path, bare)
 

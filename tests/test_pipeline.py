@@ -392,10 +392,15 @@ def test_urls_are_made_from_names_handlers_and_paths(app: Atilite, client: Clien
     @app.route("/items/<int:id>")
     def item(was: Any, id: int | None = None, detail: str = "no") -> Any:
         return was.API(
-            name=was.urlfor("item", 5), function=was.urlfor(item, id=7, detail="yes"), path=was.urlfor("/index.htm"),
+            name=was.urlfor("item", 5),
+            function=was.urlfor(item, id=7, detail="yes"),
+            path=was.urlfor("/index.htm"),
             static=was.static("img/x.png"),
         )
 
     assert client.get("/items/1").json() == {
-        "name": "/items/5", "function": "/items/7?detail=yes", "path": "/index.htm", "static": "/img/x.png",
+        "name": "/items/5",
+        "function": "/items/7?detail=yes",
+        "path": "/index.htm",
+        "static": "/img/x.png",
     }

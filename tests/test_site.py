@@ -166,7 +166,8 @@ def test_two_sites_of_one_process_do_not_see_each_other(tmp_path: Path) -> None:
         one.mount("/", app)
         clients.append(opened(one))
     assert [[action["name"] for action in client.get("/internal/actions/").json()] for client in clients] == [
-        ["action 0"], ["action 1"],
+        ["action 0"],
+        ["action 1"],
     ]
     for one in sites:
         one.close()
@@ -182,6 +183,7 @@ def test_the_console_and_the_api_are_loaded_at_first_use_or_when_warmed(site: Si
     own = {mounted.name: mounted for mounted in site.mounts if mounted.wanted is None}
     assert [mounted.loaded for mounted in own.values()] == [False, False, False]
     assert client.get("/healthz").status_code == 200
-    assert own["atilite:root"].loaded and not own["atilite:console"].loaded
+    assert own["atilite:root"].loaded
+    assert not own["atilite:console"].loaded
     site.warm()
     assert all(mounted.loaded for mounted in own.values())

@@ -42,7 +42,9 @@ class Aliases:
             return self._aliases[name]
         except KeyError:
             known = ", ".join(sorted(self._aliases)) or "none"
-            raise AliasError(name, f"no such alias; declare it with atilite.alias in serve.py (known: {known})") from None
+            raise AliasError(
+                name, f"no such alias; declare it with atilite.alias in serve.py (known: {known})"
+            ) from None
 
     def url(self, target: str) -> str:
         """The URL behind "@name/path". Raises AliasError when the alias is unknown or not an HTTP one."""

@@ -42,14 +42,20 @@ class Answer:
 
 
 class Client:
-    """Calls `app` as a WSGI server that cannot park requests would. Keeps cookies between calls. One thread at a time."""
+    """Calls `app` as a WSGI server that cannot park requests would. Keeps cookies between calls; one thread."""
 
     def __init__(self, app: Wsgi, *, host: str = "localhost", headers: Mapping[str, str] | None = None) -> None:
         self._app, self._host, self._headers = app, host, dict(headers or {})
         self.cookies: dict[str, str] = {}
 
     def request(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", json: Any = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        json: Any = None,
         form: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Send one request. `path` is percent-encoded and may have a query; `json` or `form` make the body."""

@@ -17,7 +17,8 @@ def with_banner(headers: list[Header], body: bytes | Iterable[bytes], problem: s
     if not isinstance(body, bytes) or not kind.startswith("text/html"):
         return body
     note = (
-        '<aside role="alert" class="card problem"><h2>The code on disk cannot be loaded; the one before still serves</h2>'
+        '<aside role="alert" class="card problem">'
+        "<h2>The code on disk cannot be loaded; the one before still serves</h2>"
         f"<pre>{escape(problem)}</pre></aside>"
     ).encode()
     before, end, after = body.rpartition(b"</body>")

@@ -1,6 +1,7 @@
 """A load generator for a process of its own: `python -m tests.bench.load PORT PATH CONNECTIONS SECONDS [ROUNDS]`.
 
-Every connection has one request under way; PATH may be "POST /path", which then has an empty body. Prints one JSON object: requests, seconds, rate, p50 and p99 in ms.
+Every connection has one request under way; PATH may be "POST /path", which then has an empty body.
+Prints one JSON object: requests, seconds, rate, p50 and p99 in ms.
 With ROUNDS every connection asks exactly so often, however long that takes.
 """
 

@@ -33,7 +33,9 @@ def plain(quick: bool, site: Served) -> list[str]:
             for name, of in median.items():
                 lines.append(f"{name:12} c={connections:<7} {of['cpu']:16.1f} {of['rate']:12.0f} {of['p99']:8.2f}")
             for name, goal in GOALS.items():
-                verdicts.append(verdict(f"web-{name}-c{connections}", median[name]["cpu"] / median["bottle"]["cpu"], goal))
+                verdicts.append(
+                    verdict(f"web-{name}-c{connections}", median[name]["cpu"] / median["bottle"]["cpu"], goal)
+                )
     finally:
         peer.close()
     return lines + verdicts
