@@ -46,7 +46,7 @@ def masked_data(data: Any, secrets: tuple[str, ...]) -> Any:
 class Output:
     """The output of one run: cut into lines, masked, bounded, and written as records. Any thread."""
 
-    __slots__ = ("_clock", "_left", "_lock", "_partial", "_seen", "_told", "_write", "secrets")
+    __slots__ = ("_clock", "_closed", "_left", "_lock", "_partial", "_seen", "_told", "_write", "secrets")
 
     def __init__(self, write: Write | None, secrets: tuple[str, ...] = (), clock: Clock | None = None) -> None:
         """`write(message, params, source, level)` stores a record; None keeps nothing.
@@ -59,13 +59,14 @@ class Output:
         self._seen = clock.monotonic() if clock is not None else 0.0
         self._left: float = MAX_OUTPUT
         self._told = False
+        self._closed = False
         self._partial: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def feed(self, stream: str, text: str) -> str:
         """Take what was written to `stream` ("stdout" or "stderr"); returns it masked, for the terminal."""
         text = masked(text, self.secrets)
-        if self._write is None:
+        if self._write is None or self._closed:
             return text
         with self._lock:
             *lines, rest = (self._partial.get(stream, "") + text).split("\n")
@@ -79,11 +80,16 @@ class Output:
 
     def log(self, message: str, level: str, params: Mapping[str, Any]) -> None:
         """Take a log record."""
-        if self._write is not None and self._spend(len(message)):
+        if self._write is not None and not self._closed and self._spend(len(message)):
             fields = masked_data(dict(params), self.secrets)
             self._write(masked(message[:MAX_LINE], self.secrets), fields, "log", level)
 
-    def finish(self) -> None:
+    def close(self) -> None:
+        """Store what is left; what a function writes after the end of its run is only shown, no longer stored."""
+        self.flush()
+        self._closed = True
+
+    def flush(self) -> None:
         """Store what was written without a line end."""
         if self._partial:
             with self._lock:

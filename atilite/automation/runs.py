@@ -167,6 +167,8 @@ class Runs:
         else:
             run.id = next(self._numbers)
             run.output = capture.Output(None, secrets)
+        # Kept now: a queued run is launched by whoever leaves its lane, in a context that is none of its own.
+        run.context = copy_context()
         run.started = self._clock.monotonic()
         self.active[run.id] = run
 
@@ -179,7 +181,7 @@ class Runs:
             run.timer.cancel()
         secrets = run.secrets
         if run.output is not None:
-            run.output.finish()
+            run.output.close()
         if error is not None:
             run.error = capture.masked(error_text(error), secrets)
         duration = max(0.0, self._clock.monotonic() - run.started)
@@ -211,12 +213,11 @@ class Runs:
     # -- executing
 
     def launch(self, run: Run, left: Callable[[Promise[Any]], None] | None = None) -> None:
-        """Start the function of an opened run in the caller's context.
+        """Start the function of an opened run, in the context in which it was opened.
 
         `left(promise)` is called when the function has really ended, whatever became of the run before.
         """
         run.left = left
-        run.context = copy_context()
         if run.status == "queued":
             run.status = "running"
             run.started = self._clock.monotonic()
@@ -268,7 +269,7 @@ class Runs:
         secrets = run.secrets
         text = capture.masked(error_text(error), secrets)
         if run.output is not None:
-            run.output.finish()
+            run.output.flush()
         if run.journaled:
             params = {
                 "error": text,

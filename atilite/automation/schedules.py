@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeVar
@@ -100,6 +101,7 @@ class Schedules:
         self._schedules: dict[str, Schedule] = {}
         self._lock = threading.RLock()
         self._timer: Timer | None = None
+        self._last_note: Task | None = None
         self._frozen = self._running = self._known = False
 
     # -- registering
@@ -120,17 +122,16 @@ class Schedules:
         Raises SetupError, and Frozen after the app has started.
         """
 
+        if missed not in rules.MISSED:
+            raise SetupError(f"missed is {missed!r}; it may be {', '.join(rules.MISSED)}")
+        when = self._rule(rule, every, at_start, timezone)
+        late = timedelta(seconds=seconds_of(window, "window") or 0)
+        delay = seconds_of(jitter, "jitter") or 0.0
+
         def register(function: F) -> F:
-            zone_name = timezone or str(self._zone)
-            if missed not in rules.MISSED:
-                raise SetupError(f"missed is {missed!r}; it may be {', '.join(rules.MISSED)}")
-            self._add(
-                Schedule(
-                    self._free_id(name_of(function)), function, self._rule(rule, every, at_start, timezone), missed,
-                    timedelta(seconds=seconds_of(window, "window") or 0), seconds_of(jitter, "jitter") or 0.0,
-                    at_start, dict(params or {}), zone_name,
-                )
-            )  # fmt: skip
+            id = self._free_id(name_of(function))
+            zone = timezone or str(self._zone)
+            self._add(Schedule(id, function, when, missed, late, delay, at_start, dict(params or {}), zone))
             return function
 
         return register
@@ -241,7 +242,9 @@ class Schedules:
             "last": schedule.last and schedule.last.isoformat(),
             "paused": schedule.paused,
         }
-        return self._storage.write(lambda done: self._storage.kv.set(NAMESPACE, {schedule.id: noted}, done=done))
+        note = self._storage.write(lambda done: self._storage.kv.set(NAMESPACE, {schedule.id: noted}, done=done))
+        self._last_note = note
+        return note
 
     # -- the clock
 
@@ -258,12 +261,15 @@ class Schedules:
         self.tick(starting=True)
 
     def stop(self) -> None:
-        """Look at the clock no more."""
+        """Look at the clock no more. Waits until what was noted is durable: not on the bare hub."""
         with self._lock:
             self._running = False
             timer, self._timer = self._timer, None
+            note, self._last_note = self._last_note, None
         if timer is not None:
             timer.cancel()
+        if note is not None:
+            self._storage.settle(note.promise)
 
     def tick(self, starting: bool = False) -> None:
         """Start what is due now, and set the timer for what is due next. Any thread, never blocks."""
@@ -302,11 +308,12 @@ class Schedules:
         self._timer = self._storage.runtime.loop.call_later(max(0.001, min(waits)), self.tick)
 
     def _fire(self, schedule: Schedule, trigger: str) -> None:
+        # In a context of its own: whoever looks at the clock is not the run's parent.
         if schedule.jitter:
             delay = self._chance(schedule.jitter)
-            self._storage.runtime.loop.call_later(delay, self._run, schedule, trigger)
+            self._storage.runtime.loop.call_later(delay, Context().run, self._run, schedule, trigger)
         else:
-            self._run(schedule, trigger)
+            Context().run(self._run, schedule, trigger)
 
     def _run(self, schedule: Schedule, trigger: str) -> None:
         action = self._actions.of(schedule.function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, overload
@@ -222,7 +223,8 @@ class Services:
         run.life = life
         self._started.add(job.operation)
         work: Promise[Any] = Promise(lambda: self._runs.end_early(run) and None)
-        self._runs.open(run, {})
+        # In a context of its own: whoever started it, or the life before, is not its parent.
+        Context().run(self._runs.open, run, {})
 
         def left(ended: Promise[Any]) -> None:
             work.settle(None, ended.error)

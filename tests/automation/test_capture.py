@@ -32,7 +32,7 @@ def test_lines_are_cut_at_their_ends_however_they_are_written():
     output.feed("stdout", "on")
     output.feed("stdout", "e\ntwo\nthr")
     output.feed("stderr", "error\n")
-    output.finish()
+    output.flush()
 
     assert book.records == [
         ("one", {}, "print", None), ("two", {}, "print", None), ("error", {}, "print", "error"),
@@ -51,9 +51,20 @@ def test_a_long_line_is_several_records():
     book = Book()
     output = Output(book)
     output.feed("stdout", "x" * (MAX_LINE + 1))
-    output.finish()
+    output.flush()
 
     assert [len(message) for message in book.messages] == [MAX_LINE, 1]
+
+
+def test_what_is_written_after_the_end_of_the_run_is_not_stored():
+    book = Book()
+    output = Output(book)
+    output.feed("stdout", "in time")
+    output.close()
+
+    assert output.feed("stdout", "late\n") == "late\n"
+    output.log("late", "info", {})
+    assert book.messages == ["in time"]
 
 
 def test_output_is_bounded_and_says_so_once():

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -373,3 +374,24 @@ def test_a_stop_waits_for_runs_that_end_in_time(automation: Automation):
 
     assert automation.stop(PATIENCE) == []
     assert automation.journal.headline(run).fetch().status == "succeeded"
+
+
+def test_a_queued_run_is_no_part_of_the_one_that_made_room_for_it(automation: Automation):
+    begun, release = threading.Event(), threading.Event()
+
+    @automation.action(name="pump", overlap="queue")
+    def pump():
+        begun.set()
+        release.wait(PATIENCE)
+        return context.get()
+
+    context: ContextVar[str] = ContextVar("context", default="nobody's")
+    context.set("mine")
+    automation.action.start("pump")
+    assert begun.wait(PATIENCE)
+    context.set("ours")
+    run, task = automation.action.start("pump")
+    release.set()
+
+    assert task.fetch(PATIENCE) == "ours"
+    assert automation.journal.headline(run).fetch().parent is None
