@@ -21,12 +21,14 @@ class Counter:
     def __init__(self, name: str, writer: Writer, last: int, block: int = BLOCK) -> None:
         self._name, self._writer, self._block = name, writer, block
         self._numbers = itertools.count(last + 1)
+        self.last = last
         self._covered = last
         self._rollbacks = -1
 
     def next(self) -> int:
-        """Return a number that nobody else has. Any thread."""
-        return next(self._numbers)
+        """Return a number that nobody else has. Any thread; with several of them `last` is only about right."""
+        self.last = number = next(self._numbers)
+        return number
 
     def cover(self, connection: sqlite3.Connection, number: int) -> None:
         """Make sure that no later process gives out `number`. Writer's thread, in a transaction."""

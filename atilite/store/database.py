@@ -90,6 +90,11 @@ class Database:
         self._parts: dict[Any, Any] = {}
         self._parts_lock = threading.RLock()
         self.writer = Writer(self._writing_connection, path)
+        connection = self.connection()
+        (highest,) = connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()
+        self.journal_ids = Counter("journal", self.writer, max(highest, marked(connection, "journal")), block=0)
+        self.record_ids = Counter("record", self.writer, marked(connection, "record"))
+        self.changes = Counter("change", self.writer, marked(connection, "change"))
 
     @classmethod
     def open(
@@ -141,7 +146,6 @@ class Database:
             sqlite = Sqlite(path, readonly=False, owned=True)
             _migrate(sqlite, path, clock)
             database = cls(path, sqlite, clock, ownership, readonly=False)
-            database._count_on()
             database._interrupt_dead(sign_of_life)
             database.reserve.ensure()
         except BaseException:
@@ -225,13 +229,6 @@ class Database:
         connection: sqlite3.Connection = self.peewee.connection()
         connection.execute("PRAGMA query_only = 0")
         return connection
-
-    def _count_on(self) -> None:
-        connection = self.connection()
-        (highest,) = connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()
-        self.journal_ids = Counter("journal", self.writer, max(highest, marked(connection, "journal")), block=0)
-        self.record_ids = Counter("record", self.writer, marked(connection, "record"))
-        self.changes = Counter("change", self.writer, marked(connection, "change"))
 
     def _interrupt_dead(self, sign_of_life: int) -> None:
         now = micros(self.clock.now())

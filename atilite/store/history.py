@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .columns import micros, moment
-from .counters import marked
 from .database import Database
 from .runs import COLUMNS, Filter, Headline, Journal, Record, headline_of, journal_of, record_of
 from .streams import Stream, merge, streams
@@ -62,6 +61,7 @@ class History:
         self._database = database
         self._text = TextIndex(database)
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
+        self._start = database.changes.last
         self._latest: dict[str, int] = {}
         # Grown by every change once it has been read; never in a process that others write beside.
         self._known: set[Combination] | None = None
@@ -146,10 +146,8 @@ class History:
 
     def last_change(self) -> int:
         """Return the number of the newest change, to be given to `changes` later."""
-        try:
-            return self._recent[-1][0]
-        except IndexError:  # nothing has changed since the start; the mark is not below what an earlier process gave
-            return marked(self._database.connection(), "change")
+        recent = list(self._recent)
+        return recent[-1][0] if recent else self._start
 
     def latest(self, operations: Iterable[str]) -> dict[str, Headline]:
         """Return the newest run of each of these operations that has one."""

@@ -1,0 +1,142 @@
+"""Searching text in runs, indexed or not yet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from atilite.store import textindex
+from atilite.store.database import Database
+from atilite.store.journals import Journals
+from atilite.store.runs import Filter
+from atilite.testing.clock import FakeClock
+
+from .conftest import NOON
+
+
+def end(journals: Journals, number: int, error: str | None = None) -> int:
+    journals.close(number, "failed" if error else "succeeded", duration=0, error=error)
+    return number
+
+
+def found(journals: Journals, text: str, **more: object) -> list[int]:
+    return [run.id for run in journals.search(Filter(text=text, **more))]  # type: ignore[arg-type]
+
+
+def fill(journals: Journals, database: Database, count: int = textindex.TOGETHER) -> None:
+    """End so many other runs that everything before is indexed."""
+    for _ in range(count):
+        end(journals, journals.open("other"))
+    for _ in range(3):
+        database.writer.flush()
+
+
+@pytest.fixture(params=["index", "not yet", "no fts5"])
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    way: str = request.param
+    if way == "no fts5":
+        monkeypatch.setattr(textindex, "has_fts5", lambda connection: False)
+    return way
+
+
+@pytest.mark.row("B18")
+def test_text_is_searched_in_everything_that_a_run_says(ways: str, journals: Journals, database: Database) -> None:
+    number = journals.open("Fetch rates", description="the ECB's", labels=["finance"], parameters={"currency": "Krone"})
+    journals.record(number, "31 values from cache", {"n": 1})
+    end(journals, number, "ReadTimeout: bank did not answer")
+    running = journals.open("Fetch photos")
+    if ways == "index":
+        fill(journals, database)
+        assert database.connection().execute("SELECT count(*) FROM search WHERE rowid = ?", (number,)).fetchone() == (
+            1,
+        )
+    database.writer.flush()
+
+    for text in ("rates", "ECB", "finance", "krone", "currency", "cache", "timeout", "readtime", "bank answer"):
+        assert found(journals, text) == [number], text
+    assert found(journals, "fetch") == [running, number]
+    assert found(journals, "bank photos") == []
+    assert found(journals, '"; DROP * (') == []
+    assert found(journals, "fetch", status="failed") == [number]
+    assert found(journals, "fetch", operation="Fetch photos", status="running") == [running]
+    assert found(journals, "fetch", labels=["finance", "x"], failed=True) == [number]
+    assert found(journals, "fetch", who="ana") == []
+
+
+def test_text_is_paged_like_everything_else(ways: str, journals: Journals, database: Database) -> None:
+    numbers = [end(journals, journals.open("reading", description=f"sensor{n}")) for n in range(70)]
+    database.writer.flush()
+    database.writer.flush()
+
+    pages, before = [], None
+    while page := journals.search(Filter(text="sensor"), before=before, limit=20):
+        pages += [run.id for run in page]
+        before = page[-1].id
+
+    assert pages == numbers[::-1]
+    assert journals.count(Filter(text="sensor")) == 70
+    assert found(journals, "sensor33") == [numbers[33]]
+
+
+def test_text_and_time_go_together(ways: str, journals: Journals, database: Database, clock: FakeClock) -> None:
+    numbers = []
+    for _ in range(60):
+        clock.advance(60)
+        numbers.append(end(journals, journals.open("reading")))
+    database.writer.flush()
+    database.writer.flush()
+
+    assert found(journals, "reading", since=NOON + timedelta(minutes=59)) == [numbers[59], numbers[58]]
+
+
+def test_a_run_that_outlives_many_others_is_found(journals: Journals, database: Database) -> None:
+    late = journals.open("mission")
+    fill(journals, database, 120)
+    assert found(journals, "mission") == [late]
+    journals.record(late, "arrived at the dock")
+    end(journals, late)
+    database.writer.flush()
+    assert found(journals, "dock") == [late]
+
+    fill(journals, database)
+
+    assert found(journals, "dock") == [late]
+    assert database.connection().execute("SELECT count(*) FROM search WHERE rowid = ?", (late,)).fetchone() == (1,)
+
+
+def test_a_label_given_later_is_found(journals: Journals, database: Database) -> None:
+    number = end(journals, journals.open("x"))
+    fill(journals, database)
+    journals.label(number, ["checked"])
+    database.writer.flush()
+    assert found(journals, "checked") == [number]
+    assert found(journals, "x", labels="checked") == [number]
+
+    fill(journals, database)
+
+    assert found(journals, "x", labels="checked") == [number]
+
+
+def test_what_was_not_indexed_is_indexed_by_the_next_process(url: str, clock: FakeClock) -> None:
+    with Database.open(url, clock=clock) as database:
+        journals = database.part(Journals)
+        lost = journals.open("mission")
+        number = end(journals, journals.open("rates"))
+    with Database.open(url, clock=clock) as database:
+        journals = database.part(Journals)
+        database.writer.flush()
+        indexed = database.connection().execute("SELECT rowid FROM search ORDER BY rowid").fetchall()
+        assert indexed == [(lost,), (number,)]
+        assert (found(journals, "rates"), found(journals, "mission")) == ([number], [lost])
+    with Database.open(url, readonly=True) as database:
+        assert found(database.part(Journals), "rates") == [number]
+
+
+def test_a_removed_run_is_not_found(journals: Journals, database: Database) -> None:
+    number = end(journals, journals.open("rates"))
+    fill(journals, database)
+    journals.remove([number])
+    database.writer.flush()
+
+    assert found(journals, "rates") == []
