@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
 import bottle
 
@@ -29,6 +29,8 @@ from .web.auth import Identity
 from .web.routes import Rule
 from .web.static import StaticFiles
 from .web.templates import Templates
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Events of an app's own life, told in the thread that sets it up; the set-up waits for their handlers.
 LIFECYCLE = (
@@ -92,6 +94,23 @@ class SharedDict(MutableMapping[str, Any]):
         self[key] = value
 
 
+class Declare(Protocol):
+    """Declares a handler for one method."""
+
+    def __call__(self, path: Any = None, **options: Any) -> Callable[[F], F]:
+        """The decorator for `path`; options as for `route`."""
+
+
+class Verb:
+    """`app.get`, `app.post`, ...: `app.route` for one method."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+
+    def __get__(self, app: Any, owner: type) -> Declare:
+        return functools.partial(app.route, method=self._method)
+
+
 @functools.cache
 def process_database(url: str) -> Database:
     """The database of apps that run without a site: a script, a test, another WSGI server. One a file and process."""
@@ -122,6 +141,8 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self._aliases = Aliases()
         self._relays: list[Atilite] = []
         self.hooks = Hooks()
+        self.before_request, self.finish_request = self.hooks.before_request, self.hooks.finish_request
+        self.failed_request, self.teardown_request = self.hooks.failed_request, self.hooks.teardown_request
         self.g: MutableMapping[str, Any] = SharedDict()
         self.store: MutableMapping[str, Any] = self.g
         self.site: Any = None
@@ -151,12 +172,13 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self._frozen = False
         self._freezing = threading.Lock()
 
-    # The decorators of the request's life cycle.
-    before_request = property(lambda self: self.hooks.before_request)
-    finish_request = property(lambda self: self.hooks.finish_request)
-    failed_request = property(lambda self: self.hooks.failed_request)
-    teardown_request = property(lambda self: self.hooks.teardown_request)
     jinja_env = property(lambda self: self.templates.environment, doc="The app's Jinja environment.")
+    # `route` for one method.
+    get = Verb("GET")
+    post = Verb("POST")
+    put = Verb("PUT")
+    delete = Verb("DELETE")
+    patch = Verb("PATCH")
     # Makers of tasks, for code outside of requests.
     Thread = property(lambda self: self.runtime.Thread)
     Process = property(lambda self: self.runtime.Process)
@@ -199,6 +221,21 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
     # -- routes ---------------------------------------------------------------------------------------------------
 
+    @overload
+    def route(self, path: F) -> F: ...
+    @overload
+    def route(
+        self,
+        path: str | Iterable[str] | None = None,
+        method: str | Iterable[str] | None = None,
+        callback: Callable[..., Any] | None = None,
+        name: str | None = None,
+        apply: Any = None,
+        skip: Any = None,
+        *,
+        methods: Iterable[str] | None = None,
+        **options: Any,
+    ) -> Callable[[F], F]: ...
     def route(
         self,
         path: Any = None,
@@ -263,10 +300,6 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         route.facts = {**facts, "rule": rule}
         self.add_route(route)
 
-    def get(self, path: Any = None, method: Any = "GET", **options: Any) -> Any:
-        """Declare a handler for GET."""
-        return self.route(path, method, **options)
-
     # -- mounts ---------------------------------------------------------------------------------------------------
 
     def mount(self, point: str, target: Any, **options: Any) -> None:
@@ -288,10 +321,10 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
     # -- events ---------------------------------------------------------------------------------------------------
 
-    def on(self, *names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def on(self, *names: str) -> Callable[[F], F]:
         """Decorator: call the function, with `was` first when it takes it, at each of these events."""
 
-        def subscribe(function: Callable[..., Any]) -> Callable[..., Any]:
+        def subscribe(function: F) -> F:
             for name in names:
                 if name in LIFECYCLE:
                     self._lifecycle.setdefault(name, []).append(function)

@@ -11,9 +11,10 @@ import inspect
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 Hook = Callable[..., Any]
+F = TypeVar("F", bound=Hook)
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 log = logging.getLogger("atilite")
@@ -47,22 +48,22 @@ class Hooks:
         self.failed: list[Hook] = []
         self.teardown: list[Hook] = []
 
-    def before_request(self, function: Hook) -> Hook:
+    def before_request(self, function: F) -> F:
         """Decorator: run `function(was)` before each handler; a result other than None is the answer."""
         self.before.append(function)
         return function
 
-    def finish_request(self, function: Hook) -> Hook:
+    def finish_request(self, function: F) -> F:
         """Decorator: run `function(was, response)` after a handler; a result other than None replaces its result."""
         self.finish.append(function)
         return function
 
-    def failed_request(self, function: Hook) -> Hook:
+    def failed_request(self, function: F) -> F:
         """Decorator: run `function(was, exc_info)` when a handler raised; a result other than None is the answer."""
         self.failed.append(function)
         return function
 
-    def teardown_request(self, function: Hook) -> Hook:
+    def teardown_request(self, function: F) -> F:
         """Decorator: run `function(was)` at the true end of each request, whatever happened."""
         self.teardown.append(function)
         return function

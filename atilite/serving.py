@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 from .config import Settings
@@ -28,10 +29,10 @@ LAST_SECONDS = 0.5
 class Serving:
     """One site being served. `run` blocks the main thread until a signal has stopped it."""
 
-    def __init__(self, site: Any, settings: Settings) -> None:
-        self._site, self._settings = site, settings
+    def __init__(self, site: Any, settings: Settings, environ: MutableMapping[str, str]) -> None:
+        self._site, self._settings, self._environ = site, settings, environ
         self._loop = process_loop()
-        self._notifier = Notifier.from_environ(os.environ, os.getpid())
+        self._notifier = Notifier.from_environ(environ, os.getpid())
         self._stopping = threading.Event()
         self._signals: list[Any] = []
 
@@ -68,7 +69,7 @@ class Serving:
         return Server(
             self._site,
             loop=self._loop,
-            listeners=inherited(os.environ, os.getpid()) or [place],
+            listeners=inherited(self._environ, os.getpid()) or [place],
             threads=settings.threads,
             connections=settings.connections,
             policy=self._site.policy,
@@ -118,10 +119,13 @@ class Serving:
             self._loop.stop()
 
 
-def serve(site: Any, settings: Settings) -> int:
-    """Serve `site` until a signal; return the exit code. Main thread."""
+def serve(site: Any, settings: Settings, environ: MutableMapping[str, str]) -> int:
+    """Serve `site` until a signal; return the exit code. Main thread.
+
+    `environ` is where systemd says how it wants to be told and which sockets it has opened.
+    """
     configure(settings.log_level, settings.log_format)
-    return Serving(site, settings).run()
+    return Serving(site, settings, environ).run()
 
 
 def _bracketed(host: str) -> str:

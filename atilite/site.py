@@ -7,7 +7,7 @@ import importlib
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -294,9 +294,9 @@ class Site:
 
     # -- life -------------------------------------------------------------------------------------------------------
 
-    def serve(self, settings: Settings) -> int:
-        """Serve until a signal; return the exit code. Main thread."""
-        return serve(self, settings)
+    def serve(self, settings: Settings, environ: MutableMapping[str, str] | None = None) -> int:
+        """Serve until a signal; return the exit code. `environ` is the process's, for systemd. Main thread."""
+        return serve(self, settings, {} if environ is None else environ)
 
     def start(self) -> None:
         """Open the database, then start the services and schedules of every app."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import ConfigError
 from ..store.accounts import Accounts
 from ..store.database import Database
@@ -16,7 +18,7 @@ def add(commands: Commands) -> None:
 def serve(call: Call) -> int:
     """Serve until a signal. Returns the exit code. Main thread."""
     refuse_open_door(call)
-    return call.site.serve(call.settings)
+    return call.site.serve(call.settings, os.environ)
 
 
 def refuse_open_door(call: Call) -> None:

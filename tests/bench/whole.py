@@ -70,7 +70,7 @@ def main() -> int:
     site = Site(Path(sys.argv[1]))
     site.mount("/", application())
     settings = Settings(devel=True, port=0, db=f"sqlite:///{sys.argv[1]}/data.db", connections=12_000)
-    return Announcing(site, settings).run()
+    return Announcing(site, settings, {}).run()
 
 
 if __name__ == "__main__":
