@@ -214,7 +214,7 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
     last = history[0] if history else None
     return FormPage(
         name=action.name,
-        description=action.description,
+        description=words.full_stop(action.description),
         path=lines.action_path(action.name),
         runs=lines.runs_path(action=action.operation),
         fields=forms.entries(action.schema, values, faults),

@@ -80,8 +80,12 @@ def of_action(headline: Headline, history: Sequence[Headline], face: Clockface, 
 def of_service(info: Any, face: Clockface, may_run: bool) -> Trouble:
     """The trouble of a service that is down or keeps falling."""
     name, anchor = str(info.name), words.slug(info.name)
-    times = words.plural(info.restarts, "time")
-    what = f"{name} failed and stays down" if info.status == "failed" else f"{name} restarted {times}"
+    if info.status == "failed":
+        what = f"{name} failed and stays down"
+    elif info.restarts > 1:
+        what = f"{name} restarted {words.plural(info.restarts, 'time')}"
+    else:
+        what = f"{name} failed and is started again"
     error = str(info.error or "").strip().splitlines()
     verb = "start" if info.status == "failed" else "stop"
     return Trouble(

@@ -40,6 +40,7 @@ class Desk:
         self.sheet_mark = sha256(self.sheet).hexdigest()[:12]
         self.version = _version()
         self._feeds = Feeds()
+        self._latest: tuple[int, Mapping[str, str], Mapping[str, Headline]] = (-1, {}, {})
 
     @property
     def feeds(self) -> Feeds:
@@ -47,16 +48,27 @@ class Desk:
         self._feeds.follow(self.site.catalogue.journals)
         return self._feeds
 
+    def latest(self, actions: Iterable[Any]) -> Mapping[str, Headline]:
+        """The last run of each action that ever ran, by the action's name; read again only after a run changed."""
+        names = {action.operation: action.name for action in actions}
+        changes = self.feeds.changes
+        known, asked, found = self._latest
+        if known != changes or asked != names:
+            runs = self.site.catalogue.journals.latest(names)
+            found = {names[operation]: run for operation, run in runs.items()}
+            self._latest = (changes, names, found)
+        return found
+
     @cached_property
     def flashes(self) -> Flashes:
         """Signs the messages of POSTs."""
         return Flashes(self.site.keys.secret("flash"))
 
     @property
-    def folder(self) -> Path:
-        """The folder of the database: its disk is the one to watch."""
+    def file(self) -> Path:
+        """The file of the database: its disk is the one to watch."""
         path: Path = self.site.database().path
-        return path.parent
+        return path
 
     def page(self, path: str, template: str, build: Build, *, role: str | None = "view", twin: str = "") -> None:
         """Serve what `build` presents: as HTML at `path`, and as JSON with the same rows beside it."""
@@ -184,8 +196,7 @@ class Visit:
 
     def latest(self, actions: Iterable[Any]) -> Mapping[str, Headline]:
         """The last run of each action that ever ran, by the action's name."""
-        names = {action.operation: action.name for action in actions}
-        return {names[operation]: run for operation, run in self.journals.latest(names).items()}
+        return self.desk.latest(actions)
 
     def recent(self, operation: str, limit: int, before: int | None = None) -> Sequence[Headline]:
         """The last runs of an operation, newest first, those before a run if it is given."""
@@ -195,7 +206,7 @@ class Visit:
     @cached_property
     def board(self) -> vitals.Reading:
         """The vitals of the board, read once a page."""
-        return vitals.read(self.desk.folder)
+        return vitals.read(self.desk.file)
 
     @cached_property
     def day(self) -> Any:

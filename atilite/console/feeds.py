@@ -62,6 +62,7 @@ class Feeds:
         self._open: dict[int, set[Feed]] = {}
         self._news: News | None = None
         self._unlisten: list[Callable[[], object]] = []
+        self._changes = 0
 
     def follow(self, news: News) -> None:
         """Listen to these news instead of others: after a reload of the program there are new ones."""
@@ -73,6 +74,8 @@ class Feeds:
             self._news = news
             emitters = (news.updated, news.recorded, news.progressed)
             self._unlisten = [emitter.listen(self.tell) for emitter in emitters]
+            self._unlisten.append(news.updated.listen(self._note))
+            self._changes += 1
 
     @property
     def count(self) -> int:
@@ -88,6 +91,15 @@ class Feeds:
                 return None
             self._open.setdefault(run, set()).add(feed)
         return feed
+
+    @property
+    def changes(self) -> int:
+        """A number that grows whenever any run changes: what was read at the same number is still true."""
+        return self._changes
+
+    def _note(self, run: int) -> None:
+        # Only the writer's thread tells of changes, so nothing is lost.
+        self._changes += 1
 
     def tell(self, run: int) -> None:
         """Wake the pages of this run."""

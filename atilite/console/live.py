@@ -73,7 +73,8 @@ def standing(headline: Headline, progress: Progress | None, face: Clockface, hre
     share = max(0.0, min(1.0, progress.done / progress.total))
     percent = int(100 * share)
     elapsed = (face.now - headline.started_at).total_seconds()
-    left = f" \u00b7 about {words.duration(round(elapsed * (1 - share) / share))} left" if 0 < share < 1 else ""
+    seconds = round(elapsed * (1 - share) / share) if share else 0
+    left = f" \u00b7 about {words.duration(seconds)} left" if seconds else ""
     return Standing(state, progress.text, percent, f"{percent} %{left}")
 
 

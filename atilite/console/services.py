@@ -94,8 +94,7 @@ def more(info: Any, face: Clockface) -> str:
     """The words after the state: since when."""
     if info.since is None:
         return "" if info.autostart else "started by hand only"
-    span = face.lasting(info.since).words
-    return f"for {span}" if info.status == "running" else f"since {span}"
+    return f"for {face.lasting(info.since).words}"
 
 
 def lines_of(info: Any) -> tuple[str, str]:
@@ -125,12 +124,16 @@ def row(info: Any, face: Clockface, may_run: bool) -> Row:
 
 def facts(info: Any, error: str) -> tuple[Fact, ...]:
     """How a service is kept running, as sentences."""
-    restart = f"after {words.duration(info.restart_delay)}, longer each time" if info.restart else "not restarted"
+    restart = (
+        f"started again after {words.duration(info.restart_delay)}, later each time"
+        if info.restart
+        else "not restarted"
+    )
     return (
         Fact("Starts", "with the program" if info.autostart else "by hand only"),
         Fact("Restarts", words.number(info.restarts) if info.restarts else "none"),
         Fact("If it fails", restart),
-        Fact("Last error", error or "none"),
+        *(() if error else (Fact("Last error", "none"),)),
     )
 
 

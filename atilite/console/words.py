@@ -84,6 +84,11 @@ def sentence(*parts: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def full_stop(text: str) -> str:
+    """A text that another sentence follows."""
+    return f"{text}." if text and text[-1] not in ".!?:" else text
+
+
 def slug(name: str) -> str:
     """A name as an HTML id: letters, digits and hyphens, the same each time, another one for another name."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -207,7 +212,7 @@ class Clockface:
     def lasting(self, since: datetime) -> Span:
         """How long something has gone on."""
         seconds = max(0.0, (self.now - since).total_seconds())
-        return Span(seconds, duration(seconds if seconds < MINUTE else int(seconds)))
+        return Span(seconds, duration(int(seconds)) if seconds >= 1 else "1 s")
 
     def _moment(self, at: datetime, words: str) -> Moment:
         local = self.local(at)

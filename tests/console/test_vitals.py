@@ -19,7 +19,7 @@ def board(root: Path, celsius: str = "61234") -> Path:
 
 
 def test_the_vitals_are_read_from_where_the_kernel_keeps_them(tmp_path: Path) -> None:
-    reading = vitals.read(tmp_path, board(tmp_path))
+    reading = vitals.read(tmp_path / "data.db", board(tmp_path))
 
     assert reading.load == 0.5
     assert reading.celsius == 61.234
@@ -28,7 +28,7 @@ def test_the_vitals_are_read_from_where_the_kernel_keeps_them(tmp_path: Path) ->
 
 
 def test_a_system_without_these_files_has_no_such_figures(tmp_path: Path) -> None:
-    reading = vitals.read(tmp_path / "nowhere", tmp_path)
+    reading = vitals.read(tmp_path / "nowhere" / "data.db", tmp_path)
 
     assert (reading.load, reading.celsius, reading.memory, reading.disk) == (None, None, None, None)
     assert vitals.vitals(reading) == ()
@@ -50,3 +50,11 @@ def test_a_hot_board_and_a_full_disk_are_high() -> None:
     reading = vitals.Reading(celsius=82.0, disk=(1, 1000))
 
     assert [vital.high for vital in vitals.vitals(reading)] == [True, True]
+
+
+def test_the_size_of_the_data_makes_up_for_a_figure_that_the_board_does_not_tell() -> None:
+    three = vitals.Reading(1.0, 4, None, (1, 2), (900, 1000), data=250)
+    four = vitals.Reading(1.0, 4, 50.0, (1, 2), (900, 1000), data=250)
+
+    assert [vital.label for vital in vitals.vitals(three)] == ["Load, 1 min", "Memory", "Disk", "Data"]
+    assert "Data" not in [vital.label for vital in vitals.vitals(four)]

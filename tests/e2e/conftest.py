@@ -1,0 +1,96 @@
+"""A served greenhouse and a browser to look at it with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.require import require
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+SERVED = re.compile(r"served at (http://\S+)")
+START_SECONDS, STOP_SECONDS = 20.0, 10.0
+
+
+@contextmanager
+def served(folder: Path, *flags: str) -> Iterator[str]:
+    """Serve the greenhouse with its data in `folder`; gives the address."""
+    command = [sys.executable, str(ROOT / "tests/e2e/greenhouse.py"), str(folder), *flags]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TZ": "Europe/Berlin"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    address: list[str] = []
+    told, log = threading.Event(), []
+
+    def read() -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            log.append(line)
+            found = SERVED.search(line)
+            if found:
+                address.append(found[1])
+                told.set()
+        told.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        assert told.wait(START_SECONDS), "the greenhouse did not start in time"
+        assert address, "".join(log)
+        yield address[0]
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            reader.join(STOP_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def greenhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a greenhouse that asks nobody to sign in."""
+    with served(tmp_path_factory.mktemp("greenhouse"), "--devel") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    require(CHROMIUM.exists(), "chromium is not installed (apt-get install chromium)")
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page without scripts: `look(url, width=390)`; more options are those of the browser's context."""
+    contexts = []
+
+    def open_page(url: str, width: int = 390, **options: Any) -> Any:
+        given = {"java_script_enabled": False, "viewport": {"width": width, "height": 844}, **options}
+        context = browser.new_context(**given)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(url, wait_until=options.pop("wait_until", "commit"))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
