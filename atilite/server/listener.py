@@ -9,7 +9,7 @@ from typing import Any
 
 from atilite.server.channel import READ, Channel
 from atilite.server.protocols import Owner
-from atilite.server.sockets import close_listener
+from atilite.server.sockets import address_of, close_listener
 from atilite.server.task import fixed_environ
 
 log = logging.getLogger("atilite.server")
@@ -25,6 +25,7 @@ class Listener:
     def __init__(self, server: Owner, sock: socket.socket, *, ours: bool) -> None:
         self.server = server
         self.sock = sock
+        self.address = address_of(sock)
         self._ours = ours
         self.loop = server.loop
         self.limits = server.limits
@@ -80,9 +81,11 @@ class Listener:
         """Waitress wakes its poll loop with this; our channels ask the loop themselves (`Channel.nudge`)."""
 
     def _on_connection(self) -> None:
+        if self.server.full and not self.server.make_room():
+            return
         for _ in range(ACCEPT_A_TURN):
-            if not self.server.has_room():
-                return
+            if self.server.full:
+                return  # the watcher comes back if more are waiting
             try:
                 connection, address = self.sock.accept()
             except BlockingIOError:

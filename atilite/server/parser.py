@@ -112,7 +112,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     headers_finished: bool
     completed: bool
     expect_continue: bool
-    version: str
+    version = "1.1"  # of the answer when the request's own cannot be read
     body_rcv: Any
     body_bytes_received: int
 

@@ -67,8 +67,12 @@ class Owner(Shared, Protocol):
     map: dict[int, Any]
     channels: dict[int, Any]
 
-    def has_room(self) -> bool:
-        """Whether one more connection is allowed."""
+    @property
+    def full(self) -> bool:
+        """Whether as many connections are open as may be."""
+
+    def make_room(self) -> bool:
+        """Close idle connections for a new one; False if there was none, then accepting pauses."""
 
     def pause(self) -> None:
         """Accept nothing for a while."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, MutableSet, Sequence
@@ -24,7 +25,7 @@ from atilite.server.limits import Limits
 from atilite.server.listener import Listener
 from atilite.server.parser import Policy
 from atilite.server.refusals import Refusal
-from atilite.server.sockets import address_of, open_listeners, raise_file_limit
+from atilite.server.sockets import open_listeners, raise_file_limit, tune
 from atilite.server.workers import Workers
 
 log = logging.getLogger("atilite.server")
@@ -111,12 +112,14 @@ class Server:
         for place in self._places:
             ours = isinstance(place, str)
             opened = open_listeners(place, unix_mode=self._unix_mode) if isinstance(place, str) else [place]
+            for sock in opened:
+                tune(sock)
             self._listeners.extend(Listener(self, sock, ours=ours) for sock in opened)
 
     @property
     def addresses(self) -> list[str]:
         """Where the server listens, such as `127.0.0.1:5000` or `unix:/run/app.sock`; known after `bind`."""
-        return [address_of(listener.sock) for listener in self._listeners if listener.sock.fileno() >= 0]
+        return [listener.address for listener in self._listeners]
 
     def start(self) -> None:
         """Begin to answer."""
@@ -168,9 +171,14 @@ class Server:
         """Return the answer to a request that comes while the server stops."""
         return Refusal(503, "the server is stopping; try again in a moment", (("Retry-After", "5"),))
 
-    def has_room(self) -> bool:
-        """Whether one more connection is allowed. Idle ones make room for it, otherwise accepting pauses."""
-        if len(self.channels) + len(self.hijacked) < self.limits.connections or self._evict():
+    @property
+    def full(self) -> bool:
+        """Whether as many connections are open as may be."""
+        return len(self.channels) + len(self.hijacked) >= self.limits.connections
+
+    def make_room(self) -> bool:
+        """Close idle connections for a new one; False if there was none, then accepting pauses."""
+        if self._evict():
             return True
         log.warning("%d connections are open; new ones have to wait", self.limits.connections)
         self.pause()
@@ -203,7 +211,7 @@ class Server:
         if now >= self._next_idle_sweep:
             self._next_idle_sweep = now + min(self.limits.idle_seconds, self.limits.stall_seconds) / 4
             self._close_idle()
-        if self._stopped is None and len(self.channels) < self.limits.connections:
+        if self._stopped is None:
             for listener in self._listeners:
                 listener.resume()
 
@@ -285,7 +293,10 @@ def _behind(application: Callable[..., Any], address: str) -> Callable[..., Any]
 
 
 def _shut(sock: Any) -> None:
+    """End a connection that was taken over, so that its owner reads the end."""
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        # By a copy of the descriptor: gevent's own shutdown would raise in the greenlet that is reading.
+        with socket.socket(fileno=os.dup(sock.fileno())) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
     except OSError:
         log.debug("a connection that was taken over had already ended")

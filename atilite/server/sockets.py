@@ -62,7 +62,6 @@ def inherited(environ: MutableMapping[str, str], pid: int) -> list[socket.socket
         if sock.type != socket.SOCK_STREAM:
             raise SetupError(f"inherited descriptor {number} is no stream socket; use ListenStream= in the socket unit")
         sock.set_inheritable(False)
-        _tune(sock)
         taken.append(sock)
     return taken
 
@@ -107,12 +106,14 @@ def _open_tcp(family: int, place: object) -> socket.socket:
     except OSError:
         sock.close()
         raise
-    _tune(sock)
     return sock
 
 
-def _tune(sock: socket.socket) -> None:
-    """Set what accepted connections inherit: no delay, and probes that find out about clients that vanished."""
+def tune(sock: socket.socket) -> None:
+    """Make a listening socket fit for the loop.
+
+    Accepted connections inherit the rest: no delay, and probes that find out about clients that vanished.
+    """
     sock.setblocking(False)
     if sock.family == socket.AF_UNIX:
         return
@@ -136,7 +137,6 @@ def _open_unix(path: str, mode: int) -> socket.socket:
         raise SetupError(f"unix:{path} cannot be listened on: {error.strerror}; {_remedy(error)}") from None
     finally:
         os.umask(mask)
-    _tune(sock)
     return sock
 
 

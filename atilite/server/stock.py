@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 
 import waitress.buffers
@@ -78,9 +79,10 @@ def check() -> None:
 
 
 def _assigned(cls: type, name: str) -> bool:
-    for one in cls.__mro__[:-1]:
-        code = getattr(one.__dict__.get("__init__"), "__code__", None)
-        setters = (m.__code__.co_names for m in vars(one).values() if inspect.isfunction(m))
-        if (code is not None and name in code.co_names) or any(name in names for names in setters):
-            return True
-    return False
+    makers = (vars(one).get(method) for one in cls.__mro__ for method in ("__init__", "set_socket", "parse_header"))
+    return any(
+        step.opname == "STORE_ATTR" and step.argval == name
+        for maker in makers
+        if inspect.isfunction(maker)
+        for step in dis.get_instructions(maker)
+    )

@@ -310,7 +310,7 @@ def test_a_writer_waits_only_beyond_the_water_mark(serve: Serve, loop: Loop) -> 
     def begin(exchange: Any) -> None:
         exchange.start("200 OK", TEXT)
         answers.append(exchange.write(b"x" * 100))
-        answers.append(exchange.write(bytes(32 * STREAM_WATER)))
+        answers.append(exchange.write(bytes(160 * STREAM_WATER)))
         exchange.finish()
         answers.append(exchange.write(b"after the end"))
 
@@ -318,11 +318,13 @@ def test_a_writer_waits_only_beyond_the_water_mark(serve: Serve, loop: Loop) -> 
         raise Park(begin)
 
     with Client(serve(Application(loop, stream=stream)).addresses[0]) as client:
-        body = client.get("/stream").body
+        client.ask("/stream")
+        until(lambda: len(answers) == 3)
+        body = client.answer().body
     assert answers[0] is None
     assert answers[1] is not None
     assert answers[2] is None
-    assert len(body) == 100 + 32 * STREAM_WATER
+    assert len(body) == 100 + 160 * STREAM_WATER
 
 
 def test_a_connection_that_was_taken_over_echoes_from_the_loop(serve: Serve, loop: Loop) -> None:
