@@ -227,10 +227,11 @@ class Journals(History):
         Raises TypeError at once for fields that JSON does not have.
         """
         fields = encode(dict(params), f"a field of the record {message!r}") if params else "{}"
-        number = self._database.record_ids.next()
-        row = (id, number, micros(self._clock.now()), source, level, clean(message), fields)
+        text, now = clean(message), micros(self._clock.now())
         with self._lock:
-            self._records.append((row, done))
+            # Numbered and queued in one order: who has read a record never has to look for one with a lower number.
+            number = self._database.record_ids.next()
+            self._records.append(((id, number, now, source, level, text, fields), done))
             first = len(self._records) == 1
         if first:
             flush = _Records(self)
