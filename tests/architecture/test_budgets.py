@@ -90,7 +90,7 @@ def offences(path: Path) -> Iterator[str]:
 
 def silent(handler: ast.ExceptHandler) -> bool:
     """True when nothing in the branch raises, calls or keeps anything."""
-    told = (ast.Raise, ast.Call, ast.Assign)
+    told = (ast.Raise, ast.Call, ast.Assign, ast.AugAssign)
     return not any(isinstance(node, told) for statement in handler.body for node in ast.walk(statement))
 
 
