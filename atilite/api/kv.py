@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from typing import Any
+from urllib.parse import urlencode
 
 from atilite.errors import Error, ParameterError
 from atilite.runtime.promise import Promise
@@ -48,7 +49,9 @@ def list_keys(was: Any, namespace: str) -> Response:
     limit = asked.whole("limit", PAGE, 1, LARGEST_PAGE) or PAGE
     prefix = asked.text("prefix") or ""
     found = catalogue(was).kv.items(namespace, prefix, asked.text("after") or "", limit)
-    return reply([entry(item) for item in found])
+    more = len(found) == limit
+    link = urlencode({"prefix": prefix, "limit": limit, "after": found[-1].key}) if more else ""
+    return reply([entry(item) for item in found], headers=[("Link", f'<?{link}>; rel="next"')] if more else ())
 
 
 def list_namespaces(was: Any) -> Response:
@@ -175,7 +178,7 @@ ENDPOINTS = (
             Parameter("after", "Only keys that come after this one, for the next page."),
             Parameter("limit", "How many.", {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}),
         ),
-        answers={200: Answer("Sorted by key.", many(ENTRY))},
+        answers={200: Answer("Sorted by key; a Link header leads to the next page.", many(ENTRY))},
     ),
     Endpoint(
         "GET", KEY, get_key, "getKey", "The value of a key", tag="keys",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,42 @@ def test_each_change_of_a_service_is_told_in_order() -> None:
     unlisten()
     changed.emit(info("stopped"))
     assert source.fetch() == []
+
+
+def test_a_record_never_appears_after_one_with_a_higher_number(
+    database: Database, journals: Journals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, next_number = opened(journals), database.record_ids.next
+    numbered, go_on = threading.Event(), threading.Event()
+    both: Promise[None] = Promise()
+    stored: list[int] = []
+
+    def slowly() -> int:
+        number = next_number()
+        if not numbered.is_set():
+            numbered.set()
+            go_on.wait(10)
+        return number
+
+    def done(number: int, error: object) -> None:
+        stored.append(number)
+        if len(stored) == 2:
+            both.set(None)
+        go_on.set()
+
+    monkeypatch.setattr(database.record_ids, "next", slowly)
+    slow = threading.Thread(target=lambda: journals.record(run, "first", done=done))
+    slow.start()
+    assert numbered.wait(10)
+    quick = threading.Thread(target=lambda: journals.record(run, "second", done=done))
+    quick.start()
+    # Either the quick one overtakes and lets the slow one go on, or it has to wait for it.
+    go_on.wait(0.3)
+    go_on.set()
+    both.wait(10)
+    assert stored == sorted(stored)
+    slow.join(10)
+    quick.join(10)
 
 
 # -- the pump

@@ -86,7 +86,12 @@ def test_a_list_has_values_versions_and_times_sorted_by_key(admin: Client) -> No
         ("b2", "B2", 1, None),
     ]
     assert datetime.fromisoformat(found[0]["updated"]).utcoffset() is not None
-    assert [one["key"] for one in admin.get("/internal/kv/garden/?limit=1&after=a").json()] == ["b1"]
+    page = admin.get("/internal/kv/garden/?limit=1&after=a&prefix=b")
+    assert [one["key"] for one in page.json()] == ["b1"]
+    link = page.header("Link") or ""
+    following = admin.get("/internal/kv/garden/" + link[link.index("?") : link.index(">")])
+    assert [one["key"] for one in following.json()] == ["b2"]
+    assert admin.get("/internal/kv/garden/").header("Link") is None
     assert admin.get("/internal/kv/nothing/").json() == []
 
 
