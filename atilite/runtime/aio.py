@@ -10,7 +10,7 @@ from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 from atilite.errors import TaskError
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Aio:
         except TaskError as error:
             coroutine.close()
             return Promise.failed(error)
-        job.promise = Promise(functools.partial(_cancel_soon, loop, job))
+        job.promise = Work(functools.partial(_cancel_soon, loop, job))
         loop.call_soon_threadsafe(job.begin, loop)
         return job.promise
 
@@ -100,7 +100,7 @@ class _Job:
     """A coroutine on its way to the loop; used on the loop's thread only once it has been handed over."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context, tasks: set[asyncio.Task[Any]]) -> None:
-        self.promise: Promise[Any] = Promise()
+        self.promise: Work[Any] = Work()
         self._coroutine = coroutine
         self._context = context
         self._tasks = tasks

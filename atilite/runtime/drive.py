@@ -63,7 +63,10 @@ class Drive:
 
     def start_here(self) -> None:
         """Run the first step in the calling thread, up to the first wait."""
-        self._step(None, None)
+        if self._loop.inside():
+            self._loop.watched(self._step, None, None)
+        else:
+            self._step(None, None)
 
     def follow(self, wish: Wish) -> None:
         """Take over a generator that has been advanced already, with what it has asked for last. Any thread."""

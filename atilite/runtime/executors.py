@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
 from atilite.runtime.loop import describe
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class _Call:
         self._context = copy_context()
         self._function: Callable[[], Any] | None = function
         self._claimed = threading.Lock()  # acquired once, never released: the first one has it
-        self.promise: Promise[Any] = Promise(self.call_off)
+        self.promise: Work[Any] = Work(self.call_off)
 
     def call_off(self) -> bool:
         """True if it will never begin, False if it has begun: a thread cannot be stopped from outside."""

@@ -16,7 +16,7 @@ from gevent.hub import get_hub
 from greenlet import GreenletExit, greenlet
 
 from atilite.errors import TaskCancelled
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 from atilite.runtime.timers import Timer, Timers
 
 P = ParamSpec("P")
@@ -54,6 +54,7 @@ class Loop:
         self._stopped: Promise[None] = Promise()
         self._keep_alive: Any = None
         self._idle: list[_Stepper] = []
+        self._told = (float("-inf"), 0.0)
 
     # -- whose thread
 
@@ -75,8 +76,9 @@ class Loop:
             self._stopped = Promise()
 
     def stop(self) -> None:
-        """End `run`, or the loop's own thread."""
-        self._stopped.set(None)
+        """End `run`, or the loop's own thread; nothing if it does not turn."""
+        if self.hub is not None:
+            self._stopped.set(None)
 
     def inside(self) -> bool:
         """Whether the calling thread is the loop's."""
@@ -95,6 +97,17 @@ class Loop:
         self.hub = hub
         self._ident = threading.get_ident()
 
+    def _unbind(self) -> None:
+        """Let the hub of an ended thread go, with its descriptors; a later use of the loop starts another one."""
+        hub = self.hub
+        idle, self._idle = self._idle, []
+        self._stopped = Promise()
+        self.hub = self._ident = None
+        for stepper in idle:
+            stepper.parent = getcurrent()  # where its end leads to
+            stepper.throw(GreenletExit)
+        hub.destroy(destroy_loop=True)
+
     def _start_thread(self) -> None:
         with self._start_lock:
             if self.hub is not None:
@@ -107,6 +120,7 @@ class Loop:
         self._bind()
         bound.set()
         self._stopped.wait()
+        self._unbind()
 
     # -- work for the hub
 
@@ -132,25 +146,24 @@ class Loop:
 
     def spawn(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
         """Run `function` in a greenlet of the hub, in the caller's context; cancelling raises GreenletExit in it."""
-        promise: Promise[T] = Promise()
+        promise: Work[T] = Work()
         call = functools.partial(function, **kwargs) if kwargs else function
         job = _Job(self, call, args, promise, copy_context())
         promise._canceller = job.cancel
         self._post(self._step, job)
         return promise
 
-    def timed(self, function: Callable[P, T]) -> Callable[P, T]:
-        """Put `function`, a callback given to gevent itself, under the watchdog's eyes."""
+    def watched(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function` under the watchdog's eyes, on the loop's thread.
 
-        @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> T:
-            start = self._timer()
-            try:
-                return function(*args, **kwargs)
-            finally:
+        For callbacks that are given to gevent itself: `watcher.start(loop.watched, function)`.
+        """
+        start = self._timer()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if self._timer() - start > SLOW_STEP:
                 self._account(start, function)
-
-        return run
 
     def _post(self, function: Callable[..., object], *args: object) -> None:
         if self.hub is None:
@@ -174,8 +187,10 @@ class Loop:
 
     def _account(self, start: float, function: object) -> None:
         seconds = self._timer() - start
-        if seconds <= SLOW_STEP:
-            return
+        inner_start, inner_seconds = self._told
+        if inner_start >= start and seconds - inner_seconds <= SLOW_STEP:
+            return  # a slow step inside of this one was told, and that is all that there was
+        self._told = (start, seconds)
         name = describe(function)
         lag = self.lag
         lag.slow_steps += 1

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from atilite.errors import TaskCancelled, TaskError
 from atilite.runtime.executors import Threads
 from atilite.runtime.loop import describe
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 from atilite.runtime.subprocesses import exit_text
 
 P = ParamSpec("P")
@@ -53,7 +53,7 @@ class Processes:
             return Promise.failed(
                 TaskError(f"{name} cannot be sent to another process ({error}); define it at the top level of a module")
             )
-        promise: Promise[T] = Promise(work.cancel)
+        promise: Work[T] = Work(work.cancel)
         attended = self._threads.submit(self._attend, work)
         attended.on_done(lambda ended: promise.settle(ended.value, ended.error))
         return promise

@@ -29,11 +29,12 @@ class Promise(Generic[T]):
     Every method may be called from any thread and greenlet, except as `wait` says.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_canceller", "_done", "_error", "_once", "_trace", "_value")
+    __slots__ = ("__weakref__", "_asked", "_callbacks", "_canceller", "_done", "_error", "_once", "_trace", "_value")
 
     def __init__(self, canceller: Canceller | None = None) -> None:
         """`canceller` is asked by `cancel` to stop the work; see `Canceller` for what its answers mean."""
         self._done = False
+        self._asked = False
         self._value: T | None = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[Promise[T]], object]] = []
@@ -68,6 +69,7 @@ class Promise(Generic[T]):
     @property
     def error(self) -> BaseException | None:
         """What the work raised, None if it did not fail or goes on."""
+        self._asked = True
         return self._error
 
     def set(self, value: T) -> bool:
@@ -95,6 +97,7 @@ class Promise(Generic[T]):
 
         An error of the callback is logged.
         """
+        self._asked = True
         self._callbacks.append(callback)
         if self._done:
             # Either the settling thread or this one takes it from the list, never both.
@@ -130,6 +133,7 @@ class Promise(Generic[T]):
         """Return the value or raise the error of a settled promise."""
         if not self._done:
             raise AssertionError("the promise is not settled; ask `done` first, or wait")
+        self._asked = True
         if self._error is not None:
             try:
                 # Back to the traceback of the work: each waiter adds its own frames, and they must not add up.
@@ -195,6 +199,17 @@ class Promise(Generic[T]):
     def __repr__(self) -> str:
         state = "pending" if not self._done else "done" if self._error is None else f"failed: {self._error!r}"
         return f"<Promise {state}>"
+
+
+class Work(Promise[T]):
+    """The promise of work that a person's code started; a failure that nobody ever asks for is logged."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        error = self._error
+        if error is not None and not self._asked and not isinstance(error, TaskCancelled):
+            log.error("work failed and nobody asked for its result", exc_info=error)
 
 
 def _tamed(error: BaseException) -> Exception:

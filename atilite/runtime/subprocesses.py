@@ -11,7 +11,7 @@ from typing import Any
 
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
 from atilite.runtime.executors import Threads
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 
 
 class Subprocesses:
@@ -39,7 +39,7 @@ class Subprocesses:
         TaskTimeout; a cancel does the same. An exit code other than 0 is a SystemError with the text of stderr.
         """
         program = _Program(command, timeout, self._grace, {"cwd": cwd, "env": env, "input": input})
-        promise: Promise[str] = Promise(program.cancel)
+        promise: Work[str] = Work(program.cancel)
         with self._lock:
             self._running.add(program)
         queued = self._threads.submit(self._attend, program)

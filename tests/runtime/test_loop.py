@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextvars import ContextVar
 
@@ -222,16 +223,55 @@ def test_a_slow_greenlet_and_a_slow_watched_callback_are_named_too() -> None:
     loop.spawn(int).wait(10)
     assert "greenlet_work" in loop.lag.last
 
-    loop.timed(socket_work)()
+    assert loop.spawn(loop.watched, socket_work).wait(10) is None
+    loop.spawn(int).wait(10)
     loop.stop()
     assert "socket_work" in loop.lag.last
     assert loop.lag.slow_steps == 2
+
+
+def test_a_slow_step_inside_of_another_is_told_once_and_by_its_own_name() -> None:
+    now = [0.0]
+    loop = Loop(timer=lambda: now[0])
+
+    def inner_work() -> None:
+        now[0] += 0.3
+
+    def outer_work() -> None:
+        loop.watched(inner_work)
+        now[0] += 0.05
+
+    loop.call_soon(outer_work)
+    loop.spawn(int).wait(10)
+    loop.stop()
+
+    assert loop.lag.slow_steps == 1
+    assert "inner_work" in loop.lag.last
 
 
 def test_a_quick_step_is_not_counted(loop: Loop) -> None:
     loop.spawn(int).wait(10)
 
     assert loop.lag.slow_steps == 0
+
+
+def test_a_stopped_loop_gives_its_descriptors_back_and_starts_anew_when_it_is_used() -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    loop = Loop()
+    first = loop.spawn(threading.current_thread).wait(10)
+    loop.stop()
+    first.join(10)
+    before = open_files()
+    for _ in range(3):
+        thread = loop.spawn(threading.current_thread).wait(10)
+        loop.stop()
+        thread.join(10)
+
+    assert open_files() == before
+    assert loop.spawn(lambda: "again").wait(10) == "again"
+    loop.stop()
 
 
 def test_the_process_has_one_loop() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 
@@ -10,7 +11,7 @@ import pytest
 
 from atilite.errors import HubBlocked, TaskCancelled, TaskError, TaskTimeout
 from atilite.runtime.loop import Loop
-from atilite.runtime.promise import Promise
+from atilite.runtime.promise import Promise, Work
 
 
 def test_the_first_one_to_settle_wins() -> None:
@@ -228,3 +229,27 @@ def test_an_open_promise_has_no_result_and_says_so() -> None:
         promise.result()
     assert repr(promise) == "<Promise pending>"
     assert "ValueError" in repr(Promise.failed(ValueError(1)))
+
+
+def test_work_that_fails_without_anybody_asking_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def lost() -> None:
+        Work.failed(KeyError("lost"))
+
+    def asked() -> None:
+        work: Promise[int] = Work.failed(KeyError("asked"))
+        assert work.error
+
+    def watched() -> None:
+        work: Promise[int] = Work()
+        work.on_done(lambda ended: None)
+        work.fail(KeyError("watched"))
+
+    def cancelled() -> None:
+        Work().cancel()
+
+    for make in (lost, asked, watched, cancelled):
+        make()
+    gc.collect()
+
+    assert "KeyError: 'lost'" in caplog.text
+    assert len(caplog.records) == 1
