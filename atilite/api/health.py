@@ -21,26 +21,25 @@ MOST_PENDING = 10_000
 PROC = Path("/proc/self")
 
 
-def reasons(site: Any) -> list[str]:
-    """Why the program is not well, in words for a person; [] when it is. Any thread but the loop."""
+def database_reasons(site: Any) -> list[str]:
+    """Why nothing can be stored, in words for a person; [] when it can. Any thread but the loop."""
     try:
         health = site.database().health()
     except (StoreError, OSError) as error:
         return [f"database: {error}"]
-    found = [] if health.status == "ok" else [f"database: {health.status}, {health.explanation}"]
-    return found + [f"service {name}: {why}" for name, why in site.catalogue.faults().items()]
+    return [] if health.status == "ok" else [f"database: {health.status}, {health.explanation}"]
 
 
 def healthz(was: Any) -> Response:
-    """200 when all is well, else 503 with the reasons."""
-    return _state(reasons(was.app.site))
+    """200 when all is well, else 503 with the reasons: the database, and services that matter."""
+    site = was.app.site
+    services = [f"service {name}: {why}" for name, why in site.catalogue.faults().items()]
+    return _state(database_reasons(site) + services)
 
 
 def readyz(was: Any) -> Response:
-    """200 when requests and schedules are served, 503 while starting and stopping."""
-    site = was.app.site
-    waiting = [] if getattr(site, "ready", True) else ["starting or stopping"]
-    return _state(waiting + reasons(site))
+    """200 when requests can be served, else 503; a stopping server refuses this one like all others."""
+    return _state(database_reasons(was.app.site))
 
 
 def _state(found: list[str]) -> Response:

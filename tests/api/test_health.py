@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from atilite.errors import StoreUnavailable
+from atilite.store.database import Health
 from atilite.testing.client import Client
 from tests.api.conftest import World
 
@@ -20,20 +22,34 @@ def test_a_service_that_matters_and_is_not_well_is_the_reason_for_503(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.site.catalogue, "faults", lambda: {"poll": "gave up after 5 crashes"})
+    answer = world.client(None).get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["service poll: gave up after 5 crashes"]
+    assert answer.header("Retry-After")
+    # Requests are served all the same.
+    assert world.client(None).get("/readyz").status_code == 200
+
+
+def test_a_database_that_cannot_be_written_is_the_reason_for_503(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Health("full", "the card is full; remove something", 0, 0, 0)
+    monkeypatch.setattr(world.site.database(), "health", lambda: full)
     for path in ("/healthz", "/readyz"):
         answer = world.client(None).get(path)
         assert answer.status_code == 503
-        assert answer.json()["reasons"] == ["service poll: gave up after 5 crashes"]
-        assert answer.header("Retry-After")
+        assert answer.json()["reasons"] == ["database: full, the card is full; remove something"]
 
 
-def test_a_database_that_cannot_be_used_is_the_reason_for_503(world: World) -> None:
-    stranger = world.client(None)
-    world.site.database().writer.fault = OSError("the card is gone")
-    answer = stranger.get("/healthz")
-    assert answer.status_code == 503
-    assert "the card is gone" in answer.json()["reasons"][0]
-    world.site.database().writer.fault = None
+def test_a_database_that_cannot_be_opened_is_the_reason_for_503(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed() -> Health:
+        raise StoreUnavailable("data.db: the database is closed")
+
+    monkeypatch.setattr(world.site.database(), "health", closed)
+    answer = world.client(None).get("/healthz")
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["database: data.db: the database is closed"])
 
 
 def test_metrics_are_prometheus_text_and_tell_no_secret(world: World, admin: Client) -> None:

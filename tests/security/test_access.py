@@ -272,3 +272,30 @@ def test_nobody_is_devel_on_a_server_that_was_not_started_so(door: Door) -> None
     assert site.access.identify({"REMOTE_ADDR": "127.0.0.1"}) == Identity()
     # Not even the wish of the environment makes it one.
     assert site.access.identify({"REMOTE_ADDR": "127.0.0.1", "atilite.devel": True, "HTTP_X_DEVEL": "1"}).via is None
+
+
+@pytest.mark.row("reliability-23", "reliability-24", "reliability-25")
+def test_a_developers_server_lets_programs_in_and_keeps_other_sites_out(tmp_path: Path) -> None:
+    gate = threading.Event()
+    world = World(tmp_path, sample(gate), gate, devel=True)
+    path = "/internal/action/" + hello(world).replace("<", "%3C").replace(">", "%3E")
+    tried = {
+        "a program": {},
+        "another site": {"Origin": "http://evil.example"},
+        "another site's form": {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"},
+        "a name that leads here": {"Host": "evil.example", "Origin": "http://evil.example"},
+        "a page without its token": {"Origin": "http://localhost"},
+        "a wrong token": {"Authorization": "Bearer wrong"},
+    }
+    found = {name: Client(world.site).post(path, headers=headers).status_code for name, headers in tried.items()}
+    page = Client(world.site).post("/console" + path.removeprefix("/internal").replace("action/", "actions/"))
+    world.close()
+    assert found == {
+        "a program": 200,
+        "another site": 403,
+        "another site's form": 403,
+        "a name that leads here": 400,
+        "a page without its token": 403,
+        "a wrong token": 401,
+    }
+    assert page.status_code == 403
