@@ -105,13 +105,12 @@ def error_line(headline: Headline) -> str:
 def line(headline: Headline, face: Clockface) -> Line:
     """A run for a short list; the words after its state say how long it took or who started it."""
     span = words.took(headline.duration)
-    more = f"by {headline.who}" if headline.who else ""
-    if headline.status == "succeeded" and span:
-        more = f"in {span.words}"
+    if headline.pending:
+        more = f"by {headline.who}" if headline.who else ""
     elif headline.status == "failed" and headline.attempt > 1:
         more = f"after {headline.attempt} attempts"
-    elif headline.status == "timed_out" and span:
-        more = f"after {span.words}"
+    else:
+        more = f"{'in' if headline.status == 'succeeded' else 'after'} {span.words}" if span else ""
     return Line(headline.id, headline.operation, face.ago(headline.started_at), states.of_run(headline.status), more)
 
 
@@ -136,12 +135,11 @@ def row(headline: Headline, face: Clockface, progress: str = "") -> Row:
 
 
 def started_by(headline: Headline) -> str:
-    """Who or what started a run, as the end of a sentence."""
+    """Who or what started a run, as the end of a sentence; "" when nothing more than a call did."""
     if headline.who:
         place = {"console": " from the console", "api": " through the API", "cli": " from the command line"}
-        return f" by {headline.who}{place.get(headline.trigger, '')}"
-    words_for = BY.get(headline.trigger, "")
-    return f", {words_for}" if words_for else ""
+        return f"by {headline.who}{place.get(headline.trigger, '')}"
+    return BY.get(headline.trigger, "")
 
 
 def secret_names(action: Any | None) -> frozenset[str]:

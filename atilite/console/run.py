@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atilite.console import attention, lines, states, words
@@ -114,6 +114,11 @@ class RunPage(Head):
         return f"Traceback, {words.plural(len(FRAME.findall(self.traceback)), 'frame')}"
 
     @property
+    def beside(self) -> bool:
+        """Whether there is anything for the column beside."""
+        return bool(self.parameters or self.related or self.before)
+
+    @property
     def open_traceback(self) -> bool:
         """Shown at once only when there is nothing else that explains the error."""
         return not self.error
@@ -186,7 +191,7 @@ def head(visit: Visit, headline: Headline, *, streaming: bool = False) -> Head:
         id=headline.id,
         name=headline.operation,
         state=states.of_run(headline.status),
-        when=visit.face.ago(headline.started_at),
+        when=_started(headline, visit.face),
         by=lines.started_by(headline),
         path=f"/runs/{headline.id}",
         live=live,
@@ -196,6 +201,12 @@ def head(visit: Visit, headline: Headline, *, streaming: bool = False) -> Head:
         form=f"{lines.action_path(action.name)}?from={headline.id}" if action and again and takes and not live else "",
         schedule=f"/schedules#{words.slug(headline.operation)}" if headline.trigger == "schedule" else "",
     )
+
+
+def _started(headline: Headline, face: Clockface) -> Moment:
+    """When it began: an age, but the time of day on a page that stays open and would grow old."""
+    age = face.ago(headline.started_at)
+    return replace(age, words=f"at {age.clock}") if headline.pending else age
 
 
 def parameters(visit: Visit, headline: Headline) -> tuple[Pair, ...]:
@@ -213,17 +224,19 @@ def related(visit: Visit, headline: Headline) -> tuple[Line, ...]:
     return (Line(shown.id, f"Parent: {shown.name}", shown.when, shown.state),)
 
 
-def page(visit: Visit, headline: Headline, below: int | None = None) -> RunPage:
-    """Read a finished run and present it; `below` is the record that its older ones are shown from."""
+def page(visit: Visit, headline: Headline) -> RunPage:
+    """Read a finished run and present it; `before` of the query is the record whose older ones are shown."""
+    below = int(visit.arg("before")) if visit.arg("before").isdigit() else None
     history = visit.recent(headline.operation, RECENT, headline.id)
     found = visit.journals.records(headline.id, before=below, limit=RECORDS + 1, newest_first=True)
     shown = found[:RECORDS]
-    traceback, last_line = split_traceback(headline.traceback, headline.error)
+    bad = headline.status in states.BAD
+    traceback, last_line = split_traceback(headline.traceback, headline.error) if bad else ("", "")
     top = head(visit, headline)
     return RunPage(
         **{name: getattr(top, name) for name in Head.__dataclass_fields__},
         ended=ended(headline),
-        error=(headline.error or "").strip(),
+        error=(headline.error or "").strip() if bad else "",
         raised=raised(traceback),
         took=words.took(headline.duration),
         took_words=took_words(headline, history),

@@ -46,7 +46,8 @@ def test_the_path_of_an_action_quotes_its_name() -> None:
         ({"status": "failed", "attempt": 3}, "after 3 attempts"),
         ({"status": "timed_out", "duration": 600.0}, "after 10 min"),
         ({"status": "running", "who": "ana"}, "by ana"),
-        ({"status": "cancelled", "who": "ana"}, "by ana"),
+        ({"status": "cancelled", "who": "ana"}, "after 1.5 s"),
+        ({"status": "interrupted", "duration": None}, ""),
     ],
 )
 def test_the_words_after_a_state_say_what_matters_there(given: dict[str, object], said: str) -> None:
@@ -73,10 +74,10 @@ def test_a_running_row_tells_its_progress_and_how_long_it_takes_already() -> Non
 @pytest.mark.parametrize(
     ("trigger", "who", "said"),
     [
-        ("console", "ana", " by ana from the console"),
-        ("schedule", None, ", by its schedule"),
+        ("console", "ana", "by ana from the console"),
+        ("schedule", None, "by its schedule"),
         ("call", None, ""),
-        ("api", "phone", " by phone through the API"),
+        ("api", "phone", "by phone through the API"),
     ],
 )
 def test_a_sentence_says_who_started_a_run(trigger: str, who: str | None, said: str) -> None:
