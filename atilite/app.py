@@ -215,8 +215,8 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         return Urls(self.pipeline.rules, point, str(self.config.get("STATIC_URL") or "/"))
 
     def use_templates(self, folders: Iterable[Path], *, reload: bool) -> None:
-        """Search these folders for templates, the first one first."""
-        self.templates = Templates([folder for folder in folders if folder.is_dir()], reload=reload)
+        """Search these folders for templates, the first one first; one that is made later is found then."""
+        self.templates = Templates(folders, reload=reload)
         self.templates.add_global("charts", charts)
 
     # -- routes ---------------------------------------------------------------------------------------------------

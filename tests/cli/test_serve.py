@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from atilite.config import Settings
 from atilite.site import Site
 from tests.cli.conftest import Shell
 
@@ -13,8 +14,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would have been served, by its address."""
     hosts: list[str] = []
 
-    def serve(site: Site, settings: object) -> int:
-        hosts.append(settings.host)  # type: ignore[attr-defined]
+    def serve(site: Site, settings: Settings, environ: object = None) -> int:
+        hosts.append(settings.host)
         return 7
 
     monkeypatch.setattr(Site, "serve", serve)
