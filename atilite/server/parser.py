@@ -24,7 +24,8 @@ from atilite.web.exchange import RequestPolicy
 MAX_CHUNK_LINE = 4096
 MAX_TRAILER = 8192
 
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
+# No control characters; line ends are taken out before. (translate is ten times as fast as a regular expression.)
+_ALLOWED = bytes(byte for byte in range(256) if (byte >= 32 and byte != 127) or byte == 9)
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Z]+) ([^ \t#]+) HTTP/([0-9]\.[0-9])")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -183,7 +184,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the request line and the header lines (without the empty line that ends them)."""
-        if _FORBIDDEN.search(header_plus):
+        if header_plus.replace(b"\r\n", b"").translate(None, _ALLOWED):
             raise bad("the header contains a control character")
         first, *lines = header_plus.decode("latin-1").split("\r\n")
         self._request_line(first)
