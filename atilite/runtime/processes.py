@@ -38,6 +38,7 @@ class Processes:
         self.size = size or len(os.sched_getaffinity(0))
         self._threads = Threads(self.size, name="atilite-process")
         self._lock = threading.Lock()
+        self._stopped = False
         self._idle: list[_Child] = []
         self._children: set[_Child] = set()
 
@@ -60,11 +61,17 @@ class Processes:
 
     def stop(self, timeout: float = 5.0) -> int:
         """Cancel what is queued, wait so many seconds for what runs, end all processes; return how many were busy."""
+        with self._lock:
+            self._stopped = True
+            idle, self._idle = self._idle, []
+        for child in idle:
+            self._dismiss(child)
         busy = self._threads.stop(timeout)
         with self._lock:
-            children = list(self._children)
-        for child in children:
-            child.end()
+            working = list(self._children)
+        for child in working:
+            # Its own thread sees the end of it and tidies up: only one may wait for a process.
+            child.kill()
         return busy
 
     def _attend(self, work: _Work) -> Any:
@@ -82,9 +89,15 @@ class Processes:
             if work.unwanted:
                 raise TaskCancelled("the process was ended because its task was cancelled") from None
             raise TaskError(f"the process of {work.name} {death} before it had a result") from None
-        with self._lock:
-            self._idle.append(child)
+        self._rest(child)
         return result.unpack()
+
+    def _rest(self, child: _Child) -> None:
+        with self._lock:
+            if not self._stopped:
+                self._idle.append(child)
+                return
+        self._dismiss(child)
 
     def _hire(self) -> _Child:
         with self._lock:

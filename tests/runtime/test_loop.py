@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from atilite.errors import TaskCancelled
 from atilite.runtime.loop import Loop, describe, process_loop
 from atilite.runtime.promise import Promise
 
+ROOT = Path(__file__).parents[2]
 place: ContextVar[str] = ContextVar("place", default="nowhere")
 
 
@@ -272,6 +276,29 @@ def test_a_stopped_loop_gives_its_descriptors_back_and_starts_anew_when_it_is_us
     assert open_files() == before
     assert loop.spawn(lambda: "again").wait(10) == "again"
     loop.stop()
+
+
+MAIN = """
+import os, signal
+from atilite.runtime.loop import process_loop
+loop = process_loop()
+loop.adopt()
+signal.signal(signal.SIGTERM, lambda number, frame: loop.stop())
+loop.call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+loop.run()
+print("stopped")
+loop.call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+try:
+    loop.run()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_on_the_main_thread_signals_reach_it_while_the_hub_turns() -> None:
+    ran = subprocess.run([sys.executable, "-c", MAIN], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ran.stdout == "stopped\ninterrupted\n"
 
 
 def test_the_process_has_one_loop() -> None:

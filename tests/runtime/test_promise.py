@@ -251,5 +251,8 @@ def test_work_that_fails_without_anybody_asking_is_logged(caplog: pytest.LogCapt
         make()
     gc.collect()
 
+    # Another test's work may be collected meanwhile, so only these are looked for.
     assert "KeyError: 'lost'" in caplog.text
-    assert len(caplog.records) == 1
+    assert "KeyError: 'asked'" not in caplog.text
+    assert "KeyError: 'watched'" not in caplog.text
+    assert not any(record.exc_info and record.exc_info[0] is TaskCancelled for record in caplog.records)
