@@ -218,8 +218,9 @@ class Site:
     def _prepare(self, app: Atilite, wanted: Wanted, prefix: str) -> None:
         pref, module = wanted.preference, wanted.target if isinstance(wanted.target, ModuleType) else None
         app.site, app.prefix, app.debug = self, prefix, self.settings.devel
-        app.config.update(self.settings.config)
         app.config.update(vars(pref.config))
+        # What the operator wrote below [config] wins over what the program prefers, as with every other setting.
+        app.config.update(self.settings.config)
         for name, value in pref.attributes().items():
             setattr(app, name, value)
         here = Path(module.__file__).parent if module is not None and module.__file__ else self.root
@@ -301,6 +302,7 @@ class Site:
     def start(self) -> None:
         """Open the database, then start the services and schedules of every app."""
         self.database()
+        _ = self.access  # makes the keys that are missing now: the first request may come on the loop
         for app in self.apps.values():
             app.start()
 
