@@ -90,6 +90,8 @@ class Database:
         self._parts: dict[Any, Any] = {}
         self._parts_lock = threading.RLock()
         self.writer = Writer(self._writing_connection, path)
+        if readonly:
+            self.writer.refuse("opened for reading only")
         connection = self.connection()
         (highest,) = connection.execute("SELECT coalesce(max(id), 0) FROM journal").fetchone()
         self.journal_ids = Counter("journal", self.writer, max(highest, marked(connection, "journal")), block=0)
@@ -224,8 +226,6 @@ class Database:
         self.close()
 
     def _writing_connection(self) -> sqlite3.Connection:
-        if self.readonly:
-            raise StoreError(f"{self.path}: opened for reading only")
         connection: sqlite3.Connection = self.peewee.connection()
         connection.execute("PRAGMA query_only = 0")
         return connection

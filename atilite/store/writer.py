@@ -50,7 +50,7 @@ class Writer:
         self._work, self._hurry = threading.Lock(), threading.Lock()
         self._work.acquire()
         self._hurry.acquire()
-        self._closed = False
+        self._refusal: str | None = None
         self._thread: threading.Thread | None = None
         self.commits = self.operations = self.rollbacks = 0
         self.fault: BaseException | None = None
@@ -63,8 +63,8 @@ class Writer:
         Raises StoreUnavailable after `close`.
         """
         with self._gate:
-            if self._closed:
-                raise StoreUnavailable(f"{self._path}: the database is closed")
+            if self._refusal is not None:
+                raise StoreUnavailable(f"{self._path}: {self._refusal}")
             self._queue.append((operation, done))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -107,20 +107,31 @@ class Writer:
     @property
     def closed(self) -> bool:
         """Whether further writes are refused."""
-        return self._closed
+        return self._refusal is not None
 
-    def close(self) -> None:
-        """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
+    def refuse(self, reason: str) -> None:
+        """Refuse further writes with StoreUnavailable for this reason; the queued ones go on. Any thread."""
         with self._gate:
-            self._closed = True
+            self._refusal = self._refusal or reason
             for bell in (self._hurry, self._work):
                 if bell.locked():
                     bell.release()
+
+    def close(self) -> None:
+        """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
+        self.refuse("the database is closed")
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        connection = self._connect()
+        try:
+            connection = self._connect()
+        except Exception as error:
+            # Whoever waits has to be told; there is nobody else to write for them.
+            told = translate(error, self._path)
+            self.refuse(f"it could not be opened for writing: {told}")
+            self._fail(self._next_batch(), error)
+            return
         try:
             while batch := self._next_batch():
                 self._commit(connection, batch)
@@ -138,7 +149,7 @@ class Writer:
                 queue.clear()
             else:
                 batch = [queue.popleft() for _ in range(self._batch)]
-            more = bool(queue) or self._closed
+            more = bool(queue) or self.closed
             for bell in (self._work, self._hurry):
                 if more and bell.locked():
                     bell.release()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from atilite.errors import StoreBusy, StoreFull, StoreUnavailable
+from atilite.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
 from atilite.store.writer import Writer
 
 
@@ -230,3 +230,15 @@ def test_many_threads_lose_nothing(writer: Writer, path: Path) -> None:
         thread.join(60)
 
     assert values(path) == list(range(1000))
+
+
+def test_a_database_that_cannot_be_opened_fails_whoever_waits(tmp_path: Path) -> None:
+    def refuse() -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    writer = Writer(refuse, tmp_path / "data.db")
+    with pytest.raises(StoreError, match="unable to open"):
+        writer.call(put(1))
+    with pytest.raises(StoreUnavailable, match="could not be opened for writing"):
+        writer.call(put(2))
+    writer.close()
