@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSet
+from collections.abc import Callable, Collection, MutableSet
 from typing import Any, Protocol
 
 from atilite.runtime.loop import Loop
@@ -28,7 +28,7 @@ class Shared(Protocol):
     limits: Limits
     application: Callable[..., Any]
     policy: Policy | None
-    trusted: str | None
+    trusted: Collection[str]  # addresses whose X-Forwarded headers are believed
     monotonic: Callable[[], float]
     receiving: MutableSet[Any]  # channels on which a request has not arrived completely
     parked: MutableSet[Any]  # exchanges

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, MutableSet, Sequence
+from collections.abc import Callable, Collection, MutableSet, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -58,8 +58,8 @@ class Server:
     """Serves one WSGI application on any number of addresses.
 
     `listeners` are addresses as in `sockets.open_listeners`, or sockets that already listen. `policy` is asked on the
-    loop when the header of a request is complete. `behind_proxy` is the one address whose X-Forwarded headers are
-    believed; `unix` for a proxy that comes through a Unix socket.
+    loop when the header of a request is complete. `behind_proxy` is the address, or several, whose X-Forwarded headers
+    are believed; `unix` for a proxy that comes through a Unix socket.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Server:
         threads: int = 4,
         connections: int | None = None,
         policy: Policy | None = None,
-        behind_proxy: str | None = None,
+        behind_proxy: str | Sequence[str] | None = None,
         limits: Limits | None = None,
         unix_mode: int = 0o600,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,8 +80,9 @@ class Server:
         self.loop = loop
         self.limits = limits or (Limits(connections=connections) if connections else Limits())
         self.policy = policy
-        self.trusted = "localhost" if behind_proxy == "unix" else behind_proxy
-        self.application = _behind(application, self.trusted) if self.trusted else application
+        proxies = [behind_proxy] if isinstance(behind_proxy, str) else behind_proxy or ()
+        self.trusted: Collection[str] = frozenset("localhost" if proxy == "unix" else proxy for proxy in proxies)
+        self.application = _behind_proxy(application) if self.trusted else application
         self.monotonic = monotonic
         self.workers = Workers(threads)
         self.adj = _adjustments(self.limits)
@@ -280,10 +281,11 @@ def _adjustments(limits: Limits) -> Adjustments:
     return adj
 
 
-def _behind(application: Callable[..., Any], address: str) -> Callable[..., Any]:
+def _behind_proxy(application: Callable[..., Any]) -> Callable[..., Any]:
+    # From everybody: the task lets the headers of trusted addresses only into the environ.
     wrapped: Callable[..., Any] = proxy_headers_middleware(
         application,
-        trusted_proxy=address,
+        trusted_proxy="*",
         trusted_proxy_count=1,
         trusted_proxy_headers=PROXY_HEADERS,
         clear_untrusted=True,

@@ -313,7 +313,7 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
         environ["REQUEST_URI"] = request.request_uri
         environ["wsgi.input"] = BytesIO() if request.body_rcv is None else request.get_body_stream()
         environ["waitress.client_disconnected"] = channel.check_client_disconnected
-        trusted = channel.server.trusted == address
+        trusted = address in channel.server.trusted
         for name, value in request.headers.items():
             if name in PROXY_HEADERS and not trusted:
                 continue

@@ -270,21 +270,20 @@ def test_a_connection_that_was_taken_over_ends_with_the_server(serve: Serve, loo
 def test_forwarded_headers_are_believed_only_from_the_configured_proxy(serve: Serve, loop: Loop) -> None:
     def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", TEXT)
-        left = [name for name in environ if "FORWARDED" in name and name != "HTTP_X_FORWARDED_FOR"]
-        return [f"{environ['REMOTE_ADDR']} {environ['wsgi.url_scheme']} {left}".encode()]
+        assert "HTTP_FORWARDED" not in environ
+        return [f"{environ['REMOTE_ADDR']} {environ['wsgi.url_scheme']}".encode()]
 
     forwarded = ("X-Forwarded-For: 10.1.1.1", "X-Forwarded-Proto: https", "Forwarded: for=10.2.2.2")
     for proxy, seen in (
-        (None, b"127.0.0.1 http []"),
-        ("10.9.9.9", b"127.0.0.1 http []"),
-        ("127.0.0.1", b"10.1.1.1 https ['HTTP_X_FORWARDED_PROTO']"),
+        (None, b"127.0.0.1 http"),
+        ("10.9.9.9", b"127.0.0.1 http"),
+        ("127.0.0.1", b"10.1.1.1 https"),
+        (("10.9.9.9", "127.0.0.1"), b"10.1.1.1 https"),
     ):
         server = serve(Application(loop, look=look), behind_proxy=proxy)
         with Client(server.addresses[0]) as client:
             client.ask("/look", "GET", *forwarded)
-            body = client.answer().body
-        assert body.split(b" [")[0] == seen.split(b" [")[0]
-        assert b"HTTP_FORWARDED" not in body
+            assert client.answer().body == seen
 
 
 def test_a_proxy_may_come_through_a_unix_socket(serve: Serve, loop: Loop, tmp_path: Any) -> None:
