@@ -6,7 +6,7 @@ import services
 if __name__ == "__main__":
     with atilite.preference() as pref:
         pref.set_static("/static", "static")
-        pref.config.RATES_URL = "https://api.frankfurter.dev/v1/latest"
+        # What the services find in app.config; atilite.toml may say otherwise, below [config].
         pref.config.WATCHED_FOLDER = "inbox"
         pref.config.PHOTO_FOLDER = "photos"
         atilite.mount("/", services, pref)

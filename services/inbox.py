@@ -11,7 +11,15 @@ Listing = dict[str, tuple[int, float]]
 
 def listing(folder: Path) -> Listing:
     """The files of `folder` with size and time of change."""
-    return {path.name: (path.stat().st_size, path.stat().st_mtime) for path in sorted(folder.iterdir()) if path.is_file()}
+    found = {}
+    for path in sorted(folder.iterdir()):
+        try:
+            facts = path.stat()
+        except FileNotFoundError:  # gone since the folder was read
+            continue
+        if path.is_file():
+            found[path.name] = facts.st_size, facts.st_mtime
+    return found
 
 
 def changes(before: Listing, after: Listing) -> list[tuple[str, str]]:
@@ -30,8 +38,8 @@ def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
         """Tell of every file that comes, changes or goes in the inbox folder."""
         folder.mkdir(parents=True, exist_ok=True)
         before = listing(folder)
-        while not was.cancelled:
-            was.Sleep(1).commit()
+        # Looks once a second, and ends at once when the service is stopped.
+        while not was.run.wait(1):
             after = listing(folder)
             for word, name in changes(before, after):
                 app.journal.record(f"{word} {name}", file=name, change=word)
@@ -40,14 +48,14 @@ def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
 
     @app.action(name="Write a memo", label="inbox")
     def write_memo(
-        title: Annotated[str, Pattern(r"[\w -]{1,40}")],
+        title: Annotated[str, Pattern(r"\w[\w -]{0,39}", "must be 1 to 40 letters, digits, spaces and - signs")],
         text: str = "",
         kind: Literal["memo", "order", "alarm"] = "memo",
         copies: Annotated[int, Range(1, 5)] = 1,
         due: date | None = None,
         urgent: bool = False,
     ) -> list[str]:
-        """Write a text file into the inbox; the watcher then tells of it."""
+        """Write text files into the inbox; the watcher then tells of them."""
         folder.mkdir(parents=True, exist_ok=True)
         names = []
         for number in range(1, copies + 1):

@@ -2,40 +2,49 @@
 
 from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from atilite import Atilite, Error
+from atilite import Atilite, Pattern
 
-DEFAULT_URL = "https://api.frankfurter.dev/v1/latest"
+# Both may be set in atilite.toml, below [config].
+RATES_URL = "https://api.frankfurter.dev/v1/latest"
+RATES_TIMEOUT = 10  # seconds
+
+Code = Annotated[str, Pattern("[A-Z]{3}", "must be three capital letters such as EUR")]
+
+
+def checked(answer: Any, base: str) -> dict[str, Any]:
+    """What is kept of a server's answer. Raises ValueError for one without rates."""
+    rates = answer.get("rates") if isinstance(answer, dict) else None
+    if not isinstance(rates, dict) or not all(type(rate) in (int, float) for rate in rates.values()):
+        raise ValueError("the answer has no rates")
+    return {"base": str(answer.get("base", base)), "date": str(answer.get("date", "")), "rates": rates}
 
 
 def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
     kv = app.kv.select("rates")
-    url = app.config.get("RATES_URL", DEFAULT_URL)
+    url = app.config.get("RATES_URL", RATES_URL)
+    timeout = float(app.config.get("RATES_TIMEOUT", RATES_TIMEOUT))
 
     @app.schedule("0 12 * * *", missed="once", window="6h")
-    @app.action(name="Fetch currency rates", label="rates", timeout=30, overlap="skip")
-    def fetch_rates(was: Any, base: str = "EUR") -> Generator[Any, Any, dict[str, Any]]:
+    @app.action(name="Fetch currency rates", label="rates", timeout=60, overlap="skip")
+    def fetch_rates(was: Any, base: Code = "EUR") -> Generator[Any, Any, dict[str, Any]]:
         """Ask the rates server for today's rates and keep them."""
-        with was.stub(url) as stub:
-            # The yield gives the thread back; the coroutine goes on when the answer is there.
+        with was.stub(url, timeout=timeout) as stub:
+            # The yield gives the thread back; the function goes on when the answer is there.
             task = yield stub.get("?base={}", base)
-        answer = task.fetch()
-        if not isinstance(answer, dict) or not isinstance(answer.get("rates"), dict):
-            raise Error(502, f"{url} did not answer with rates")
-        latest = {
-            "base": answer.get("base", base),
-            "date": answer.get("date", ""),
-            "rates": answer["rates"],
-            "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        yield kv.set(latest=latest)
-        app.journal.record("current exchange rates", base=latest["base"], date=latest["date"], count=len(latest["rates"]))
-        return {"base": latest["base"], "count": len(latest["rates"])}
+        latest = checked(task.fetch(), base)
+        latest["fetched"] = datetime.now(UTC).isoformat(timespec="seconds")
+        kv.set(latest=latest).commit()
+        facts = {"base": latest["base"], "date": latest["date"], "count": len(latest["rates"])}
+        app.journal.record("current exchange rates", **facts)
+        return facts
 
     @app.route("", methods=["GET"])
     def page(was: Any) -> Any:
-        return was.render("rates.j2", title="Currency rates", latest=kv.get("latest").fetch())
+        latest = kv.get("latest").fetch()
+        fetched = f"{datetime.fromisoformat(latest['fetched']):%Y-%m-%d %H:%M} UTC" if latest else ""
+        return was.render("rates.j2", title="Currency rates", latest=latest, fetched=fetched)
 
     @app.route("/latest.json", methods=["GET"])
     def latest(was: Any) -> Any:
