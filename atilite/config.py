@@ -171,10 +171,10 @@ class Settings:
     allowed_host: tuple[str, ...] = setting(
         (), "Host name that requests may use; repeat it for several.", pattern=r"[^\s/@]+", example="board.local"
     )
-    behind_proxy: tuple[str, ...] = setting(
-        (),
-        "Address of a proxy whose X-Forwarded-* headers are believed; repeat it for several.",
-        pattern=r"[0-9A-Za-z_.:/-]+",
+    behind_proxy: str = setting(
+        "",
+        "Address of the proxy whose X-Forwarded-* headers are believed; unix for one on the Unix socket.",
+        pattern=r"[0-9A-Za-z_.:-]+",
         example="127.0.0.1",
     )
     keep: str = setting(

@@ -11,7 +11,6 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from .config import Settings
-from .errors import ConfigError
 from .logs import configure
 from .reload import Reloader
 from .runtime.engine import process_runtime
@@ -63,8 +62,6 @@ class Serving:
 
     def _server(self) -> Server:
         settings = self._settings
-        if len(settings.behind_proxy) > 1:
-            raise ConfigError("behind_proxy: one proxy can be trusted (let the others go through it)")
         place = f"unix:{settings.unix}" if settings.unix else f"{_bracketed(settings.host)}:{settings.port}"
         return Server(
             self._site,
@@ -73,7 +70,7 @@ class Serving:
             threads=settings.threads,
             connections=settings.connections,
             policy=self._site.policy,
-            behind_proxy=settings.behind_proxy[0] if settings.behind_proxy else None,
+            behind_proxy=settings.behind_proxy or None,
         )
 
     def _tell(self, server: Server) -> None:
