@@ -27,8 +27,8 @@ PREFIX = "ATILITE_"
 FLAG_PREFIX = "setting_"
 # Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
 OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
-# Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
-OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
+# The name that programs written for BINP already have in their environment.
+OLD_VARIABLES = MappingProxyType({"DB_URL": "db"})
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
 
@@ -191,10 +191,6 @@ class Settings:
     )
     log_level: str = setting("info", "Least level that is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = setting("text", "Form of a log line.", choices=("text", "json"))
-    dev: bool = setting(
-        False,
-        "Let pages from localhost, localhost:8000, localhost:5000 and 127.0.0.1:5000 call the APIs (CORS).",
-    )
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -256,9 +252,8 @@ def known(name: str, source: str) -> Setting:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for variable, name in OLD_VARIABLES.items():
-        given = environ.get(variable, "")
-        if given and (variable != "DEV" or given == "true"):
-            found[name] = given
+        if environ.get(variable):
+            found[name] = environ[variable]
     for variable, given in environ.items():
         if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
             found[variable[len(PREFIX) :].lower()] = given

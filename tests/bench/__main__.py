@@ -17,8 +17,11 @@ from tests import bench
 
 def registry() -> dict[str, ModuleType]:
     """Return name -> module of every benchmark."""
-    modules = (importlib.import_module(f"tests.bench.{found.name}") for found in pkgutil.iter_modules(bench.__path__)
-               if not found.name.startswith("_"))
+    modules = (
+        importlib.import_module(f"tests.bench.{found.name}")
+        for found in pkgutil.iter_modules(bench.__path__)
+        if not found.name.startswith("_")
+    )
     return {module.NAME: module for module in modules if hasattr(module, "NAME")}
 
 

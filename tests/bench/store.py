@@ -89,7 +89,7 @@ def _writers(quick: bool, rounds: int) -> list[str]:
                 first = _raw(path)
                 first.execute(_CREATE)
                 database.writer.call(lambda connection: connection.execute(_CREATE))
-                append = lambda connection: connection.execute(_INSERT, _ROW)  # noqa: E731
+                append = lambda connection: connection.execute(_INSERT, _ROW)
                 start = time.perf_counter()
                 waits += _by_threads(threads, count, lambda append=append, d=database: d.writer.call(append))
                 ours.append(count / (time.perf_counter() - start))
@@ -170,7 +170,9 @@ def _runs(quick: bool, rounds: int) -> list[str]:
                 raw.append(_rate(count, lambda c=connection: [c.execute(_INSERT, _ROW) for _ in range(count)]))
                 connection.close()
         ratio = statistics.median(mine / other for mine, other in zip(ours, raw, strict=True))
-        lines.append(f"  {threads:3d} at once: {statistics.median(ours):8.0f} | {statistics.median(raw):8.0f} {ratio:.2f}")
+        lines.append(
+            f"  {threads:3d} at once: {statistics.median(ours):8.0f} | {statistics.median(raw):8.0f} {ratio:.2f}"
+        )
     return lines
 
 

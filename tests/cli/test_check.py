@@ -60,9 +60,9 @@ def test_mounts_that_cannot_be_put_together_are_found(shell: Shell, monkeypatch:
 
 def test_what_others_could_reach_is_looked_at_before_deploying(shell: Shell, tmp_path: Path) -> None:
     shell("migrate")
-    open_to_all = findings(shell, "--deploy", "--host", "0.0.0.0", "--devel", "--dev")
+    open_to_all = findings(shell, "--deploy", "--host", "0.0.0.0", "--devel")
     wrong = {what for what, ok in open_to_all.items() if not ok}
-    assert wrong == {"accounts", "developer mode", "host names", "encryption", "cross-origin calls", "service"}
+    assert wrong == {"accounts", "developer mode", "host names", "encryption", "service"}
 
     shell("user", "add", "ana", "--role", "admin", stdin="correct horse\n")
     (tmp_path / "units").mkdir()
