@@ -58,7 +58,9 @@ class Sqlite(SqliteDatabase):
         # FULL: what was acknowledged survives a power cut, not only the death of the process.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -1024")
-        connection.execute("PRAGMA journal_size_limit = 8388608")
+        # The log stays smaller than the reserve file, so that on a full disk it can be folded in after that has gone.
+        connection.execute("PRAGMA wal_autocheckpoint = 400")
+        connection.execute("PRAGMA journal_size_limit = 2097152")
         connection.execute("PRAGMA query_only = 1")
         if self._restricted:
             connection.set_authorizer(_only_accounts)
@@ -197,9 +199,16 @@ class Database:
             disk.f_bavail * disk.f_frsize,
         )
 
-    def checkpoint(self) -> None:
-        """Fold the log into the file and empty it, as far as nobody reads just now. Blocks."""
-        self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    def checkpoint(self) -> bool:
+        """Fold the log into the file and empty it; False if somebody reads it just now, or the disk is full. Blocks."""
+        try:
+            (busy, _, _) = self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            told = translate(error, self.path)
+            if isinstance(told, StoreFull):
+                return False
+            raise told from error
+        return not busy
 
     def backup(self, target: Path) -> None:
         """Write a checked copy of everything acknowledged until now to the new file `target`; see `copy_database`."""

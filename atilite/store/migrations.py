@@ -59,7 +59,7 @@ def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | Non
         raise StoreUnavailable(f"{path}: made by a newer version ({unknown[-1]}) (update atilite, or use another --db)")
     missing = [name for name in names if name not in applied]
     if missing and applied:
-        stamp = clock.now().strftime("%Y%m%d-%H%M%S")
+        stamp = clock.now().strftime("%Y%m%d-%H%M%S-%f")
         copy_database(path, path.with_name(f"{path.name}.before-{missing[0]}-{stamp}"))
         _forget_old_copies(path)
     for name in missing:

@@ -7,6 +7,7 @@ the database, or notices that it is run again.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import StoreError, StoreUnavailable
+from ..errors import StoreError, StoreFull, StoreUnavailable
 from .failures import translate
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ log = logging.getLogger("atilite.store")
 # How long writes that nobody waits for may gather, in seconds: the price of a crash is that much of them.
 LINGER = 0.02
 BATCH = 1000
+# After the disk was full, so many free bytes are taken for the end of that.
+ROOM = 256 * 1024
 
 
 class _Spoiled(Exception):
@@ -158,6 +161,7 @@ class Writer:
         return batch
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Entry]) -> None:
+        before = connection.total_changes
         try:
             results = self._together(connection, batch)
         except (sqlite3.Error, _Spoiled) as error:
@@ -168,7 +172,7 @@ class Writer:
             for entry in batch:
                 self._alone(connection, entry)
             return
-        self._went_well(len(batch))
+        self._went_well(len(batch), connection.total_changes != before)
         for (_, done), (value, error_of_one) in zip(batch, results, strict=True):
             self._tell(done, value, error_of_one)
 
@@ -191,6 +195,7 @@ class Writer:
 
     def _alone(self, connection: sqlite3.Connection, entry: Entry) -> None:
         operation, done = entry
+        before = connection.total_changes
         try:
             connection.execute("BEGIN IMMEDIATE")
             value = operation(connection)
@@ -199,7 +204,7 @@ class Writer:
             self._undo(connection)
             self._fail([entry], error)
             return
-        self._went_well(1)
+        self._went_well(1, connection.total_changes != before)
         self._tell(done, value, None)
 
     def _fail(self, batch: list[Entry], error: BaseException) -> None:
@@ -211,12 +216,19 @@ class Writer:
         for _, done in batch:
             self._tell(done, None, told)
 
-    def _went_well(self, operations: int) -> None:
-        if self.fault is not None:
+    def _went_well(self, operations: int, changed: bool) -> None:
+        if self.fault is not None and changed and self._has_room():
             log.warning("%s: writing works again", self._path)
             self.fault = None
         self.commits += 1
         self.operations += operations
+
+    def _has_room(self) -> bool:
+        """Tell whether the disk is full no more: a small write may fit although the next one won't."""
+        if not isinstance(self.fault, StoreFull):
+            return True
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize >= ROOM
 
     @staticmethod
     def _worth_repeating(error: sqlite3.Error) -> bool:
