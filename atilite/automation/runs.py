@@ -7,17 +7,18 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from atilite.automation import capture
 from atilite.automation.failures import error_text, traceback_text
-from atilite.automation.places import Places
+from atilite.automation.places import Places, unfinished
 from atilite.automation.storage import Storage
 from atilite.automation.values import stored_result
 from atilite.context import current_journal, current_run
 from atilite.errors import RunFailed, TaskCancelled, TaskError, TaskTimeout
 from atilite.events import Emitter
+from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
 
@@ -46,6 +47,11 @@ class Job:
     grace: float = GRACE
     # For what never ends: a thread of its own, and an allowance of output that grows with time.
     endless: bool = False
+    # plain, generator or async.
+    shape: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", kind_of(self.function))
 
     def retry_after(self, attempt: int) -> float | None:
         """Seconds to wait after this failed attempt (the first is 1), doubled each time; None: no further attempt."""
@@ -242,18 +248,22 @@ class Runs:
         job = run.job
         try:
             args = (self._make_was(run),) if job.wants_was else ()
-            run.work = self._places.run(
-                job.function, args, run.arguments, endless=job.endless, active=len(self.active)
-            )
+            work = self._places.run(job.shape, job.function, args, run.arguments, endless=job.endless)
         except Exception as error:
-            run.work = Promise.failed(error)
-        work = run.work
+            work = Promise.failed(error)
+        self._watch(run, work)
+
+    def _watch(self, run: Run, work: Promise[Any]) -> None:
+        run.work = work
         work.on_done(lambda done: self._settled(run, done))
         if run.ending is not None:  # cancelled while it was being started
             work.cancel()
 
     def _settled(self, run: Run, work: Promise[Any]) -> None:
         error = work.error
+        if unfinished(work.value) and run.context is not None and run.ending is None:
+            self._watch(run, run.context.copy().run(self._places.follow, work.value))
+            return
         if error is not None and run.ending is None and not _means_cancelled(error):
             delay = run.job.retry_after(run.attempt)
             if delay is not None and run.id in self.active:
