@@ -138,6 +138,7 @@ class Channel(Outlet):
     def _complete(self, request: Parser) -> None:
         self.sent_continue = False
         self.request = None
+        self.server.receiving.discard(self)  # the next request has a deadline of its own
         if request.error is not None or request.broken:
             # Nothing behind a refused request may be taken for another one.
             self._draining = True
@@ -170,11 +171,11 @@ class Channel(Outlet):
             return spent > limits.linger_seconds
         if request is None:
             return False
-        if not request.headers_finished:
-            return spent > limits.header_seconds
-        if self._paused:  # our own reader is the slow one
+        if self._paused:  # we are the slow ones
             self.since += limits.sweep_seconds
             return False
+        if not request.headers_finished:
+            return spent > limits.header_seconds
         return spent > limits.header_seconds + request.body_bytes_received / limits.body_rate
 
     def expire(self) -> None:

@@ -247,7 +247,7 @@ class Server:
         self._wait_for_end(self.monotonic() + deadline)
 
     def _wait_for_end(self, until: float) -> None:
-        running = [channel for channel in self.channels.values() if channel.requests]
+        running = [one for one in self.channels.values() if one.requests or one.total_outbufs_len]
         if running and self.monotonic() < until:
             self.loop.call_later(STOP_STEP, self._wait_for_end, until)
             return

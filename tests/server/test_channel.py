@@ -336,6 +336,28 @@ def test_empty_lines_do_not_put_the_deadline_off(serve: Serve, loop: Loop) -> No
         assert client.answer().status == 408
 
 
+def test_every_request_of_a_connection_has_a_deadline_of_its_own(serve: Serve, loop: Loop) -> None:
+    now = [0.0]
+    sweeps: list[float] = []
+
+    def monotonic() -> float:
+        sweeps.append(now[0])
+        return now[0]
+
+    server = serve(Application(loop), limits=Limits(sweep_seconds=0.01), monotonic=monotonic)
+    with Client(server.addresses[0]) as client:
+        client.send("GET /one HTTP/1.1\nHost: te")
+        until(lambda: server.receiving)
+        now[0] = 10.0
+        client.send("st\n\nGET /two HTTP/1.1\nHost: te")
+        assert client.answer().body == b"GET /one"
+        until(lambda: server.receiving)
+        now[0] = 20.0
+        until(lambda: sweeps.count(20.0) > 3)
+        client.send("st\n\n")
+        assert client.answer().body == b"GET /two"
+
+
 @pytest.mark.row("reliability-18")
 @pytest.mark.parametrize("policy", [None, streaming], ids=["whole", "streamed"])
 def test_a_body_below_the_minimum_rate_is_cut_off(serve: Serve, loop: Loop, policy: Any) -> None:

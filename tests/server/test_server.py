@@ -225,6 +225,23 @@ def test_a_stopping_server_finishes_what_runs_and_refuses_what_comes(serve: Serv
     assert server.stop() is stopped
 
 
+def test_a_download_that_is_under_way_is_finished_before_the_server_stops(serve: Serve, loop: Loop) -> None:
+    body = bytes(12_000_000)
+
+    def big(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", TEXT)
+        return [body]
+
+    server = serve(Application(loop, big=big))
+    with Client(server.addresses[0]) as client:
+        client.ask("/big")
+        until(lambda: server.stats.requests == 1 and server.stats.busy == 0)
+        stopped = server.stop(20)
+        until(lambda: refused(server.addresses[0]))
+        assert client.answer().body == body
+    assert stopped.wait(20) == 0
+
+
 @pytest.mark.row("reliability-9")
 def test_at_the_deadline_waiting_requests_are_told_and_streams_are_broken(serve: Serve, loop: Loop) -> None:
     held, stream = Held(), Held()
