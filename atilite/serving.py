@@ -18,6 +18,7 @@ from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server
 from .server.sockets import inherited
+from .upkeep import Upkeep, limits_of
 
 log = logging.getLogger("atilite")
 
@@ -34,6 +35,7 @@ class Serving:
         self._notifier = Notifier.from_environ(environ, os.getpid())
         self._stopping = threading.Event()
         self._signals: list[Any] = []
+        self._upkeep: Upkeep | None = None
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code. Main thread.
@@ -51,6 +53,10 @@ class Serving:
             site.start()
             server.start()
             self._tell(server)
+            self._upkeep = upkeep = Upkeep(
+                site.database(), process_runtime(), lambda: limits_of(settings, site.catalogue.actions)
+            )
+            upkeep.start()
             threading.Thread(target=site.warm, name="atilite-warm", daemon=True).start()
             reloader = Reloader(site) if settings.devel else None
             if reloader is not None:
@@ -103,6 +109,8 @@ class Serving:
         self._notifier.stopping("finishing what runs")
         log.info("stopping; what runs has %.1f s to end", timeout)
         try:
+            if self._upkeep is not None:
+                self._upkeep.stop()
             requests = self._site.server.stop(max(0.0, timeout - LAST_SECONDS))
             self._site.stop(max(0.0, timeout - LAST_SECONDS))
             left = requests.wait(max(0.1, until - time.monotonic()))

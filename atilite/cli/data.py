@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import AtiliteError
 from ..store.backup import copy_database
 from ..store.backup import restore as restore_database
 from ..store.database import Database, path_of
-from ..store.retention import Limits, sweep
+from ..store.retention import sweep
+from ..upkeep import limits_of
 from .call import Call
 from .parser import Commands
 
@@ -43,13 +43,10 @@ def restore(call: Call) -> int:
 
 def vacuum(call: Call) -> int:
     """Remove what is kept no longer. The server does the same by itself; here it is done at once."""
-    settings = call.settings
-    site = call.site.open(settings)
-    limits = replace(Limits.of(settings.keep), bytes=settings.keep_megabytes * 2**20 or None)
-    kept = {action.operation: Limits.of(action.keep) for action in site.catalogue.actions if action.keep}
-    with Database.open(settings.db) as database:
+    limits = limits_of(call.settings, call.site.open(call.settings).catalogue.actions)
+    with Database.open(call.settings.db) as database:
         before = size(database.path)
-        removed = sweep(database, limits, kept)
+        removed = sweep(database, *limits)
         database.checkpoint()
         print(f"removed {removed.runs} runs and {removed.expired} expired keys; {before} before, ", end="")
         print(f"{size(database.path)} now")

@@ -1,0 +1,73 @@
+"""Upkeep of the data while the server runs: what is kept no longer goes, soon after a run has ended.
+
+There is no clock that ticks: an idle process does nothing at all. The first change after a sweep sets a timer, and
+whatever changes until it fires is dealt with by the same sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from .automation.actions import ActionInfo
+from .config import Settings
+from .errors import StoreError
+from .runtime.engine import Runtime
+from .runtime.timers import Timer
+from .store.database import Database
+from .store.journals import Journals
+from .store.retention import Limits, sweep
+
+log = logging.getLogger("atilite.upkeep")
+
+DELAY = 50.0  # seconds from the first change to the sweep: within a minute of a run's end, and at most once in it
+FIRST = 5.0  # seconds after the start: an old installation may have runs that have become too old
+
+
+def limits_of(settings: Settings, actions: Iterable[ActionInfo]) -> tuple[Limits, dict[str, Limits]]:
+    """How much is kept: in general, and of the actions that say so themselves. Raises ValueError for a bad `keep`."""
+    general = replace(Limits.of(settings.keep), bytes=settings.keep_megabytes * 2**20 or None)
+    return general, {action.operation: Limits.of(action.keep) for action in actions if action.keep}
+
+
+class Upkeep:
+    """Sweeps a database after its runs. `limits` is asked before each sweep, since a reload may change them."""
+
+    def __init__(
+        self, database: Database, runtime: Runtime, limits: Callable[[], tuple[Limits, dict[str, Limits]]]
+    ) -> None:
+        self._database, self._runtime, self._limits = database, runtime, limits
+        self._timer: Timer | None = None
+        self._stop_listening: Callable[[], None] = _nothing
+
+    def start(self) -> None:
+        """Sweep in a moment, and from then on after changes. Any thread."""
+        self._timer = self._runtime.loop.call_later(FIRST, self._begin)
+        self._stop_listening = self._database.part(Journals).updated.listen(self._changed)
+
+    def stop(self) -> None:
+        """Begin no further sweep. Any thread."""
+        self._stop_listening()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _changed(self, run: int) -> None:
+        # In the writer's thread, after each commit: nothing but a look at a flag, most of the time.
+        if self._timer is None:
+            self._timer = self._runtime.loop.call_later(DELAY, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._runtime.threads.submit(self._sweep)
+
+    def _sweep(self) -> None:
+        try:
+            sweep(self._database, *self._limits())
+        except StoreError as error:
+            # The disk is full, or the server ends just now; the next change tries again.
+            log.warning("old runs could not be removed: %s", error)
+
+
+def _nothing() -> None:
+    """What there is to undo before the start."""

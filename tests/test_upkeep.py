@@ -1,0 +1,132 @@
+"""Old runs go soon after a run has ended, and an idle process does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from atilite.config import Settings
+from atilite.store.database import Database
+from atilite.store.journals import Journals
+from atilite.store.retention import Limits
+from atilite.upkeep import DELAY, FIRST, Upkeep, limits_of
+
+
+class Timer:
+    """A call that the test makes when it wants to."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self.seconds, self.call, self.cancelled = seconds, call, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Runtime:
+    """Notes timers, and does at once what is given to a thread."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+        self.loop, self.threads = self, self
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(seconds, call))
+        return self.timers[-1]
+
+    def submit(self, call: Callable[[], None]) -> None:
+        call()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database.open(f"sqlite:///{tmp_path}/data.db") as opened:
+        yield opened
+
+
+def ended(database: Database, operation: str = "water") -> int:
+    journals = database.part(Journals)
+    run = journals.open(operation)
+    journals.close(run, "succeeded", duration=0.0)
+    database.writer.flush()
+    return run
+
+
+def kept(database: Database) -> int:
+    (count,) = database.connection().execute("SELECT count(*) FROM journal").fetchone()
+    return int(count)
+
+
+def upkeep(database: Database, runtime: Runtime, **limits: Any) -> Upkeep:
+    made: Any = Upkeep(database, runtime, lambda: (Limits(**limits), {}))  # type: ignore[arg-type]
+    made.start()
+    return made  # type: ignore[no-any-return]
+
+
+def test_runs_above_the_number_go_at_the_first_look(database: Database) -> None:
+    for _ in range(5):
+        ended(database)
+    runtime = Runtime()
+    upkeep(database, runtime, runs=2)
+    assert [timer.seconds for timer in runtime.timers] == [FIRST]
+
+    runtime.timers[0].call()
+
+    assert kept(database) == 2
+
+
+def test_a_run_s_end_brings_the_next_sweep_within_a_minute_and_only_one(database: Database) -> None:
+    runtime = Runtime()
+    upkeep(database, runtime, runs=2)
+    runtime.timers.pop().call()
+
+    for _ in range(5):
+        ended(database)
+    (timer,) = runtime.timers
+    assert timer.seconds == DELAY <= 60
+    timer.call()
+
+    assert kept(database) == 2
+
+
+def test_an_idle_process_sets_no_timer(database: Database) -> None:
+    runtime = Runtime()
+    upkeep(database, runtime, days=30)
+    runtime.timers.pop().call()
+
+    assert runtime.timers == []
+
+
+def test_after_the_stop_nothing_begins(database: Database) -> None:
+    runtime = Runtime()
+    stopped = upkeep(database, runtime, runs=1)
+    stopped.stop()
+    ended(database)
+
+    assert [timer.cancelled for timer in runtime.timers] == [True]
+
+
+def test_a_sweep_that_fails_is_told_and_the_next_change_tries_again(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = Runtime()
+    upkeep(database, runtime, runs=1)
+    timer = runtime.timers.pop()
+    database.close()
+
+    timer.call()
+
+    assert "old runs could not be removed" in caplog.text
+
+
+def test_an_action_may_say_for_itself_how_long_its_runs_are_kept() -> None:
+    actions: Any = [SimpleNamespace(operation="water", keep="7d,10"), SimpleNamespace(operation="look", keep=None)]
+
+    general, own = limits_of(Settings(keep="30d", keep_megabytes=5), actions)
+
+    assert general == Limits(days=30.0, bytes=5 * 2**20)
+    assert own == {"water": Limits(days=7.0, runs=10)}
+    assert limits_of(Settings(keep_megabytes=0), ())[0].bytes is None
