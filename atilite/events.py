@@ -1,14 +1,20 @@
 """Something happened, told to whoever subscribed: `Emitter` for one typed event, `Bus` for events by name."""
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from .lazily import LazyModule, in_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +52,7 @@ class EventQueue(Generic[T]):
         Elsewhere it blocks the calling thread for at most `timeout` seconds and raises `queue.Empty` then (inside
         `async def` it is `TimeoutError`). Never call it on the event loop's thread outside `async def`.
         """
-        if asyncio._get_running_loop() is not None:
+        if in_asyncio():
             return asyncio.wait_for(self._next(), timeout)
         return self._items.get(timeout=timeout)
 
@@ -194,7 +200,7 @@ class Emitter(Generic[T]):
         """
         target: Any = EventQueue() if own_queue is None else own_queue
         sink: Sink = target
-        if isinstance(target, asyncio.Queue):
+        if own_queue is not None and isinstance(target, asyncio.Queue):
             sink = _LoopQueue(target, asyncio.get_running_loop())
         self._add(sink)
         try:

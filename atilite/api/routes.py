@@ -5,9 +5,9 @@ An ordinary module with a `__mount__` hook; a program of one's own could mount t
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Any
 
+from atilite import __version__
 from atilite.web.response import Response
 
 from . import actions, health, journals, kv, openapi, services, updates
@@ -20,20 +20,12 @@ HTML = "text/html; charset=utf-8"
 def openapi_json(was: Any) -> Response:
     """The description of this API."""
     site = was.app.site
-    return reply(openapi.document(INTERNAL, site.settings.name, version(), was.app.prefix))
+    return reply(openapi.document(INTERNAL, site.settings.name, __version__, was.app.prefix))
 
 
 def docs(was: Any) -> Response:
     """The same as a page."""
     return raw(openapi.page(INTERNAL, was.app.site.settings.name, was.app.prefix).encode(), HTML)
-
-
-def version() -> str:
-    """The version of atilite as installed; a plain checkout has none."""
-    try:
-        return metadata.version("atilite")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 DESCRIPTION = (

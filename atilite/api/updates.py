@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.errors import Error
-from atilite.web import eventstream, websocket
+from atilite.lazily import LazyModule
+from atilite.web import eventstream
+from atilite.web.negotiate import wants_websocket
 from atilite.web.response import Response
 
 from .answers import empty
@@ -15,7 +17,12 @@ from .feeds import OneRun, RunChanges, ServiceChanges, Source
 from .inputs import LARGEST, resume_after
 from .schemas import ERROR, TEXT, WHOLE
 from .site import catalogue, query
-from .sockets import upgrade
+
+if TYPE_CHECKING:
+    from . import sockets
+else:
+    # The protocol's library costs as much as all of this API; many boards never open a WebSocket.
+    sockets = LazyModule("atilite.api.sockets")
 
 
 def journal_updates(was: Any) -> Any:
@@ -54,8 +61,8 @@ def service_updates(was: Any) -> Any:
 
 def _serve(was: Any, source: Source) -> Response | Any:
     environ = was.request.env
-    if websocket.requested(environ):
-        upgrade(was, source)
+    if wants_websocket(environ):
+        sockets.upgrade(was, source)
     if eventstream.wanted(environ):
         return stream(was, source)
     raise Error(406, "ask with Accept: text/event-stream, or open a WebSocket")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.errors import TaskError
+from atilite.lazily import LazyModule
 from atilite.runtime.promise import Promise, Work
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 

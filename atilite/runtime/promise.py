@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from gevent import getcurrent
 from gevent.hub import _get_hub as existing_hub
 from gevent.hub import get_hub
 
 from atilite.errors import HubBlocked, TaskCancelled, TaskError, TaskTimeout
+from atilite.lazily import LazyModule, in_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 
@@ -151,7 +156,7 @@ class Promise(Generic[T]):
         """
         if not self._done:
             hub = existing_hub()
-            if asyncio._get_running_loop() is not None:
+            if in_asyncio():
                 raise HubBlocked("waiting here would stop the asyncio loop; write `await task` instead")
             if hub is None:
                 self._wait_in_thread(timeout)

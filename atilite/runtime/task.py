@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextvars import copy_context
 from operator import methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.errors import SetupError, TaskTimeout
+from atilite.lazily import LazyModule
 from atilite.runtime.functions import wants_was
 from atilite.runtime.loop import Loop, process_loop
 from atilite.runtime.outcome import STA_NORMAL, Outcome, only
 from atilite.runtime.promise import Promise
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 # Seconds that a task is waited for if nobody says otherwise.
 TIMEOUT = 10.0

@@ -6,6 +6,7 @@ mappings, iterables, and objects with `model_dump()` or `to_dict()`.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -16,7 +17,6 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from uuid import UUID
-from xml.sax.saxutils import escape
 
 # What XML 1.0 cannot contain, not even as a character reference.
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -163,4 +163,4 @@ def _xml(value: object) -> str:
 
 def _xml_text(text: str) -> str:
     # A carriage return must be a reference: a parser turns a plain one into a line feed.
-    return escape(_NO_XML.sub("\ufffd", text), {"\r": "&#13;"})
+    return html.escape(_NO_XML.sub("\ufffd", text), quote=False).replace("\r", "&#13;")

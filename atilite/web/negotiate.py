@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def qualities(accept: str) -> list[tuple[str, float]]:
@@ -48,6 +49,11 @@ def wants_json(accept: str) -> bool:
 
 def wants_xml(accept: str) -> bool:
     return names(accept, "text/xml")
+
+
+def wants_websocket(environ: Mapping[str, Any]) -> bool:
+    """Tell whether the client wants this request to become a WebSocket."""
+    return "websocket" in (word.strip().lower() for word in environ.get("HTTP_UPGRADE", "").split(","))
 
 
 def best(accept: str, offers: Sequence[str]) -> str | None:

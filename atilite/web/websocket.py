@@ -20,6 +20,7 @@ from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from atilite.errors import Error
 from atilite.web.headers import Header, clean
+from atilite.web.negotiate import wants_websocket
 
 MAX_MESSAGE = 1024 * 1024
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, ABNORMAL, TOO_BIG = 1000, 1001, 1002, 1006, 1009
@@ -66,11 +67,6 @@ class Accepted:
     subprotocol: str | None = None
 
 
-def requested(environ: Mapping[str, Any]) -> bool:
-    """Tell whether the client wants this request to become a WebSocket."""
-    return "websocket" in _tokens(environ.get("HTTP_UPGRADE", ""))
-
-
 def accept(
     environ: Mapping[str, Any], subprotocols: Sequence[str] = (), headers: Sequence[tuple[str, object]] = ()
 ) -> Accepted:
@@ -80,7 +76,7 @@ def accept(
     a request that is no WebSocket's or is of another version, 400 for a broken one. The caller checks the Origin.
     """
     upgrade = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
-    if not requested(environ):
+    if not wants_websocket(environ):
         raise Error(426, "this address answers WebSocket clients only", headers=upgrade)
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
         raise Error(426, "only version 13 of WebSocket is spoken here", headers=upgrade)

@@ -11,7 +11,8 @@ from wsproto import events as wire
 from wsproto.connection import Connection, ConnectionType
 
 from atilite.errors import Error
-from atilite.web.websocket import Binary, Channel, Closed, Pong, Text, accept, requested
+from atilite.web.negotiate import wants_websocket
+from atilite.web.websocket import Binary, Channel, Closed, Pong, Text, accept
 
 HANDSHAKE = {
     "REQUEST_METHOD": "GET",
@@ -34,8 +35,8 @@ def test_the_handshake_is_answered_as_the_standard_shows() -> None:
         b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
     )
     assert accepted.subprotocol is None
-    assert requested(HANDSHAKE)
-    assert not requested({})
+    assert wants_websocket(HANDSHAKE)
+    assert not wants_websocket({})
 
 
 def test_the_first_subprotocol_that_both_speak_is_taken() -> None:

@@ -1,0 +1,41 @@
+"""Modules that are loaded when they are first used.
+
+A server on a small board starts sooner and stays smaller without what its program never asks for: asyncio where
+nothing is `async def`, the websocket protocol where nobody opens one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+
+class LazyModule:
+    """Stands for a module until an attribute of it is asked for. Any thread.
+
+    if TYPE_CHECKING:
+        import asyncio
+    else:
+        asyncio = LazyModule("asyncio")
+    """
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(importlib.import_module(self._name), attribute)
+        self.__dict__[attribute] = value
+        return value
+
+
+def in_asyncio() -> bool:
+    """Whether an asyncio loop runs in the calling thread. Does not load asyncio: without it there is no loop."""
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
+
+
+def is_asyncio_cancellation(error: BaseException) -> bool:
+    """Whether `error` is asyncio's way of cancelling."""
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)
