@@ -38,6 +38,7 @@ def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
         """Tell of every file that comes, changes or goes in the inbox folder."""
         folder.mkdir(parents=True, exist_ok=True)
         before = listing(folder)
+        app.journal.record("watching", folder=folder.name, files=len(before))
         # Looks once a second, and ends at once when the service is stopped.
         while not was.run.wait(1):
             after = listing(folder)
