@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .version import VERSION
+
 if TYPE_CHECKING:
     from .app import Atilite as Atilite
     from .automation.parameters import Pattern as Pattern
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from .uploads import Upload as Upload
     from .web import charts as charts
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 # Where each public name lives.
 _HOMES = {

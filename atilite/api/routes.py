@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atilite import __version__
+from atilite.version import VERSION
 from atilite.web.response import Response
 
 from . import actions, health, journals, kv, openapi, services, updates
@@ -20,7 +20,7 @@ HTML = "text/html; charset=utf-8"
 def openapi_json(was: Any) -> Response:
     """The description of this API."""
     site = was.app.site
-    return reply(openapi.document(INTERNAL, site.settings.name, __version__, was.app.prefix))
+    return reply(openapi.document(INTERNAL, site.settings.name, VERSION, was.app.prefix))
 
 
 def docs(was: Any) -> Response:
