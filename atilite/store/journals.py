@@ -82,20 +82,28 @@ class _Flush:
 class _Records:
     """The records that were queued while no other flush of records was: one executemany. Writer's thread."""
 
-    __slots__ = ("_journals", "_taken")
+    __slots__ = ("_flushes", "_journals", "_taken")
 
     def __init__(self, journals: Journals) -> None:
         self._journals = journals
         self._taken: list[tuple[RecordRow, Done | None]] = []
+        self._flushes: list[_Flush] = []
 
     def __call__(self, connection: sqlite3.Connection) -> None:
         if not self._taken:
-            self._taken = self._journals._take_records()
+            self._taken, unstored = self._journals._take_records()
+            # This was queued before some of its records were, so their runs may come later in the queue, even in
+            # another transaction: a record must never be on the disk without its run.
+            self._flushes = [_Flush(self._journals, live, None) for live in unstored]
+        for flush in self._flushes:
+            flush(connection)
         self._journals._store_records(connection, [row for row, _ in self._taken])
 
     def committed(self, value: object, error: BaseException | None) -> None:
         """Called by the writer at the end."""
-        for row, done in self._taken or self._journals._take_records():
+        for flush in self._flushes:
+            flush.committed(value, error)
+        for row, done in self._taken or self._journals._take_records()[0]:
             if error is None:
                 self._journals.recorded.emit(row[0])
             if done is not None:
@@ -341,10 +349,12 @@ class Journals(History):
             if not live.headline.pending and live.certain and live.stored is live.headline:
                 self._live.pop(live.headline.id, None)
 
-    def _take_records(self) -> list[tuple[RecordRow, Done | None]]:
+    def _take_records(self) -> tuple[list[tuple[RecordRow, Done | None]], list[_Live]]:
+        """Return the queued records, and their runs that are not stored yet."""
         with self._lock:
             taken, self._records = self._records, []
-        return taken
+        runs = [self._live.get(id) for id in {row[0] for row, _ in taken}]
+        return taken, [live for live in runs if live is not None and live.stored is None]
 
     def _store_records(self, connection: sqlite3.Connection, rows: list[RecordRow]) -> None:
         if rows:

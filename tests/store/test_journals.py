@@ -393,3 +393,24 @@ def test_records_of_many_runs_at_once_stay_with_their_runs(journals: Journals, d
 
     for number in numbers:
         assert [record.message for record in journals.records(number)] == [f"{number} {line}" for line in range(200)]
+
+
+@pytest.mark.row("reliability-7")
+def test_a_record_is_never_on_the_disk_without_its_run(journals: Journals, database: Database) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(connection: Any) -> None:
+        (runs,) = connection.execute("SELECT count(*) FROM journal").fetchone()
+        (records,) = connection.execute("SELECT count(*) FROM record").fetchone()
+        seen.append((runs, records))
+
+    with Held(database):
+        first = journals.open("first")
+        journals.record(first, "queues the flush of all records")
+        database.writer.submit(look)
+        second = journals.open("second")
+        journals.record(second, "goes with that flush")
+
+    assert seen == [(2, 2)]
+    assert [run.operation for run in journals.search()] == ["second", "first"]
+    assert [run.id for run in journals.changes(0)] == [first, second]
