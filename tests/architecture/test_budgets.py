@@ -15,7 +15,7 @@ SHIPPED = sorted(
     path for name in ("atilite", "services") for path in (ROOT / name).rglob("*.py") if "__pycache__" not in path.parts
 )
 SHIPPED += [path for path in [ROOT / "serve.py"] if path.exists()]
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 PATIENT = ("e2e", "faults", "bench", "security")  # tests of real processes may wait
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "types"}
 ENVIRONMENT_READERS = ("atilite/config.py", "atilite/cli/", "atilite/launch.py")

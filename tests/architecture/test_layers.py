@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,29 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
     require(program.exists(), "import-linter is not installed (pip install -r requirements-dev.txt)")
     return subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+
+
+def taken_from_the_package(path: Path) -> set[str]:
+    """What this module imports from `atilite` itself, be it a name or a module beside it."""
+    depth = len(path.relative_to(ROOT / "atilite").parts)
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and ((node.module == "atilite" and not node.level) or (node.module is None and node.level == depth))
+        for alias in node.names
+    }
+
+
+def test_inside_the_package_only_its_version_is_taken_from_it() -> None:
+    modules = {path.name.removesuffix(".py") for path in (ROOT / "atilite").iterdir()}
+    taken = {
+        str(path.relative_to(ROOT)): names
+        for path in (ROOT / "atilite").rglob("*.py")
+        if (names := taken_from_the_package(path) - modules - {"__version__"})
+    }
+
+    assert taken == {}
 
 
 def test_no_module_imports_a_higher_or_a_neighbouring_room() -> None:
