@@ -14,6 +14,7 @@ from datetime import datetime
 
 from .columns import micros, moment
 from .database import Database
+from .live import stored_headline
 from .runs import COLUMNS, Filter, Headline, Journal, Record, headline_of, journal_of, record_of
 from .streams import Stream, merge, streams
 from .textindex import TextIndex
@@ -36,6 +37,7 @@ _ACTIVITY = """SELECT (created_at - ?) / ?, status, count(*) FROM journal
 WHERE created_at >= ? AND created_at < ? GROUP BY 1, 2"""
 _FACETS = """SELECT status, operation, "trigger", count(*) FROM
 (SELECT status, operation, "trigger" FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) GROUP BY 1, 2, 3"""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -187,8 +189,7 @@ class History:
 
     def headline_on(self, connection: sqlite3.Connection, id: int) -> Headline | None:
         """Read a run through a given connection, for operations of the writer."""
-        row = connection.execute(_ONE, (id,)).fetchone()
-        return None if row is None else headline_of(row)
+        return stored_headline(connection, id)
 
     def written(self, headline: Headline, change: int) -> None:
         """Note a change that is on the disk now. Writer's thread."""

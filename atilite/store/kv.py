@@ -175,9 +175,7 @@ class KV:
 
         self._submit(write, Changed(namespace, (key,)), done)
 
-    def incr(
-        self, namespace: str, key: str, by: int | float = 1, *, who: str = "", done: Done | None = None
-    ) -> None:
+    def incr(self, namespace: str, key: str, by: int | float = 1, *, who: str = "", done: Done | None = None) -> None:
         """Add `by` to a number (0 if there is none); `done` gets the sum, or TypeError if it's not a number."""
         if not _is_number(by):
             raise TypeError(f"incr needs a number, not {by!r}")

@@ -16,7 +16,7 @@ FINISHED = frozenset(STATUSES) - PENDING
 NOT_SUCCEEDED = FINISHED - {"succeeded"}
 
 COLUMNS = (
-    "id, operation, description, kind, \"trigger\", who, parameters, status, created_at, started_at, finished_at, "
+    'id, operation, description, kind, "trigger", who, parameters, status, created_at, started_at, finished_at, '
     "duration, error, traceback, result, labels, parent, attempt, change"
 )
 

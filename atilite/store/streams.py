@@ -52,9 +52,7 @@ class Stream:
         return number
 
 
-def streams(
-    connection: sqlite3.Connection, filter: Filter, existing: list[Combination] | None = None
-) -> list[Stream]:
+def streams(connection: sqlite3.Connection, filter: Filter, existing: list[Combination] | None = None) -> list[Stream]:
     """Return the streams that together are the runs of `filter`, without its text.
 
     A run that has several of the wanted labels may be in several streams. `existing` are the combinations of all runs,
