@@ -170,6 +170,9 @@ class RunHandler(logging.Handler):
 
 
 _installing = threading.Lock()
+# `print` holds no reference of its own to sys.stdout while it writes (Python 3.11 and 3.12): should somebody put
+# another stream in its place meanwhile, the one that is written to must not be freed, or the process crashes.
+_kept: list[Routed] = []
 
 
 def install() -> None:
@@ -185,8 +188,10 @@ def install() -> None:
     with _installing:
         if type(sys.stdout) is not Routed:
             sys.stdout = Routed(sys.stdout, "stdout")
+            _kept.append(sys.stdout)
         if type(sys.stderr) is not Routed:
             sys.stderr = Routed(sys.stderr, "stderr")
+            _kept.append(sys.stderr)
         if not any(type(handler) is RunHandler for handler in root.handlers):
             root.addHandler(RunHandler())
             if root.level == logging.WARNING:

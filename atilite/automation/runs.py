@@ -16,7 +16,7 @@ from atilite.automation.places import Places, unfinished
 from atilite.automation.storage import Storage
 from atilite.automation.values import stored_result
 from atilite.context import current_journal, current_run
-from atilite.errors import RunFailed, TaskCancelled, TaskError, TaskTimeout
+from atilite.errors import RunFailed, StoreError, TaskCancelled, TaskError, TaskTimeout
 from atilite.events import Emitter
 from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
@@ -201,9 +201,13 @@ class Runs:
         else:
             shown = capture.masked_data(stored_result(value), secrets) if value is not None else None
             trace = None if error is None else capture.masked(traceback_text(error), secrets)
-            stored = self._storage.journals.close(
-                run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, done=settle
-            )
+            try:
+                stored = self._storage.journals.close(
+                    run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, done=settle
+                )
+            except StoreError as refused:  # the database has been closed: whoever waits must not wait for ever
+                settle(None, refused)
+                return True
             if not stored:
                 settle(None, None)
         return True

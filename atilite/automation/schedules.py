@@ -195,7 +195,7 @@ class Schedules:
         times = () if rule is None else tuple(rules.next_times(rule, max(now, schedule.until or now)))
         words = "at start" if rule is None else rules.words(rule) + (" and at start" if schedule.at_start else "")
         return ScheduleInfo(
-            schedule.id, action.name if action else name_of(schedule.function),
+            schedule.id, action.name if action else _operation(schedule.function),
             rule.line if isinstance(rule, Cron) else None, rule.seconds if isinstance(rule, Every) else None,
             schedule.timezone, words, times[0] if times else None, schedule.last, schedule.paused, schedule.missed,
             schedule.window.total_seconds(), times, schedule.at_start, schedule.jitter, source_of(schedule.function),
@@ -329,9 +329,8 @@ class Schedules:
 
     def _run_function(self, schedule: Schedule, trigger: str) -> None:
         function = schedule.function
-        operation = getattr(function, "__atilite_operation__", None) or name_of(function)
         job = Job(
-            function, operation, description_of(function), "schedule", wants_was(function),
+            function, _operation(function), description_of(function), "schedule", wants_was(function),
             innermost=innermost(function),
         )  # fmt: skip
         schema = Schema.of(function)
@@ -339,6 +338,10 @@ class Schedules:
         run = Run(job, arguments, trigger)
         self._runs.open(run, schema.public(arguments), schema.secrets(arguments))
         self._runs.launch(run)
+
+
+def _operation(function: Callable[..., Any]) -> str:
+    return getattr(function, "__atilite_operation__", None) or name_of(function)
 
 
 def _zone(name: str) -> tzinfo:

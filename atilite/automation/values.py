@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# Characters of a result that are stored: lists of runs are read with their results.
+MAX_RESULT = 64 << 10
+
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON-able data: pydantic models, dataclasses and msgspec structs become dicts, at any depth.
@@ -62,11 +65,15 @@ def build(data: Any, model: type[T]) -> T:
 
 
 def stored_result(value: Any) -> Any:
-    """Return what a run keeps of its result: JSON-able data, or the repr of anything else."""
+    """Return what a run keeps of its result: JSON-able data, or the repr of anything else and of what is very long."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value if value == value and value not in (float("inf"), float("-inf")) else repr(value)
     try:
-        return plain(value)
+        data = plain(value)
+        text = json.dumps(data, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
+        data = text = repr(value)
+    return data if len(text) <= MAX_RESULT else f"{text[:MAX_RESULT]}... ({len(text)} characters)"
 
 
 def class_key(model: type) -> str:

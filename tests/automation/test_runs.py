@@ -13,7 +13,7 @@ import pytest
 
 from atilite.automation.engine import Automation
 from atilite.automation.runs import Job
-from atilite.errors import RunFailed
+from atilite.errors import RunFailed, StoreError
 from atilite.testing.clock import FakeClock
 
 PATIENCE = 20.0
@@ -395,3 +395,19 @@ def test_a_queued_run_is_no_part_of_the_one_that_made_room_for_it(automation: Au
 
     assert task.fetch(PATIENCE) == "ours"
     assert automation.journal.headline(run).fetch().parent is None
+
+
+def test_who_waits_for_a_run_is_told_when_the_database_was_closed_under_it(automation: Automation):
+    begun, release = threading.Event(), threading.Event()
+
+    @automation.action(name="slow")
+    def slow():
+        begun.set()
+        release.wait(PATIENCE)
+
+    _, task = automation.action.start("slow")
+    assert begun.wait(PATIENCE)
+    automation.storage.database.close()
+    release.set()
+    with pytest.raises(StoreError, match="closed"):
+        task.fetch(PATIENCE)

@@ -6,7 +6,7 @@ from datetime import date
 import pydantic
 import pytest
 
-from atilite.automation.values import build, class_key, plain, stored_result
+from atilite.automation.values import MAX_RESULT, build, class_key, plain, stored_result
 
 
 @dataclasses.dataclass
@@ -46,6 +46,14 @@ def test_a_model_is_built_again_from_its_data():
 def test_a_result_without_json_form_is_kept_as_its_repr():
     assert stored_result({"a": 1}) == {"a": 1}
     assert stored_result({1, 2}) == "{1, 2}"
+
+
+def test_a_very_long_result_is_cut():
+    kept = stored_result(["x"] * 100_000)
+
+    assert isinstance(kept, str)
+    assert MAX_RESULT < len(kept) < MAX_RESULT + 100
+    assert stored_result(float("nan")) == "nan"
 
 
 def test_classes_of_one_name_in_two_modules_have_two_keys():
