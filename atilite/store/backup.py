@@ -24,6 +24,7 @@ def copy_database(source: Path, target: Path) -> None:
     """
     if target.exists():
         raise StoreUnavailable(f"{target} exists already (remove it, or choose another name)")
+    check_place(source, writing=False)
     check_place(target, writing=True)
     partial = target.with_name(f"{target.name}.partial")
     partial.unlink(missing_ok=True)

@@ -9,16 +9,19 @@ from typing import Any
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+# Made once: json.dumps makes one for every value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def encode(value: object, what: str = "value") -> str:
     """Return `value` as JSON text. Raises TypeError naming `what` if JSON has no such value."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         if not text.isascii():
             # A lone surrogate is fine in a Python text but has no UTF-8 form: written as an escape it survives.
             text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return json.dumps(value, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{what} must be JSON (None, bool, number, text, list or dict): {error}") from None
     return text

@@ -196,6 +196,8 @@ def record_of(row: tuple[Any, ...]) -> Record:
 
 def storable(result: object) -> Any:
     """Return `result` if JSON has it, else a text that shows it: a run must not fail for what it returned."""
+    if result is None:
+        return None
     try:
         encode(result)
     except TypeError:

@@ -167,7 +167,12 @@ def _runs(quick: bool, rounds: int) -> list[str]:
                 ours.append(count / (time.perf_counter() - start))
                 connection = _raw(Path(folder) / "raw.db")
                 connection.execute(_CREATE)
-                raw.append(_rate(count, lambda c=connection: [c.execute(_INSERT, _ROW) for _ in range(count)]))
+
+                def insert(connection: sqlite3.Connection = connection, count: int = count) -> None:
+                    for _ in range(count):
+                        connection.execute(_INSERT, _ROW)
+
+                raw.append(_rate(count, insert))
                 connection.close()
         ratio = statistics.median(mine / other for mine, other in zip(ours, raw, strict=True))
         lines.append(

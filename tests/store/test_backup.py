@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from atilite.errors import StoreBusy, StoreUnavailable
-from atilite.store.backup import restore, verify
+from atilite.store.backup import copy_database, restore, verify
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.kv import KV
@@ -47,6 +47,8 @@ def test_a_backup_overwrites_nothing(database: Database, tmp_path: Path) -> None
     (tmp_path / "copy.db").write_text("mine")
     with pytest.raises(StoreUnavailable, match="exists already"):
         database.backup(tmp_path / "copy.db")
+    with pytest.raises(StoreUnavailable, match="there is no such database"):
+        copy_database(tmp_path / "none.db", tmp_path / "other.db")
     with pytest.raises(StoreUnavailable, match="does not exist"):
         database.backup(tmp_path / "no" / "copy.db")
 
