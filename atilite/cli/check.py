@@ -11,6 +11,7 @@ from ..store.accounts import Accounts
 from ..store.database import Database, path_of
 from .call import Call
 from .install import Systemd
+from .lists import looked_at
 from .parser import Commands
 from .table import show
 
@@ -75,10 +76,11 @@ def data(call: Call, database: Database) -> Iterator[Finding]:
 def mounts(call: Call) -> Finding:
     """Whether the program's own code can be put together."""
     try:
-        site = call.site.open(call.settings)
+        with looked_at(call) as site:
+            found = f"{len(site.apps)} apps, {len(site.catalogue.actions)} actions"
     except AtiliteError as error:
         return Finding("mounts", False, str(error))
-    return Finding("mounts", True, f"{len(site.apps)} apps, {len(list(site.catalogue.actions))} actions")
+    return Finding("mounts", True, found)
 
 
 def deployment(call: Call) -> Iterator[Finding]:

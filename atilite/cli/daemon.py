@@ -25,6 +25,7 @@ NOT_RUNNING = 3  # exit code of status, as init scripts have it
 
 def add(commands: Commands) -> None:
     commands.add("start", start, "serve in the background")
+    commands.parser.add_argument("-d", dest="command", action="store_const", const=start, help="the same as start")
     commands.add("stop", stop, "stop what start began, or the installed service")
     commands.add("restart", restart, "stop and start")
     parser = commands.add("status", status, "say whether it runs; the exit code is 3 when it does not")

@@ -12,6 +12,7 @@ from atilite.cli.install import Systemd
 from atilite.config import Settings
 from atilite.errors import SetupError
 from atilite.site import Site
+from atilite.store.database import Database
 from tests.cli.conftest import Shell
 
 
@@ -56,6 +57,13 @@ def test_mounts_that_cannot_be_put_together_are_found(shell: Shell, monkeypatch:
 
     assert shell("check") == 1
     assert "garden subscribes to 'weather'" in shell.out
+
+
+def test_it_can_be_asked_beside_a_running_server(shell: Shell, tmp_path: Path) -> None:
+    shell.declare = lambda app: app.on("mounted")(lambda: app.kv.get("seen").fetch())
+
+    with Database.open(f"sqlite:///{tmp_path}/data.db"):
+        assert shell("check") == 0
 
 
 def test_what_others_could_reach_is_looked_at_before_deploying(shell: Shell, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from atilite.cli import daemon
 from atilite.cli.daemon import PidFile
 from atilite.cli.install import Systemd
 from atilite.errors import AtiliteError
-from tests.cli.conftest import Make
+from tests.cli.conftest import Make, Shell
 
 SERVES = """
 import os, signal, socket, sys
@@ -64,6 +64,15 @@ def test_start_comes_back_when_it_serves_and_stop_when_it_has_ended(
     assert daemon.stop(made) == 0
     assert daemon.status(made) == daemon.NOT_RUNNING
     assert not (tmp_path / "board.pid").exists()
+
+
+@pytest.mark.row("A194")
+def test_d_is_short_for_start(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(daemon, "start", lambda call: started.append(call.settings.port) or 0)
+
+    assert shell("-d", "--port", "8123") == 0
+    assert started == [8123]
 
 
 def test_a_second_start_is_refused(call: Make, program: Path) -> None:
