@@ -59,7 +59,7 @@ class Sqlite(SqliteDatabase):
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -1024")
         # The log stays smaller than the reserve file, so that on a full disk it can be folded in after that has gone.
-        connection.execute("PRAGMA wal_autocheckpoint = 400")
+        connection.execute("PRAGMA wal_autocheckpoint = 800")
         connection.execute("PRAGMA journal_size_limit = 2097152")
         connection.execute("PRAGMA query_only = 1")
         if self._restricted:
@@ -272,8 +272,11 @@ def _migrate(sqlite: Sqlite, path: Path, clock: Clock) -> None:
     connection = sqlite.connection()  # type: ignore[no-untyped-call]
     connection.execute("PRAGMA query_only = 0")
     if not connection.execute("PRAGMA page_count").fetchone()[0]:
-        # Only possible before the first table: retention can then give the space of removed runs back to the disk.
+        # Both only possible before the first table. Retention can then give the space of removed runs back to the disk.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # A run changes a row here and there, and each changed page goes to the log: 2 KiB pages write 40 % less to the
+        # card than 4 KiB at one run a commit (measured; 1 KiB 60 %, but then longer texts are scattered).
+        connection.execute("PRAGMA page_size = 2048")
     connection.execute("PRAGMA journal_mode = WAL")
     migrate(sqlite, path, clock)
     connection.execute("PRAGMA query_only = 1")

@@ -5,6 +5,7 @@ Every figure is taken in turns with the one it is compared to, and the median of
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -12,11 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.kv import KV
+from atilite.store.live import LiveRuns
+from atilite.store.runs import Filter, Headline
 
 NAME = "store"
 
@@ -28,7 +32,8 @@ _ROW = (1_790_000_000_000_000, "reading", '{"n":1}')
 def run(quick: bool) -> list[str]:
     """Return the lines of the report; each comparison ends with its verdict."""
     rounds = 2 if quick else 5
-    return [*_writers(quick, rounds), *_records(quick, rounds), *_runs(quick, rounds), *_kv(quick, rounds)]
+    parts = (_writers, _records, _runs, _kv)
+    return [*(line for part in parts for line in part(quick, rounds)), *_disk(quick), *_history(quick)]
 
 
 @contextmanager
@@ -197,3 +202,107 @@ def _kv(quick: bool, rounds: int) -> list[str]:
             sets.append(_rate(count // 5, lambda put=put: [put() for _ in range(count // 5)]))
             gets.append(_rate(count, lambda kv=kv: [kv.get("bench", "key") for _ in range(count)]))
     return [f"kv a second: get {statistics.median(gets):.0f}, set (durable) {statistics.median(sets):.0f}"]
+
+
+def _written() -> int:
+    """Return the bytes that this process has given to disks."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(dict(line.split(": ") for line in lines)["write_bytes"])
+
+
+def _disk(quick: bool) -> list[str]:
+    count = 1000 if quick else 4000
+    lines = ["KiB written to disk per 1,000 runs with one record each, folded into the file"]
+    for threads in (1, 8, 32):
+        with _opened() as database:
+            journals = database.part(Journals)
+
+            def one(journals: Journals = journals) -> None:
+                stored = threading.Event()
+                number = journals.open("bench", description="a run", parameters={"zone": "north"})
+                journals.record(number, "did", {"n": number})
+                journals.close(number, "succeeded", duration=0.001, done=lambda value, error: stored.set())
+                stored.wait()
+
+            before = _written()
+            _by_threads(threads, count, one)
+            database.checkpoint()
+            lines.append(f"  {threads:3d} at once: {(_written() - before) / 1024 / count * 1000:.0f}")
+    return lines
+
+
+def _fill(database: Database, count: int) -> None:
+    """Store so many runs of a board, as if it had worked for months."""
+    chance, start = random.Random(1), datetime(2026, 1, 1, tzinfo=UTC)
+    live: LiveRuns = database.part(Journals)._live
+
+    def store(connection: sqlite3.Connection) -> None:
+        for number in range(1, count + 1):
+            status = chance.choices(("succeeded", "failed", "cancelled", "timed_out"), (960, 30, 6, 4))[0]
+            trigger = chance.choices(("schedule", "person", "api"), (90, 8, 2))[0]
+            moment = start + timedelta(seconds=20 * number)
+            run = Headline(
+                number,
+                f"action {chance.choice([0] * 30 + list(range(1, 30)))}",
+                "reads the sensors",
+                "action",
+                trigger,
+                None if trigger == "schedule" else chance.choice(("ana", "ben")),
+                {"zone": "north"},
+                status,
+                moment,
+                moment,
+                moment,
+                1.5,
+                "ReadTimeout: no answer" if status == "failed" else None,
+                labels=("garden",) if chance.random() < 0.3 else (),
+            )
+            live.store(connection, run, None)
+
+    database.writer.call(store)
+    database.part(Journals)._text.catch_up()
+    while database.part(Journals)._text._state[0] < count:
+        time.sleep(0.05)
+
+
+def _history(quick: bool) -> list[str]:
+    """The slowest of all filters, first page and a page in the middle."""
+    count = 20_000 if quick else 1_000_000
+    since = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=10 * count)
+    filters = {
+        "nothing": Filter(),
+        "status": Filter(status="failed"),
+        "operation": Filter(operation="action 7"),
+        "operation, status": Filter(operation="action 0", status="cancelled"),
+        "trigger, who": Filter(trigger="person", who="ana"),
+        "label": Filter(labels="garden"),
+        "label, status": Filter(labels="garden", status="timed_out"),
+        "since, until": Filter(since=since, until=since + timedelta(hours=1)),
+        "text": Filter(text="sensors"),
+        "text, status": Filter(text="timeout", status="failed"),
+        "nothing found": Filter(operation="none", status="failed"),
+    }
+    lines = [f"ms for a page of 20 of {count} runs: newest, in the middle"]
+    slowest = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/bench.db"
+        with Database.open(url) as database:
+            _fill(database, count)
+        with Database.open(url) as database:
+            journals = database.part(Journals)
+            database.writer.flush()
+            for name, filter in filters.items():
+                pages = [_page(journals, filter, before) for before in (None, count // 2)]
+                slowest = max(slowest, *pages)
+                lines.append(f"  {name:20s} {pages[0]:6.2f} {pages[1]:6.2f}")
+    return [*lines, _verdict("history_2ms_to_slowest_filter", 2 / slowest, 1)]
+
+
+def _page(journals: Journals, filter: Filter, before: int | None) -> float:
+    """Return the milliseconds that a page takes, as a median."""
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        journals.search(filter, before=before, limit=20)
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
