@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from peewee import SqliteDatabase
 
 from ..clock import Clock
-from ..errors import StoreError, StoreFull, StoreUnavailable
+from ..errors import StoreBusy, StoreFull, StoreUnavailable
 from .accounts import Accounts
 from .backup import copy_database
 from .columns import micros
@@ -29,6 +30,8 @@ from .writer import Writer
 T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
+# Seconds that a start waits for an owner that is just ending, such as a short command or the server before a restart.
+PATIENCE = 0.5
 # What another process may change in the database of a running server.
 SHARED_TABLES = frozenset({"user", "token", "login", "secret"})
 
@@ -122,7 +125,9 @@ class Database:
             if readonly:
                 return cls._open_beside(path, clock, readonly=True)
             if shared:
-                _prepare_if_free(path, clock)
+                # Without a server there may be no file yet: the first account is often made before the first start.
+                with contextlib.suppress(StoreBusy):
+                    cls._open_owned(path, clock, patience=0).close()
                 return cls._open_beside(path, clock, readonly=False)
             return cls._open_owned(path, clock)
         except sqlite3.Error as error:
@@ -141,8 +146,8 @@ class Database:
         return cls(path, sqlite, clock, None, readonly)
 
     @classmethod
-    def _open_owned(cls, path: Path, clock: Clock) -> Database:
-        ownership = Ownership.take(path)
+    def _open_owned(cls, path: Path, clock: Clock, patience: float = PATIENCE) -> Database:
+        ownership = Ownership.take(path, patience)
         database = None
         try:
             sign_of_life = _last_write(path)
@@ -280,21 +285,6 @@ def _migrate(sqlite: Sqlite, path: Path, clock: Clock) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     migrate(sqlite, path, clock)
     connection.execute("PRAGMA query_only = 1")
-
-
-def _prepare_if_free(path: Path, clock: Clock) -> None:
-    """Make or migrate the file if no server does: the first account is often made before the first start."""
-    try:
-        ownership = Ownership.take(path)
-    except StoreError:
-        return
-    try:
-        _make_file(path)
-        sqlite = Sqlite(path, readonly=False, owned=True)
-        _migrate(sqlite, path, clock)
-        sqlite.close()
-    finally:
-        ownership.give_up()
 
 
 def _last_write(path: Path) -> int:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from ..errors import StoreBusy, StoreUnavailable
+
+# How the system says that somebody else holds the lock.
+TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 class Ownership:
@@ -17,8 +21,11 @@ class Ownership:
         self.path, self._descriptor = path, descriptor
 
     @classmethod
-    def take(cls, database: Path) -> Ownership:
-        """Own the database at `database`. Raises StoreBusy naming the process that owns it already."""
+    def take(cls, database: Path, patience: float = 0) -> Ownership:
+        """Own the database at `database`, waiting for at most `patience` seconds.
+
+        Raises StoreBusy naming the process that owns it already.
+        """
         path = lock_path(database)
         # Never removed: a second process could lock the removed file while a third one locks its successor.
         try:
@@ -26,11 +33,11 @@ class Ownership:
         except OSError as error:
             raise StoreUnavailable(f"{path}: the lock cannot be opened: {error.strerror} (check its owner)") from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, time.monotonic() + patience)
         except OSError as error:
             owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "?"
             os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            if error.errno not in TAKEN:
                 raise StoreUnavailable(f"{path}: cannot be locked: {error.strerror} (use a local disk)") from None
             raise StoreBusy(_refusal(database, owner)) from None
         try:
@@ -46,6 +53,17 @@ class Ownership:
     def give_up(self) -> None:
         """Let another process own the database."""
         os.close(self._descriptor)
+
+
+def _lock(descriptor: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in TAKEN or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.02)
 
 
 def lock_path(database: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import timedelta
 
 import pytest
@@ -80,3 +81,24 @@ def test_a_reader_beside_leaves_running_runs_alone(url: str, clock: FakeClock) -
         for more in ({"readonly": True}, {"shared": True}):
             with Database.open(url, clock=clock, **more) as other:  # type: ignore[arg-type]
                 assert other.part(Journals).search()[0].status == "running"
+
+
+def test_a_command_after_a_death_notes_what_the_death_left(url: str, clock: FakeClock) -> None:
+    with Database.open(url, clock=clock) as database:
+        database.part(Journals).open("x")
+    last_written(database, 20)
+    clock.advance(3600)
+    with Database.open(url, clock=clock, shared=True) as command:
+        command.accounts.add_token("phone", "run")
+    with Database.open(url, clock=clock) as database:
+        (run,) = database.part(Journals).search()
+
+        assert (run.status, run.finished_at) == ("interrupted", NOON + timedelta(seconds=20))
+
+
+def test_a_start_waits_a_moment_for_the_end_of_the_owner(url: str) -> None:
+    owner = Database.open(url)
+    ending = threading.Timer(0.1, owner.close)
+    ending.start()
+    Database.open(url).close()
+    ending.join()
