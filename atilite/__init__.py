@@ -12,6 +12,8 @@ from .version import VERSION
 
 if TYPE_CHECKING:
     from .app import Atilite as Atilite
+    from .automation.journal import Journals as Journals
+    from .automation.kv import KV as KV
     from .automation.parameters import Pattern as Pattern
     from .automation.parameters import Range as Range
     from .automation.parameters import Secret as Secret
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .runtime.task import Mask as Mask
     from .runtime.task import Task as Task
     from .runtime.task import Tasks as Tasks
+    from .store.database import Database as Database
     from .uploads import Upload as Upload
     from .web import charts as charts
 
@@ -41,6 +44,8 @@ __version__ = VERSION
 # Where each public name lives.
 _HOMES = {
     "app": ("Atilite",),
+    "automation.journal": ("Journals",),
+    "automation.kv": ("KV",),
     "automation.parameters": ("Pattern", "Range", "Secret"),
     "cli.entry": ("run",),
     "context": ("current_journal",),
@@ -51,6 +56,7 @@ _HOMES = {
     "resources.aliases": ("PROTO_HTTP", "PROTO_HTTPS"),
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
+    "store.database": ("Database",),
     "uploads": ("Upload",),
     "web": ("charts",),
 }

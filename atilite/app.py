@@ -121,18 +121,12 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,
-    ... declare handlers; `app.on` and `app.emit` are its events. It is a WSGI callable. Each part of the automation
-    may be replaced when the app is made. Set it up in one thread; serving is for any number of them.
+    ... declare handlers; `app.on` and `app.emit` are its events. It is a WSGI callable. Set it up in one thread;
+    serving is for any number of them. Each of `parts` replaces one of the automation: `kv` and `journal` are objects,
+    perhaps with a database of their own, `action` and `service` classes.
     """
 
-    def __init__(
-        self,
-        name: str = "app",
-        *,
-        kv: Any = None,
-        journal: Any = None,
-        root: Path | None = None,
-    ) -> None:
+    def __init__(self, name: str = "app", *, root: Path | None = None, **parts: Any) -> None:
         super().__init__()
         self.import_name = name
         self.config = AppConfig()
@@ -152,9 +146,7 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self.static_folders: list[tuple[str, StaticFiles]] = []
         self.root = root
         self.templates = Templates()
-        self.automation = Automation(
-            name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, kv=kv, journal=journal
-        )
+        self.automation = Automation(name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, **parts)
         self.bus = self.automation.bus
         self.journal, self.kv = self.automation.journal, self.automation.kv
         self.action, self.service, self.schedule = (

@@ -140,12 +140,12 @@ class Catalogue:
     @property
     def journals(self) -> Journals:
         """The stored runs."""
-        return self._first().storage.journals
+        return self._first().journal.storage.journals
 
     @property
     def kv(self) -> KV:
         """The stored values."""
-        return self._first().storage.kv
+        return self._first().kv.storage.kv
 
     def _first(self) -> Automation:
         if not self._automations:

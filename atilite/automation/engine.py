@@ -26,9 +26,9 @@ class Automation:
     """Actions, journals, key-value pairs, services, schedules and events of one app.
 
     `open_store()` gives the database, when it is first needed. `make_was(run)` makes the helper for functions whose
-    first parameter is `was`. `kv` and `journal` may come with a database of their own. `zone` is that of cron lines
-    which name none. It works with and without a
-    server: nothing but services and schedules waits for `start`.
+    first parameter is `was`. `kv` and `journal` may come with a database of their own; `action` and `service` make
+    the registries. `zone` is that of cron lines which name none. It works with and without a server: nothing but
+    services and schedules waits for `start`.
     """
 
     def __init__(
@@ -41,18 +41,19 @@ class Automation:
         make_was: Callable[[Run], object] | None = None,
         kv: KV | None = None,
         journal: Journals | None = None,
+        action: Callable[[Storage, Runs], Actions] = Actions,
+        service: Callable[[Storage, Runs], Services] = Services,
         zone: tzinfo | None = None,
     ) -> None:
         self.name = name
         self.storage = Storage(open_store, runtime, clock)
         self.make_was = make_was or _no_was
-        self.runs = Runs(self.storage, lambda run: self.make_was(run))
         self.journal = journal or Journals()
-        self.journal.attach(self.storage, self.runs)
+        self.runs = self.journal.attach(self.storage, lambda storage: Runs(storage, lambda run: self.make_was(run)))
         self.kv = kv or KV()
         self.kv.attach(self.storage)
-        self.action = Actions(self.storage, self.runs)
-        self.service = Services(self.storage, self.runs)
+        self.action = action(self.storage, self.runs)
+        self.service = service(self.storage, self.runs)
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
 

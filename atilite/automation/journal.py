@@ -39,18 +39,25 @@ class Journals:
     def __init__(self, database: Database | None = None) -> None:
         """`database` keeps these journals apart from the app's."""
         self._storage = Storage((lambda: database) if database is not None else refuse_database)
-        self._attached = database is not None
+        self._apart, self._attached = database is not None, False
         self._runs = Runs(self._storage, _no_was)
         self.journal_updated: Emitter[int] = Emitter()
         self.record_added: Emitter[int] = Emitter()
-        if self._attached:
+        if self._apart:
             self._storage.when_opened(self._forward)
 
-    def attach(self, storage: Storage, runs: Runs) -> None:
-        """Use the database and the runs of an app, unless this has a database of its own."""
+    def attach(self, storage: Storage, make_runs: Callable[[Storage], Runs]) -> Runs:
+        """Belong to an app, whose `storage` is used unless these journals have a database of their own.
+
+        Returns the runs made by `make_runs`, which write here; of several apps the first one's are used here as well.
+        """
+        runs = make_runs(self._storage if self._apart or self._attached else storage)
         if not self._attached:
-            self._storage, self._runs, self._attached = storage, runs, True
-            storage.when_opened(self._forward)
+            self._runs, self._attached = runs, True
+            if not self._apart:
+                self._storage = storage
+                storage.when_opened(self._forward)
+        return runs
 
     @property
     def storage(self) -> Storage:

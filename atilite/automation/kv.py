@@ -33,6 +33,11 @@ class KV:
         if not self._attached:
             self._storage, self._attached = storage, True
 
+    @property
+    def storage(self) -> Storage:
+        """Where these values are kept."""
+        return self._storage
+
     def get(self, name: str, default: Any = None) -> Task:
         """The value of `name`; `default` if there is none."""
         return self._storage.glance(self._get, name, default)

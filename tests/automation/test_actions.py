@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from atilite.automation.actions import ActionInfo
+from atilite.automation.actions import ActionInfo, Actions
 from atilite.automation.engine import Automation
 from atilite.automation.parameters import Pattern, Range, Secret
+from atilite.automation.services import Services
 from atilite.context import current_journal
 from atilite.errors import DuplicateName, Frozen, ParameterError, RunFailed, RunSkipped, SetupError
 
@@ -408,3 +409,23 @@ def test_more_actions_than_threads_can_wait_for_each_other(automation: Automatio
         return 0 if n == 0 else 1 + automation.action.invoke("count", n=n - 1).fetch(PATIENCE)
 
     assert automation.action.invoke("count", n=40).fetch(PATIENCE) == 40
+
+
+@pytest.mark.row("B1")
+def test_the_registries_may_be_classes_of_ones_own(make: Callable[..., Automation]):
+    class Forgiving(Actions):
+        def get(self, name: str) -> ActionInfo:
+            return super().get(name.lower())
+
+    class Empty(Services):
+        services = ()
+
+    automation = make(action=Forgiving, service=Empty)
+
+    @automation.action(name="hello")
+    def hello():
+        return "hello"
+
+    assert automation.action.get("HELLO").name == "hello"
+    assert automation.service.services == ()
+    assert automation.action.invoke("hello").fetch(PATIENCE) == "hello"

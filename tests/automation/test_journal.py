@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pydantic
 import pytest
 
+from atilite.automation.catalogue import Catalogue
 from atilite.automation.engine import Automation
 from atilite.automation.journal import Journals
-from atilite.context import current_journal
-from atilite.errors import StoreUnavailable
+from atilite.automation.runs import Run
+from atilite.context import current_journal, current_run
+from atilite.errors import RunFailed, StoreUnavailable
 from atilite.runtime.kinds import run_function
 from atilite.store.database import Database
 from atilite.testing.clock import FakeClock
@@ -394,6 +397,58 @@ def test_journals_may_have_a_database_of_their_own(make: Callable[..., Automatio
         hello()
         assert len(headlines(automation)) == 1
         assert automation.storage.journals.latest(["hello"]) == {}
+
+
+@pytest.mark.row("B1", "B22", "B41")
+def test_all_runs_of_an_app_are_in_the_database_of_its_journals(make: Callable[..., Automation], tmp_path: Path):
+    with Database.open(f"sqlite:///{tmp_path / 'journals.db'}") as own:
+        automation = make(journal=Journals(own))
+        shown = Catalogue([automation])
+
+        @automation.action(name="hello")
+        @automation.journal
+        def hello():
+            automation.journal.record("greeted", whom="world")
+
+        number, task = automation.action.start("hello", trigger="console")
+        task.fetch(PATIENCE)
+
+        (headline,) = automation.journal.history().fetch()
+        assert (headline.id, headline.trigger, headline.status) == (number, "console", "succeeded")
+        assert [record.message for record in automation.journal.get(number).fetch().records] == ["greeted"]
+        assert shown.journals is automation.journal.storage.journals
+        assert automation.storage.journals.latest(["hello"]) == {}
+
+
+@pytest.mark.row("B22")
+def test_runs_in_another_database_are_waited_for_and_cancelled_like_all_others(
+    make: Callable[..., Automation], tmp_path: Path
+):
+    with Database.open(f"sqlite:///{tmp_path / 'journals.db'}") as own:
+        automation = make(journal=Journals(own))
+        began, numbers = threading.Event(), []
+
+        @automation.journal
+        def wait_for_the_end():
+            numbers.append(automation.journal.current)
+            began.set()
+            run = current_run.get()
+            assert isinstance(run, Run)
+            run.stopping.wait(PATIENCE)
+
+        def call() -> None:
+            with pytest.raises(RunFailed, match="was cancelled"):
+                wait_for_the_end()
+            began.clear()
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        assert began.wait(PATIENCE)
+
+        assert Catalogue([automation]).cancel(numbers[0])
+        thread.join(PATIENCE)
+        assert not began.is_set()
+        assert automation.journal.headline(numbers[0]).fetch().status == "cancelled"
 
 
 @pytest.mark.row("B22")
