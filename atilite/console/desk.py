@@ -181,11 +181,20 @@ class Visit:
 
     def headline(self, text: str) -> Headline:
         """The run of this number. Raises Error 404."""
-        found = self.journals.headline(int(text)) if text.isdigit() and len(text) < 19 else None
+        found = self.stored(int(text)) if text.isdigit() and len(text) < 19 else None
         if found is None:
             raise Error(404, f"there is no run #{text}; finished runs are removed when they are old")
-        run: Headline = found
-        return run
+        return found
+
+    def stored(self, number: int) -> Headline | None:
+        """A run as it is on the disk, or in memory while it is only there.
+
+        Memory knows of a run's end first. On the disk the records are there before the end is, so who reads the end
+        there reads all records.
+        """
+        journals = self.journals
+        found: Headline | None = journals.headline_on(self.desk.site.database().connection(), number)
+        return found or journals.headline(number)
 
     def filter(self, **criteria: Any) -> Filter:
         """Criteria of a search. Raises Error 400 for values that cannot be."""

@@ -100,8 +100,7 @@ class Stream:
         return self._piece(found, None if len(found) == AT_ONCE else headline)
 
     def _headline(self) -> Headline | None:
-        headline: Headline | None = self._visit.journals.headline(self._number)
-        return headline
+        return self._visit.stored(self._number)
 
     def _piece(self, records: list[Any], headline: Headline | None) -> str:
         if records:
