@@ -47,7 +47,7 @@ class Channel(Outlet):
     def __init__(self, server: Host, sock: socket.socket, addr: Any, adj: Any, map: dict[int, Any]) -> None:
         super().__init__(server, sock, addr, adj, map)
         self._reader = server.io(self._fileno, READ)
-        self._reader.start(self._on_readable)
+        self._reader.start(self.server.loop.watched, self._on_readable)
 
     # -- loop: reading
 
@@ -203,7 +203,7 @@ class Channel(Outlet):
 
     def _unpause(self) -> None:
         self._paused = False
-        self._reader.start(self._on_readable)
+        self._reader.start(self.server.loop.watched, self._on_readable)
 
     @property
     def quiet(self) -> bool:
@@ -224,7 +224,7 @@ class Channel(Outlet):
         if self.total_outbufs_len:
             if self._writer is None:
                 self._writer = self.server.io(self._fileno, WRITE)
-                self._writer.start(self._on_writable)
+                self._writer.start(self.server.loop.watched, self._on_writable)
         elif self._writer is not None:
             self._close_writer()
         if self._paused and self.readable():

@@ -62,7 +62,7 @@ class Listener:
         """Accept again."""
         if self._watcher is not None and not self._accepting:
             self._accepting = True
-            self._watcher.start(self._on_connection)
+            self._watcher.start(self.server.loop.watched, self._on_connection)
 
     def close(self) -> None:
         """Stop accepting for good."""
