@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,10 +111,10 @@ def launch(call: Call, log: Path) -> subprocess.Popen[bytes]:
 
 def serves(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
     """Wait until the process has said READY=1; False when it ended or took too long."""
-    ended = os.pidfd_open(process.pid)
+    ended, until = os.pidfd_open(process.pid), time.monotonic() + START_TIMEOUT
     try:
         while True:
-            ready, _, _ = select.select([told.fileno(), ended], [], [], START_TIMEOUT)
+            ready, _, _ = select.select([told.fileno(), ended], [], [], max(0.0, until - time.monotonic()))
             if told.fileno() not in ready:
                 return False
             if b"READY=1" in told.recv(4096):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from atilite.cli.daemon import PidFile
 
 ROOT = Path(__file__).parents[2]
 GARDEN = """\
@@ -55,7 +56,7 @@ class Operator:
 def operator(tmp_path: Path) -> Iterator[Operator]:
     made = Operator(tmp_path)
     yield made
-    pid = json.loads(made.type("status", "--json").stdout)["pid"]
+    pid = PidFile(tmp_path / "garden.pid").running()
     if pid:
         os.kill(pid, signal.SIGKILL)
 
