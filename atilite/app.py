@@ -165,6 +165,7 @@ class Atilite(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self._freezing = threading.Lock()
 
     jinja_env = property(lambda self: self.templates.environment, doc="The app's Jinja environment.")
+    app = property(lambda self: self, doc="The app itself: programs written for BINP say `binp.app.get(...)`.")
     # `route` for one method.
     get = Verb("GET")
     post = Verb("POST")

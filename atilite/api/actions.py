@@ -72,8 +72,8 @@ def _outcome(was: Any, name: str, run: int, promise: Promise[Any], duration: flo
     # An action without a journal has no number to show.
     facts = {"name": name, "duration": duration, "run": run if run > 0 else None}
     if promise.error is not None:
-        text = str(promise.error) or type(promise.error).__name__
-        return refusal(Error(500, text), {**facts, "status": _status(was, run, promise.error)})
+        status, text = _ending(was, run, promise.error)
+        return refusal(Error(500, text), {**facts, "status": status})
     facts["status"] = "succeeded"
     try:
         return reply({**facts, "result": promise.value})
@@ -82,13 +82,15 @@ def _outcome(was: Any, name: str, run: int, promise: Promise[Any], duration: flo
         return reply({**facts, "result": repr(promise.value)[:1000]})
 
 
-def _status(was: Any, run: int, error: BaseException) -> str:
+def _ending(was: Any, run: int, error: BaseException) -> tuple[str, str]:
+    """Status and text of a run that did not succeed; as journaled, because there the secrets are dots."""
     headline = catalogue(was).journals.headline(run) if run > 0 else None
     if headline is not None and not headline.pending:
-        return str(headline.status)
+        return str(headline.status), headline.error or str(error)
+    text = str(error) or type(error).__name__
     if isinstance(error, TaskTimeout):
-        return "timed_out"
-    return "cancelled" if isinstance(error, TaskCancelled) else "failed"
+        return "timed_out", text
+    return "cancelled" if isinstance(error, TaskCancelled) else "failed", text
 
 
 ENDPOINTS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from atilite.automation.values import stored_result
 from atilite.context import current_journal, current_run
 from atilite.errors import RunFailed, StoreError, TaskCancelled, TaskError, TaskTimeout
 from atilite.events import Emitter
+from atilite.lazily import is_asyncio_cancellation
 from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
@@ -369,7 +369,7 @@ def outcome(run: Run, error: BaseException | None) -> tuple[str, BaseException |
 
 
 def _means_cancelled(error: BaseException) -> bool:
-    return isinstance(error, (TaskCancelled, asyncio.CancelledError, GeneratorExit))
+    return isinstance(error, (TaskCancelled, GeneratorExit)) or is_asyncio_cancellation(error)
 
 
 _EARLY = {

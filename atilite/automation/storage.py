@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 
 from atilite.clock import Clock
 from atilite.errors import StoreUnavailable
+from atilite.lazily import in_asyncio
 from atilite.runtime.engine import Runtime, process_runtime
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task
@@ -84,7 +84,7 @@ class Storage:
 
     def read(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
         """Read now in an ordinary thread; on an event loop, which a long search would stop, on the thread pool."""
-        if self.runtime.loop.inside() or asyncio._get_running_loop() is not None:
+        if self.runtime.loop.inside() or in_asyncio():
             return self.task(self.runtime.threads.submit(function, *args, **kwargs))
         return self.glance(function, *args, **kwargs)
 
@@ -100,7 +100,7 @@ class Storage:
     def settle(self, promise: Promise[Any]) -> None:
         """Wait where one may wait until `promise` is settled, however; on an event loop return at once."""
         loop = self.runtime.loop
-        if asyncio._get_running_loop() is None and (not loop.inside() or loop.in_greenlet()):
+        if not in_asyncio() and (not loop.inside() or loop.in_greenlet()):
             ended: Promise[None] = Promise()
             promise.on_done(lambda _: ended.set(None))
             ended.wait()

@@ -114,13 +114,13 @@ def row(action: Any, recent: Sequence[Headline], plan: Any | None, face: Clockfa
 
 def listing(visit: Visit) -> ActionsPage:
     """Read the actions with their last runs and present those that the query leaves over."""
-    actions = visit.actions()
-    latest = visit.latest(actions)
+    actions = visit.reads.actions()
+    latest = visit.reads.latest(actions)
     q, status, label = visit.arg("q"), visit.arg("status"), visit.arg("label")
-    plans = {plan.action: plan for plan in reversed(list(visit.catalogue.schedules))}
+    plans = {plan.action: plan for plan in reversed(list(visit.reads.catalogue.schedules))}
     rows = []
     for action in matching(actions, latest, q, status, label):
-        recent = visit.recent(action.operation, RECENT) if action.name in latest else []
+        recent = visit.reads.recent(action.operation, RECENT) if action.name in latest else []
         rows.append(row(action, recent, plans.get(action.name), visit.face, visit.may_start(action)))
     return ActionsPage(tuple(rows), len(actions), chips(actions, latest, status, label), q)
 
@@ -198,19 +198,19 @@ def given(visit: Visit, action: Any) -> Mapping[str, Any]:
     source = visit.arg("from")
     if not source.isdigit():
         return {}
-    headline = visit.journals.headline(int(source))
+    headline = visit.reads.journals.headline(int(source))
     return headline.parameters if headline is not None and headline.operation == action.operation else {}
 
 
 def form(visit: Visit, name: str) -> FormPage:
     """The empty form of an action, or the one filled from an earlier run. Raises Error 404 for an unknown name."""
-    action = visit.action(name)
+    action = visit.reads.action(name)
     return filled(visit, action, given(visit, action), {})
 
 
 def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping[str, str]) -> FormPage:
     """The form of an action with values and with what was wrong with them."""
-    history = visit.recent(action.operation, RECENT)
+    history = visit.reads.recent(action.operation, RECENT)
     last = history[0] if history else None
     return FormPage(
         name=action.name,

@@ -114,4 +114,4 @@ def present(groups: Sequence[Group], at: str) -> ApiPage:
 
 def page(visit: Visit) -> ApiPage:
     """Present the routes."""
-    return present(platform(visit.actions()), visit.at)
+    return present(platform(visit.reads.actions()), visit.at)

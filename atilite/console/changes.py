@@ -17,7 +17,7 @@ DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "pause": 
 
 def start(visit: Visit) -> Any:
     """Run an action with the parameters of its form; what is wrong with them is told on the form."""
-    action = visit.action(visit.path("name"))
+    action = visit.reads.action(visit.path("name"))
     _demand(visit, action)
     raw = forms.sent(action.schema, visit.was.request.FORM)
     try:
@@ -28,8 +28,8 @@ def start(visit: Visit) -> Any:
 
 def again(visit: Visit) -> Any:
     """Run an action once more with the parameters of an earlier run; a form asks for those that are not stored."""
-    headline = visit.headline(visit.path("number"))
-    action = visit.action_of(headline)
+    headline = visit.reads.headline(visit.path("number"))
+    action = visit.reads.action_of(headline)
     if action is None:
         raise Error(404, f"{headline.operation} is no action of this program, so it cannot be run again from here")
     _demand(visit, action)
@@ -50,7 +50,7 @@ def _demand(visit: Visit, action: Any) -> None:
 
 def _started(visit: Visit, action: Any, raw: dict[str, Any]) -> Any:
     try:
-        number, _ = visit.catalogue.start_action(action.name, raw, "console", visit.identity.name)
+        number, _ = visit.reads.catalogue.start_action(action.name, raw, "console", visit.identity.name)
     except RunSkipped as skipped:
         text = f"{action.name} is running already, so it was not started again."
         return visit.go(f"/runs/{skipped.running}", Flash(text))
@@ -61,8 +61,8 @@ def _started(visit: Visit, action: Any, raw: dict[str, Any]) -> Any:
 
 def cancel(visit: Visit) -> Any:
     """Ask a run to end."""
-    headline = visit.headline(visit.path("number"))
-    heard = visit.catalogue.cancel(headline.id)
+    headline = visit.reads.headline(visit.path("number"))
+    heard = visit.reads.catalogue.cancel(headline.id)
     text = f"{headline.operation} #{headline.id} was asked to end." if heard else "The run had ended already."
     return visit.go(f"/runs/{headline.id}", Flash(text))
 
@@ -71,7 +71,7 @@ def service(visit: Visit) -> Any:
     """Start, stop or restart a service."""
     name, verb = visit.path("name"), visit.path("verb")
     try:
-        switched = getattr(visit.catalogue.service(name), verb)()
+        switched = getattr(visit.reads.catalogue.service(name), verb)()
     except LookupError as unknown:
         raise Error(404, str(unknown.args[0] if unknown.args else unknown)) from None
     try:
@@ -85,17 +85,17 @@ def schedule(visit: Visit) -> Any:
     """Pause or resume a schedule."""
     verb = visit.path("verb")
     try:
-        plan = visit.catalogue.schedule(visit.path("id"))
+        plan = visit.reads.catalogue.schedule(visit.path("id"))
     except LookupError as unknown:
         raise Error(404, str(unknown.args[0] if unknown.args else unknown)) from None
-    getattr(visit.catalogue, f"{verb}_schedule")(plan.id).fetch(STORE_SECONDS)
+    getattr(visit.reads.catalogue, f"{verb}_schedule")(plan.id).fetch(STORE_SECONDS)
     return visit.go(f"/schedules#{words.slug(plan.action)}", Flash(f"{plan.action}: schedule {DONE[verb]}."))
 
 
 def pause_all(visit: Visit) -> Any:
     """Pause every schedule."""
-    plans = [plan for plan in visit.catalogue.schedules if not plan.paused]
-    for paused in [visit.catalogue.pause_schedule(plan.id) for plan in plans]:
+    plans = [plan for plan in visit.reads.catalogue.schedules if not plan.paused]
+    for paused in [visit.reads.catalogue.pause_schedule(plan.id) for plan in plans]:
         paused.fetch(STORE_SECONDS)
     return visit.go("/schedules", Flash(f"{words.plural(len(plans), 'schedule')} paused."))
 
@@ -120,25 +120,25 @@ def _save(visit: Visit, namespace: str, key: str, version: int) -> Any:
     except ValueError as fault:
         return _unsaved(visit, namespace, key, text, words.sentence(str(fault)))
     saved: Promise[Any] = Promise()
-    visit.kv.replace(namespace, key, value, version, ttl=ttl, who=visit.identity.name, done=saved.settle)
+    visit.reads.kv.replace(namespace, key, value, version, ttl=ttl, who=visit.identity.name, done=saved.settle)
     if not saved.wait(STORE_SECONDS):
         return _unsaved(visit, namespace, key, text, _changed(visit, namespace, key), "409 Conflict")
     return visit.go(f"{kv.path_of(namespace, key)}#edit", Flash(f"{key} saved."))
 
 
 def _delete(visit: Visit, namespace: str, key: str, version: int) -> Any:
-    item = visit.kv.item(namespace, key)
+    item = visit.reads.kv.item(namespace, key)
     if item is not None and item.version != version:
         text = visit.field("value")
         return _unsaved(visit, namespace, key, text, _changed(visit, namespace, key), "409 Conflict")
     removed: Promise[Any] = Promise()
-    visit.kv.remove(namespace, key, done=removed.settle)
+    visit.reads.kv.remove(namespace, key, done=removed.settle)
     removed.wait(STORE_SECONDS)
     return visit.go(kv.path_of(namespace), Flash(f"{key} deleted."))
 
 
 def _changed(visit: Visit, namespace: str, key: str) -> str:
-    item = visit.kv.item(namespace, key)
+    item = visit.reads.kv.item(namespace, key)
     if item is None:
         return "Somebody deleted this key meanwhile. Saving again stores it anew."
     by = f" by {item.who}" if item.who else ""
@@ -146,6 +146,6 @@ def _changed(visit: Visit, namespace: str, key: str) -> str:
 
 
 def _unsaved(visit: Visit, namespace: str, key: str, text: str, error: str, status: str = "400 Bad Request") -> Any:
-    item = visit.kv.item(namespace, key)
+    item = visit.reads.kv.item(namespace, key)
     editor = kv.refused(item, namespace, key, visit.at, text, visit.field("ttl"), error)
     return visit.refuse("kv.html", kv.listing(visit, editor), status)

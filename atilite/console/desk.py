@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from atilite.console.plain import plain
 from atilite.console.words import Clockface
 from atilite.errors import Error
 from atilite.store.runs import Filter, Headline
+from atilite.version import VERSION
 
 HERE = Path(__file__).parent
 LOOK = "atilite_look"
@@ -38,7 +38,7 @@ class Desk:
         self.clock = clock or Clock()
         self.sheet = (HERE / "static" / "console.css").read_bytes()
         self.sheet_mark = sha256(self.sheet).hexdigest()[:12]
-        self.version = _version()
+        self.version = VERSION
         self._feeds = Feeds()
         self._latest: tuple[int, Mapping[str, str], Mapping[str, Headline]] = (-1, {}, {})
 
@@ -101,57 +101,16 @@ class Desk:
         self.app.route(path, methods=[method], **options)(handler)
 
 
-class Visit:
-    """One request of one person. Belongs to the thread that serves it."""
+class Reads:
+    """What a page reads of the site; what several parts of the page need is read once. One thread."""
 
-    def __init__(self, desk: Desk, was: Any) -> None:
-        self.desk, self.was = desk, was
-        self.face = Clockface(desk.clock.now())
-        self.at: str = was.request.env.get("SCRIPT_NAME", "")
-        self._began = desk.clock.monotonic()
-        self._queries = 0
-
-    # What the person may do.
-
-    @cached_property
-    def identity(self) -> Any:
-        """Who asks."""
-        known = getattr(self.was, "identity", None)
-        return known or self.desk.site.access.identify(self.was.request.env, bearer=False)
-
-    def may(self, role: str) -> bool:
-        """Whether this person has the role."""
-        return bool(self.identity.may(role))
-
-    def may_start(self, action: Any) -> bool:
-        """Whether this person may run the action."""
-        return self.may(action.role or "run")
-
-    def may_repeat(self, headline: Headline) -> bool:
-        """Whether the run was one of an action that this person may run."""
-        action = self.action_of(headline)
-        return action is not None and self.may_start(action)
-
-    # What the request says.
-
-    def arg(self, name: str) -> str:
-        """A parameter of the query, the last one of several, "" when it is missing."""
-        return _last(self.was.request.URL.get(name))
-
-    def path(self, name: str) -> str:
-        """A variable of the path, "" when this route has none of this name."""
-        return str(self.was.request.PARAMS.get(name, ""))
-
-    def field(self, name: str) -> str:
-        """A text of the form, "" when it is missing."""
-        return _last(self.was.request.FORM.get(name))
-
-    # What there is to show.
+    def __init__(self, desk: Desk, now: datetime) -> None:
+        self._desk, self._now = desk, now
 
     @property
     def catalogue(self) -> Any:
         """The actions, services and schedules of all apps."""
-        return self.desk.site.catalogue
+        return self._desk.site.catalogue
 
     @property
     def journals(self) -> Any:
@@ -193,7 +152,7 @@ class Visit:
         there reads all records.
         """
         journals = self.journals
-        found: Headline | None = journals.headline_on(self.desk.site.database().connection(), number)
+        found: Headline | None = journals.headline_on(self._desk.site.database().connection(), number)
         return found or journals.headline(number)
 
     def filter(self, **criteria: Any) -> Filter:
@@ -205,7 +164,7 @@ class Visit:
 
     def latest(self, actions: Iterable[Any]) -> Mapping[str, Headline]:
         """The last run of each action that ever ran, by the action's name."""
-        return self.desk.latest(actions)
+        return self._desk.latest(actions)
 
     def recent(self, operation: str, limit: int, before: int | None = None) -> Sequence[Headline]:
         """The last runs of an operation, newest first, those before a run if it is given."""
@@ -215,18 +174,65 @@ class Visit:
     @cached_property
     def board(self) -> vitals.Reading:
         """The vitals of the board, read once a page."""
-        return vitals.read(self.desk.file)
+        return vitals.read(self._desk.file)
 
     @cached_property
     def day(self) -> Any:
         """How many runs of the last 24 hours have each status, operation and trigger."""
-        return self.journals.facets(since=self.face.now - timedelta(hours=24))
+        return self.journals.facets(since=self._now - timedelta(hours=24))
 
     @cached_property
     def troubles(self) -> int:
         """How many things need attention."""
         count = attention.count(self.latest(self.actions()), self.catalogue.services)
         return count + sum(vital.high for vital in vitals.vitals(self.board))
+
+
+class Visit:
+    """One request of one person. Belongs to the thread that serves it."""
+
+    def __init__(self, desk: Desk, was: Any) -> None:
+        self.desk, self.was = desk, was
+        self.face = Clockface(desk.clock.now())
+        self.reads = Reads(desk, self.face.now)
+        self.at: str = was.request.env.get("SCRIPT_NAME", "")
+        self._began = desk.clock.monotonic()
+        self._queries = 0
+
+    # What the person may do.
+
+    @cached_property
+    def identity(self) -> Any:
+        """Who asks."""
+        known = getattr(self.was, "identity", None)
+        return known or self.desk.site.access.identify(self.was.request.env, bearer=False)
+
+    def may(self, role: str) -> bool:
+        """Whether this person has the role."""
+        return bool(self.identity.may(role))
+
+    def may_start(self, action: Any) -> bool:
+        """Whether this person may run the action."""
+        return self.may(action.role or "run")
+
+    def may_repeat(self, headline: Headline) -> bool:
+        """Whether the run was one of an action that this person may run."""
+        action = self.reads.action_of(headline)
+        return action is not None and self.may_start(action)
+
+    # What the request says.
+
+    def arg(self, name: str) -> str:
+        """A parameter of the query, the last one of several, "" when it is missing."""
+        return _last(self.was.request.URL.get(name))
+
+    def path(self, name: str) -> str:
+        """A variable of the path, "" when this route has none of this name."""
+        return str(self.was.request.PARAMS.get(name, ""))
+
+    def field(self, name: str) -> str:
+        """A text of the form, "" when it is missing."""
+        return _last(self.was.request.FORM.get(name))
 
     # What goes out.
 
@@ -253,7 +259,7 @@ class Visit:
         """What surrounds a page with this title; takes the flash out of its cookie."""
         site, identity = self.desk.site, self.identity
         path = self.was.request.env.get("PATH_INFO", "")
-        places = () if bare else frame.places(path, self.troubles)
+        places = () if bare else frame.places(path, self.reads.troubles)
         spent = self.desk.clock.monotonic() - self._began
         stranger = identity.role is None
         return Frame(
@@ -282,7 +288,9 @@ class Visit:
 
     def _status(self) -> str:
         clock = f"{self.face.local(self.face.now):%H:%M}"
-        return f"{clock} \u00b7 {self.board.celsius:.0f} \u00b0C" if self.board.celsius is not None else clock
+        return (
+            f"{clock} \u00b7 {self.reads.board.celsius:.0f} \u00b0C" if self.reads.board.celsius is not None else clock
+        )
 
     def _twin(self, path: str) -> str:
         query = self.was.request.env.get("QUERY_STRING", "")
@@ -311,10 +319,3 @@ def _last(value: Any) -> str:
     if isinstance(value, list):
         value = value[-1] if value else ""
     return value if isinstance(value, str) else ""
-
-
-def _version() -> str:
-    try:
-        return version("atilite")
-    except PackageNotFoundError:  # run from its folder, not installed
-        return "0.1.0"

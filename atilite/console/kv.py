@@ -167,14 +167,14 @@ def refused(item: Item | None, namespace: str, key: str, at: str, text: str, ttl
 
 def listing(visit: Visit, editor: Edit | None = None) -> KVPage:
     """Read a page of keys of the namespace in the path. Raises Error 404 for a key that is not there."""
-    counts = visit.kv.counts()
+    counts = visit.reads.kv.counts()
     namespace = visit.path("namespace") or next((name for name in counts if name[0] != "_"), "default")
     key, prefix, after = visit.path("key"), visit.arg("prefix"), visit.arg("after")
-    item = visit.kv.item(namespace, key) if key else None
+    item = visit.reads.kv.item(namespace, key) if key else None
     if key and item is None and editor is None:
         raise Error(404, f"there is no key {key!r} in namespace {namespace!r}")
     writable = visit.may("admin")
-    found: Sequence[Item] = visit.kv.items(namespace, prefix, after, PAGE + 1)
+    found: Sequence[Item] = visit.reads.kv.items(namespace, prefix, after, PAGE + 1)
     shown = found[:PAGE]
     if editor is None and (key or writable):
         editor = edit(item, namespace, key, visit.at, writable)
@@ -191,7 +191,7 @@ def listing(visit: Visit, editor: Edit | None = None) -> KVPage:
 def one(visit: Visit) -> KeyPage:
     """One key with its value and version. Raises Error 404."""
     namespace, key = visit.path("namespace"), visit.path("key")
-    item = visit.kv.item(namespace, key)
+    item = visit.reads.kv.item(namespace, key)
     if item is None:
         raise Error(404, f"there is no key {key!r} in namespace {namespace!r}")
     return KeyPage(namespace, row(item, namespace, visit.face, key))

@@ -89,18 +89,18 @@ class Stream:
 
     def first(self) -> str:
         """The newest of the records that are there already."""
-        found = self._visit.journals.records(self._number, limit=FIRST, newest_first=True)
+        found = self._visit.reads.journals.records(self._number, limit=FIRST, newest_first=True)
         return self._piece(list(reversed(found)), self._headline())
 
     def more(self) -> str:
         """What came since the last piece, "" for nothing."""
         # The headline first: when it says that the run has ended, all of its records are there.
         headline = self._headline()
-        found = self._visit.journals.records(self._number, after=self._last, limit=AT_ONCE)
+        found = self._visit.reads.journals.records(self._number, after=self._last, limit=AT_ONCE)
         return self._piece(found, None if len(found) == AT_ONCE else headline)
 
     def _headline(self) -> Headline | None:
-        return self._visit.stored(self._number)
+        return self._visit.reads.stored(self._number)
 
     def _piece(self, records: list[Any], headline: Headline | None) -> str:
         if records:
@@ -117,7 +117,7 @@ class Stream:
 
     def _standing(self, headline: Headline, face: Clockface) -> Standing | None:
         self.ended = headline.status not in states.UNFINISHED
-        progress = None if self.ended else self._visit.journals.progress(self._number)
+        progress = None if self.ended else self._visit.reads.journals.progress(self._number)
         now = standing(headline, progress, face, f"{self._visit.at}/runs/{self._number}")
         if now.key == self._shown:
             return None
@@ -127,7 +127,7 @@ class Stream:
 
 def page(visit: Visit, headline: Headline, *, streaming: bool) -> LivePage:
     """What stands around the records of a run that still goes on."""
-    history = visit.recent(headline.operation, run.RECENT, headline.id)
+    history = visit.reads.recent(headline.operation, run.RECENT, headline.id)
     top = run.head(visit, headline, streaming=streaming)
     return LivePage(
         **{name: getattr(top, name) for name in Head.__dataclass_fields__},

@@ -108,13 +108,13 @@ def _action_line(action: Any, last: Headline | None, face: Clockface, may_run: b
 
 def build(visit: Visit) -> Overview:
     """Read what the overview needs and present it."""
-    catalogue, face = visit.catalogue, visit.face
-    actions, running = visit.actions(), list(catalogue.services)
-    latest, buckets = visit.latest(actions), _activity(visit)
-    board = vitals.vitals(visit.board)
+    catalogue, face = visit.reads.catalogue, visit.face
+    actions, running = visit.reads.actions(), list(catalogue.services)
+    latest, buckets = visit.reads.latest(actions), _activity(visit)
+    board = vitals.vitals(visit.reads.board)
     troubles = _troubles(visit, latest, running, board)
     planned = schedules.lines(catalogue.schedules, face)
-    newest = visit.journals.search(visit.filter(), limit=SHOWN)
+    newest = visit.reads.journals.search(visit.reads.filter(), limit=SHOWN)
     return Overview(
         verdict=attention.verdict(len(troubles)),
         sentence=sentence(len(troubles), len(actions), len(running)),
@@ -135,7 +135,7 @@ def build(visit: Visit) -> Overview:
 
 def _activity(visit: Visit) -> list[Mapping[str, int]]:
     since = visit.face.now - timedelta(hours=24)
-    return [bucket.counts for bucket in visit.journals.activity(since, BUCKETS)]
+    return [bucket.counts for bucket in visit.reads.journals.activity(since, BUCKETS)]
 
 
 def _troubles(
@@ -143,7 +143,7 @@ def _troubles(
 ) -> tuple[Trouble, ...]:
     found = []
     for headline in attention.failing(latest):
-        history = visit.recent(headline.operation, ALIKE)
+        history = visit.reads.recent(headline.operation, ALIKE)
         found.append(attention.of_action(headline, history, visit.face, visit.may_repeat(headline)))
     found += [attention.of_service(info, visit.face, visit.may("run")) for info in attention.unwell(running)]
     return (*found, *(attention.of_vital(vital) for vital in board if vital.high))

@@ -58,18 +58,18 @@ def _runs(desk: Desk) -> None:
 
     def as_json(was: Any, **given: Any) -> Any:
         visit = Visit(desk, was)
-        return plain(run.page(visit, visit.headline(visit.path("number"))))
+        return plain(run.page(visit, visit.reads.headline(visit.path("number"))))
 
     def as_text(was: Any, **given: Any) -> Any:
         visit = Visit(desk, was)
-        headline = visit.headline(visit.path("number"))
+        headline = visit.reads.headline(visit.path("number"))
         was.response.set_header("Content-Type", "text/plain; charset=utf-8")
-        return run.as_text(headline, visit.journals.records(headline.id), visit.face)
+        return run.as_text(headline, visit.reads.journals.records(headline.id), visit.face)
 
     def as_html(was: Any, **given: Any) -> Generator[Any, Any, Any]:
         visit = Visit(desk, was)
         with visit.counted():
-            headline = visit.headline(visit.path("number"))
+            headline = visit.reads.headline(visit.path("number"))
             if not headline.pending:
                 return visit.render("run.html", run.page(visit, headline))
             feed = desk.feeds.open(headline.id) if _stays_open(visit) else None

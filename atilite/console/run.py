@@ -184,7 +184,7 @@ def alike(headline: Headline, history: Sequence[Headline], face: Clockface) -> A
 
 def head(visit: Visit, headline: Headline, *, streaming: bool = False) -> Head:
     """What stands above a run, for this person."""
-    action = visit.action_of(headline)
+    action = visit.reads.action_of(headline)
     live, again = headline.status in states.UNFINISHED, visit.may_repeat(headline)
     takes = action is not None and bool(action.schema.fields)
     return Head(
@@ -211,13 +211,13 @@ def _started(headline: Headline, face: Clockface) -> Moment:
 
 def parameters(visit: Visit, headline: Headline) -> tuple[Pair, ...]:
     """With what the run was called; secrets are dots."""
-    action = visit.action_of(headline)
+    action = visit.reads.action_of(headline)
     return lines.pairs(headline.parameters, lines.secret_names(action))
 
 
 def related(visit: Visit, headline: Headline) -> tuple[Line, ...]:
     """The run that started this one."""
-    parent = visit.journals.headline(headline.parent) if headline.parent else None
+    parent = visit.reads.journals.headline(headline.parent) if headline.parent else None
     if parent is None:
         return ()
     shown = lines.line(parent, visit.face)
@@ -227,8 +227,8 @@ def related(visit: Visit, headline: Headline) -> tuple[Line, ...]:
 def page(visit: Visit, headline: Headline) -> RunPage:
     """Read a finished run and present it; `before` of the query is the record whose older ones are shown."""
     below = int(visit.arg("before")) if visit.arg("before").isdigit() else None
-    history = visit.recent(headline.operation, RECENT, headline.id)
-    found = visit.journals.records(headline.id, before=below, limit=RECORDS + 1, newest_first=True)
+    history = visit.reads.recent(headline.operation, RECENT, headline.id)
+    found = visit.reads.journals.records(headline.id, before=below, limit=RECORDS + 1, newest_first=True)
     shown = found[:RECORDS]
     bad = headline.status in states.BAD
     traceback, last_line = split_traceback(headline.traceback, headline.error) if bad else ("", "")
@@ -269,7 +269,7 @@ def as_text(headline: Headline, records: Sequence[Record], face: Clockface) -> s
 
 def facts(visit: Visit, headline: Headline, history: Sequence[Headline]) -> tuple[Fact, ...]:
     """The properties of a run that still goes on."""
-    action = visit.action_of(headline)
+    action = visit.reads.action_of(headline)
     normal = usual(history)
     listed = (
         ("Parameters", ", ".join(f"{pair.name}={pair.value}" for pair in parameters(visit, headline))),

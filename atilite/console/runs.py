@@ -189,20 +189,22 @@ def progress_words(progress: Any | None) -> str:
 def listing(visit: Visit) -> RunsPage:
     """Read one page of runs and present it."""
     filters = {name: visit.arg(name) for name in FILTERS if visit.arg(name)}
-    start, wanted = before(visit), visit.filter(**criteria(filters, visit.face.zone))
-    found = visit.journals.search(wanted, before=start, limit=PAGE + 1)
+    start, wanted = before(visit), visit.reads.filter(**criteria(filters, visit.face.zone))
+    found = visit.reads.journals.search(wanted, before=start, limit=PAGE + 1)
     shown, more = found[:PAGE], len(found) > PAGE
     rows = tuple(
-        lines.row(run, visit.face, progress_words(visit.journals.progress(run.id)) if run.status == "running" else "")
+        lines.row(
+            run, visit.face, progress_words(visit.reads.journals.progress(run.id)) if run.status == "running" else ""
+        )
         for run in shown
     )
     return RunsPage(
-        summary=f"{words.number(sum(visit.day.status.values()))} in 24 h",
+        summary=f"{words.number(sum(visit.reads.day.status.values()))} in 24 h",
         rows=rows,
         next=shown[-1].id if more else None,
         filters=filters,
-        groups=groups(filters, visit.day),
-        chips=chips(filters, visit.day),
+        groups=groups(filters, visit.reads.day),
+        chips=chips(filters, visit.reads.day),
         spanned=spanned(rows, visit.face),
         newest=("?" + urlencode(filters) if filters else "?") if start else "",
     )

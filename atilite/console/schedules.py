@@ -135,5 +135,5 @@ def present(plans: Sequence[Any], latest: Mapping[str, Headline], face: Clockfac
 
 def page(visit: Visit) -> SchedulesPage:
     """Read the schedules and present them."""
-    plans = list(visit.catalogue.schedules)
-    return present(plans, visit.latest(visit.catalogue.actions), visit.face, visit.may("run"))
+    plans = list(visit.reads.catalogue.schedules)
+    return present(plans, visit.reads.latest(visit.reads.catalogue.actions), visit.face, visit.may("run"))

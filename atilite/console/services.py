@@ -170,6 +170,6 @@ def summary(services: Iterable[Any]) -> str:
 
 def page(visit: Visit) -> ServicesPage:
     """Read the services and present them."""
-    found = list(visit.catalogue.services)
+    found = list(visit.reads.catalogue.services)
     rows = tuple(row(info, visit.face, visit.may("run")) for info in ordered(found))
     return ServicesPage(summary(found), rows)

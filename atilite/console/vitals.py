@@ -107,7 +107,7 @@ def _load_vital(reading: Reading) -> Vital | None:
     if reading.load is None:
         return None
     percent = _share(reading.load, reading.processors)
-    unit = f"of {words.plural(reading.processors, 'processor')}"
+    unit = f"of {words.plural(reading.processors, 'core')}"
     return Vital("Load, 1 min", f"{reading.load:.2f}", unit, percent, f"Load {percent} % of what the board can do")
 
 

@@ -94,6 +94,8 @@ class Was:
     _running = Facet[RunFacet](lambda was: RunFacet(was.run))
     progress = property(lambda was: was._running.progress)
     cancelled = property(lambda was: was._running.cancelled)
+    wait = property(lambda was: was._running.wait)
+    ready = property(lambda was: was._running.ready)
 
     @property
     def streams_input(self) -> bool:
