@@ -21,9 +21,11 @@ from .textindex import TextIndex
 from .walk import Combination
 
 RECENT = 4096
+# Runs read in one statement.
+MANY = 500
 FOREVER = 2**62
 
-_ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
+_SEVERAL = f"SELECT {COLUMNS} FROM journal WHERE id IN "
 _NEWEST = f"SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ? OFFSET ?"
 _RECORDS = """SELECT journal, id, created_at, source, level, message, params FROM record
 WHERE journal = ? AND id > ? AND id < ? ORDER BY id {} LIMIT ?"""
@@ -142,7 +144,7 @@ class History:
         recent = list(self._recent)
         if not recent or recent[0][0] > after + 1:
             return [headline_of(row) for row in connection.execute(_CHANGES, (after, limit)).fetchall()]
-        ids = {id for change, id in recent if change > after}
+        ids = list({id for change, id in recent if change > after})
         changed = sorted(self._headlines(connection, ids), key=lambda headline: headline.change)
         return [headline for headline in changed if headline.change > after][:limit]
 
@@ -201,9 +203,15 @@ class History:
         if not headline.pending:
             self._text.ended(headline.id)
 
-    def _headlines(self, connection: sqlite3.Connection, ids: Iterable[int]) -> list[Headline]:
-        rows = (connection.execute(_ONE, (id,)).fetchone() for id in ids)
-        return [headline_of(row) for row in rows if row is not None]
+    def _headlines(self, connection: sqlite3.Connection, ids: list[int]) -> list[Headline]:
+        """Read several runs, the highest id first."""
+        found: list[Headline] = []
+        ordered = sorted(ids, reverse=True)
+        for start in range(0, len(ordered), MANY):
+            part = ordered[start : start + MANY]
+            statement = f"{_SEVERAL}({', '.join('?' * len(part))}) ORDER BY id DESC"
+            found += [headline_of(row) for row in connection.execute(statement, part).fetchall()]
+        return found
 
     def _streams(self, connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
         if self._known is None:

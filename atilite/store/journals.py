@@ -140,9 +140,7 @@ class Journals(History):
         Raises TypeError at once for fields that JSON does not have.
         """
         fields = encode(dict(params), f"a field of the record {message!r}") if params else "{}"
-        number = self._database.record_ids.next()
-        self._live.record((id, number, micros(self._clock.now()), source, level, clean(message), fields), done)
-        return number
+        return self._live.record(id, micros(self._clock.now()), source, level, clean(message), fields, done)
 
     def label(self, id: int, labels: Iterable[str], *, done: Done | None = None) -> None:
         """Add labels to a run, also to one that has ended; the ones that it has already are ignored.

@@ -93,16 +93,21 @@ class LiveRuns:
         self._flush(live, done)
         return True
 
-    def record(self, row: RecordRow, done: Done | None) -> None:
-        """Queue a record; `done` gets its id. Any thread, never blocks."""
+    def record(
+        self, run: int, created: int, source: str, level: str | None, message: str, fields: str, done: Done | None
+    ) -> int:
+        """Queue a record and return its id, which `done` gets too. Any thread, never blocks."""
         with self._lock:
-            self._records.append((row, done))
+            # Numbered under the lock: whoever has read up to a number must not miss a lower one that comes later.
+            number = self._record_ids.next()
+            self._records.append(((run, number, created, source, level, message, fields), done))
             first = len(self._records) == 1
         if first:
             flush = _RecordsFlush(self)
             self.writer.submit(flush, flush.committed, urgent=done is not None)
         elif done is not None:
             self.writer.hurry()
+        return number
 
     def store(self, connection: sqlite3.Connection, headline: Headline, before: Headline | None) -> int:
         """Write a run whose row holds `before` (None: there is none) and return the number of the change.
