@@ -168,6 +168,15 @@ def test_preferences_land_on_the_app_and_in_its_configuration(tmp_path: Path) ->
         _ = app.config.MISSING
 
 
+@pytest.mark.row("A6")
+def test_what_the_operator_configures_wins_over_what_the_program_prefers(tmp_path: Path) -> None:
+    pref = Preference()
+    pref.config.RATES_URL, pref.config.COLOUR = "http://127.0.0.1:1/", "green"
+    app = Atilite("configured")
+    opened(tmp_path, app, pref=pref, config={"RATES_URL": "http://127.0.0.1:2/"})
+    assert (app.config.RATES_URL, app.config.COLOUR) == ("http://127.0.0.1:2/", "green")
+
+
 @pytest.mark.row("A15")
 def test_set_static_serves_a_folder_beside_the_script(tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
