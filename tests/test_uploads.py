@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import atilite
+from atilite import Atilite
+from atilite.config import Settings
+from atilite.site import Site
+from atilite.testing.client import Client
 from atilite.uploads import IN_MEMORY, Upload, safe_name
+from tests.services.forms import send
 
 
 def upload(data: bytes = b"data", name: str = "a.txt") -> Upload:
@@ -31,6 +37,36 @@ def test_a_copy_outlives_the_file_that_it_came_in(data: bytes, tmp_path: Path) -
     assert (copy.name, copy.size, copy.mimetype) == ("cat.jpg", len(data), "image/jpeg")
     assert copy.read() == data
     assert Path(copy.save(tmp_path)).read_bytes() == data
+
+
+def test_a_run_keeps_the_file_that_its_request_brought(tmp_path: Path) -> None:
+    app, go_on = Atilite("uploads"), threading.Event()
+
+    @app.action(name="keep")
+    def keep(photo: Upload) -> str:
+        assert go_on.wait(20)
+        return photo.save(tmp_path / "kept", mkdir=True)
+
+    site = Site(tmp_path)
+    site.mount("/", app)
+    site.open(Settings(devel=True, db=f"sqlite:///{tmp_path}/data.db"))
+    try:
+        file = ("../cat.jpg", b"jpeg" * 100_000, "image/jpeg")
+        answer = send(Client(site), "/internal/action/keep?wait=0", photo=file)
+        gc.collect()
+        run = app.automation.runs.active[answer.json()["run"]]
+        go_on.set()
+
+        assert answer.status_code == 202
+        assert Path(run.promise.wait(20)).read_bytes() == file[1]
+        stored = app.journal.headline(run.id).fetch().parameters
+        assert stored == {"photo": {"name": "cat.jpg", "size": 400_000, "mimetype": "image/jpeg"}}
+        assert send(Client(site), "/internal/action/keep", photo="cat.jpg").json()["fields"] == {
+            "photo": "must be a file, sent as multipart/form-data"
+        }
+    finally:
+        site.stop(2.0)
+        site.close()
 
 
 @pytest.mark.row("A112")
