@@ -192,12 +192,8 @@ def listing(visit: Visit) -> RunsPage:
     start, wanted = before(visit), visit.reads.filter(**criteria(filters, visit.face.zone))
     found = visit.reads.journals.search(wanted, before=start, limit=PAGE + 1)
     shown, more = found[:PAGE], len(found) > PAGE
-    rows = tuple(
-        lines.row(
-            run, visit.face, progress_words(visit.reads.journals.progress(run.id)) if run.status == "running" else ""
-        )
-        for run in shown
-    )
+    progress = visit.reads.journals.progress  # None at once for runs that do not go on here
+    rows = tuple(lines.row(run, visit.face, progress_words(progress(run.id))) for run in shown)
     return RunsPage(
         summary=f"{words.number(sum(visit.reads.day.status.values()))} in 24 h",
         rows=rows,

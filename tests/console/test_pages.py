@@ -346,6 +346,15 @@ def test_pages_have_no_style_no_script_and_nothing_from_elsewhere(site: Site, pe
         assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|https?://", text), path
 
 
+def test_pages_allow_themselves_a_sheet_and_forms_and_nothing_else(person: People) -> None:
+    answer = person("view").get("/")
+
+    assert answer.header("Content-Security-Policy").startswith(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"
+    )
+    assert answer.header("Cache-Control") == "no-store"
+
+
 def test_a_hundred_runs_are_still_a_small_page(site: Site, person: People) -> None:
     for n in range(52):
         finished(site, "Water", seconds=n + 1)
