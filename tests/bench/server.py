@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 NAME = "server"
@@ -18,13 +19,18 @@ GOAL = 0.9
 class Served:
     """One server process, pinned to the first core."""
 
-    def __init__(self, kind: str, command: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kind: str, command: tuple[str, ...] = (), *, python: str = "", folder: Path | None = None
+    ) -> None:
+        """`command` is a module with its arguments, or with another `python` a script."""
         self.kind = kind
+        words = [python, *command] if python else [sys.executable, "-m", *(command or ("tests.bench.served", kind))]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *(command or ("tests.bench.served", kind))],
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=folder,
             preexec_fn=lambda: os.sched_setaffinity(0, CORES[:1]),
         )
         assert self.process.stdout is not None
