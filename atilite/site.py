@@ -13,7 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .app import Atilite, SharedDict
+from .app import Atilite
+from .appdata import SharedDict
 from .automation.catalogue import Catalogue
 from .automation.engine import Automation
 from .clock import Clock
