@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 from atilite.config import OTHER_VARIABLES, PREFIX
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean something to the programs that tests start: a job in the background is started with it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
