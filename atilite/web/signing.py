@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 from typing import Any
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous import SignatureExpired as _Expired
 
 from atilite.clock import Clock
-from atilite.errors import AtiliteError
+from atilite.errors import AtiliteError, SetupError
+
+SecureKey = str | bytes | Iterable[str | bytes] | None
 
 
 class BadSignature(AtiliteError):
@@ -18,6 +23,30 @@ class BadSignature(AtiliteError):
 
 class SignatureExpired(BadSignature):
     """The signature is right but too old."""
+
+
+def signing_keys(securekey: SecureKey) -> tuple[bytes, ...]:
+    """Return the keys in `pref.securekey`, one or a list of them, as bytes. The first signs, all of them check.
+
+    Raises SetupError when there is none, or a blank one.
+    """
+    given = [securekey] if isinstance(securekey, (str, bytes)) else list(securekey or ())
+    keys = tuple(key.encode() if isinstance(key, str) else bytes(key) for key in given)
+    if not keys or not all(keys):
+        raise SetupError("this needs a key: set pref.securekey to a long random text, or a list of them (newest first)")
+    return keys
+
+
+def canonical(part: str) -> bool:
+    """Whether `part` is the one way to write its bytes as URL-safe base64 without padding.
+
+    Decoders skip foreign letters and unused bits, so several texts would pass for one signature.
+    """
+    try:
+        data = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        return False
+    return urlsafe_b64encode(data).rstrip(b"=").decode() == part
 
 
 class _ClockSigner(TimestampSigner):
@@ -33,14 +62,13 @@ class Signing:
     """Signs and checks values with HMAC-SHA256. Any thread.
 
     `purpose` keeps tokens apart: one made for password resets is worthless as a session. The content is readable by
-    everybody, so no secrets belong in it.
+    everybody, so no secrets belong in it. `key` may be several: the first one signs, all of them check, so that a
+    new key can be put in front of one that is in use.
     """
 
-    def __init__(self, key: str | bytes, purpose: str, clock: Clock | None = None) -> None:
-        if not key:
-            raise ValueError("a blank key signs nothing; set pref.securekey")
+    def __init__(self, key: SecureKey, purpose: str, clock: Clock | None = None) -> None:
         self._serializer = URLSafeTimedSerializer(
-            key,
+            list(reversed(signing_keys(key))),  # itsdangerous signs with the last one
             salt=f"atilite.{purpose}",
             signer=_ClockSigner,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256, "clock": clock or Clock()},
@@ -56,8 +84,11 @@ class Signing:
         Raises SignatureExpired for an old one and BadSignature for one that was altered.
         """
         try:
-            return self._serializer.loads(text, max_age=max_age)
+            value = self._serializer.loads(text, max_age=max_age)
         except _Expired as error:
             raise SignatureExpired(str(error)) from None
         except (BadData, ValueError) as error:
             raise BadSignature(str(error)) from None
+        if not canonical(text.rpartition(".")[2]):
+            raise BadSignature("the signature is written in another way than it was made")
+        return value
