@@ -11,7 +11,7 @@ from atilite.config import OTHER_VARIABLES, PREFIX
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C mean something to the programs that tests start: a job in the background is started with it ignored."""
+    """Let Ctrl-C reach the programs that tests start: a job in the background is itself started with it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -67,7 +67,8 @@ def port(tmp_path: Path) -> Iterator[int]:
     try:
         end = time.monotonic() + 30
         while not (found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text())):
-            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
             time.sleep(0.05)
         yield int(found[1])
     finally:
