@@ -61,10 +61,10 @@ def test_the_files_are_for_their_owner_only(url: str, tmp_path: Path) -> None:
 
 def test_a_write_is_durable_and_the_reserve_takes_its_room(url: str) -> None:
     with Database.open(url) as database:
-        pragmas = ("journal_mode", "synchronous", "auto_vacuum")
+        pragmas = ("journal_mode", "synchronous", "auto_vacuum", "page_size")
         found = [database.writer.call(lambda c, p=p: c.execute(f"PRAGMA {p}").fetchone()[0]) for p in pragmas]  # type: ignore[misc]
 
-        assert found == ["wal", 2, 2]
+        assert found == ["wal", 2, 2, 2048]
         assert database.reserve.path.stat().st_blocks * 512 >= SIZE
         health = database.health()
         assert (health.status, health.explanation) == ("ok", "")
