@@ -7,18 +7,25 @@ This module and `atilite.cli` are the only readers of the environment and of the
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import ConfigError
+from .lazily import LazyModule
+
+if TYPE_CHECKING:
+    import difflib
+    import tomllib
+else:
+    # For a wrong name, and for a file that many installations do not have.
+    difflib = LazyModule("difflib")
+    tomllib = LazyModule("tomllib")
 
 T = TypeVar("T")
 Kind = Literal["text", "integer", "number", "boolean", "choice", "list"]

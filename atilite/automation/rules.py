@@ -7,11 +7,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-
-from cronsim import CronSim, CronSimError
+from typing import TYPE_CHECKING
 
 from atilite.automation.duration import words_of
 from atilite.errors import SetupError
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import cronsim
+else:
+    # Intervals are computed without it.
+    cronsim = LazyModule("cronsim")
 
 SHORTHANDS = {
     "@yearly": "0 0 1 1 *",
@@ -48,15 +54,15 @@ class Cron:
         line = SHORTHANDS.get(self.line.strip().lower(), " ".join(self.line.split()))
         object.__setattr__(self, "line", line)
         try:
-            next(CronSim(line, datetime(2024, 1, 1, tzinfo=UTC)))
-        except (CronSimError, StopIteration) as error:
+            next(cronsim.CronSim(line, datetime(2024, 1, 1, tzinfo=UTC)))
+        except (cronsim.CronSimError, StopIteration) as error:
             why = str(error) or "it is never due"
             raise SetupError(f"schedule {self.line!r}: {why}; write five fields, as in '30 18 * * *'") from None
 
     def after(self, moment: datetime) -> Iterator[datetime]:
         """Yield the due times after `moment`, in UTC, each later than the one before."""
         last = moment
-        for due in CronSim(self.line, moment.astimezone(self.zone)):
+        for due in cronsim.CronSim(self.line, moment.astimezone(self.zone)):
             # When clocks change, cron's rules may give a local time twice or one that has passed.
             due = due.astimezone(UTC)
             if due > last:
@@ -150,7 +156,7 @@ def words(rule: Rule) -> str:
 
 
 def _explained(rule: Cron) -> str:
-    text = str(CronSim(rule.line, datetime(2024, 1, 1, tzinfo=UTC)).explain())
+    text = str(cronsim.CronSim(rule.line, datetime(2024, 1, 1, tzinfo=UTC)).explain())
     return text[:1].lower() + text[1:]
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.automation import rules
 from atilite.automation.actions import Actions
@@ -22,9 +21,16 @@ from atilite.automation.rules import Cron, Every, Rule
 from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
 from atilite.errors import AtiliteError, Frozen, ParameterError, RunSkipped, SetupError
+from atilite.lazily import LazyModule
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 from atilite.runtime.timers import Timer
+
+if TYPE_CHECKING:
+    import zoneinfo
+else:
+    # Most schedules go by the time zone of the machine.
+    zoneinfo = LazyModule("zoneinfo")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -346,8 +352,8 @@ def _operation(function: Callable[..., Any]) -> str:
 
 def _zone(name: str) -> tzinfo:
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise SetupError(f'timezone {name!r} is not known; write a name such as "Europe/Berlin" or "UTC"') from None
 
 

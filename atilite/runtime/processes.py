@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
+from atilite.lazily import LazyModule
 from atilite.runtime.executors import Threads
 from atilite.runtime.loop import describe
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.subprocesses import exit_text
 
+if TYPE_CHECKING:
+    import multiprocessing
+    from multiprocessing import reduction
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+else:
+    # Few programs use other processes.
+    multiprocessing = LazyModule("multiprocessing")
+    reduction = LazyModule("multiprocessing.reduction")
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 class Processes:
@@ -49,7 +54,7 @@ class Processes:
         """
         name = describe(function)
         try:
-            work = _Work(name, bytes(ForkingPickler.dumps((function, args, kwargs))))
+            work = _Work(name, bytes(reduction.ForkingPickler.dumps((function, args, kwargs))))
         except Exception as error:
             return Promise.failed(
                 TaskError(f"{name} cannot be sent to another process ({error}); define it at the top level of a module")
@@ -170,8 +175,9 @@ class _Child:
     """One process that does one piece of work after the other."""
 
     def __init__(self) -> None:
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process: BaseProcess = _SPAWN.Process(target=_serve, args=(theirs,), name="atilite-process", daemon=True)
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process: BaseProcess = spawn.Process(target=_serve, args=(theirs,), name="atilite-process", daemon=True)
         self._process.start()
         # One that ends before its first work cannot start at all: another one would not either.
         self._fresh = True

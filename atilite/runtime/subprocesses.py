@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
+from atilite.lazily import LazyModule
 from atilite.runtime.executors import Threads
 from atilite.runtime.promise import Promise, Work
+
+if TYPE_CHECKING:
+    import subprocess
+else:
+    # Few programs start others.
+    subprocess = LazyModule("subprocess")
 
 
 class Subprocesses:

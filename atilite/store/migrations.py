@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from peewee import SchemaManager
-from playhouse import migrations as playhouse
 
 from ..clock import Clock
 from ..errors import StoreUnavailable
+from ..lazily import LazyModule
 from .backup import copy_database
 from .models import TABLES
+
+# Loaded when a step is missing: a start with a current schema does without.
+playhouse: Any = LazyModule("playhouse.migrations")
 
 log = logging.getLogger("atilite.store")
 
@@ -53,9 +56,8 @@ def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | Non
     """
     steps = STEPS if steps is None else steps
     names = [name for name, _ in steps]
-    runner = _runner(database, steps)
-    applied = runner.applied()
-    if unknown := sorted(set(applied) - set(names)):
+    applied = _applied(database)
+    if unknown := sorted(applied - set(names)):
         raise StoreUnavailable(f"{path}: made by a newer version ({unknown[-1]}) (update atilite, or use another --db)")
     missing = [name for name in names if name not in applied]
     if missing and applied:
@@ -64,18 +66,24 @@ def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | Non
         _forget_old_copies(path)
     for name in missing:
         log.info("%s: migrating: %s", path, name)
-    return list(runner.up()) if missing else []
+    return list(_runner(database, steps).up()) if missing else []
 
 
 def is_current(database: Any) -> bool:
     """Tell whether the schema is the one of this version. Any thread."""
-    return set(_runner(database, STEPS).applied()) == {name for name, _ in STEPS}
+    return _applied(database) == {name for name, _ in STEPS}
+
+
+def _applied(database: Any) -> set[str]:
+    if not database.table_exists(HISTORY):
+        return set()
+    return {name for (name,) in database.execute_sql(f"SELECT name FROM {HISTORY}")}
 
 
 def _runner(database: Any, steps: Sequence[Step]) -> Any:
     functions = dict(steps)
 
-    class Script(playhouse.Migration):
+    class Script(playhouse.Migration):  # type: ignore[misc]
         """A step of this module in the place of a script in a folder, which a wheel would have to carry."""
 
         __slots__ = ()
@@ -83,12 +91,11 @@ def _runner(database: Any, steps: Sequence[Step]) -> Any:
         def load(self) -> Any:
             return type(self.name, (), {"up": staticmethod(functions[self.name])})
 
-    class Runner(playhouse.Runner):
+    class Runner(playhouse.Runner):  # type: ignore[misc]
         def migrations(self) -> list[Any]:
             return [Script(index, name, name, None) for index, (name, _) in enumerate(steps, 1)]
 
-    make: Any = Runner  # playhouse has no types
-    return make(database, table_name=HISTORY)
+    return Runner(database, table_name=HISTORY)
 
 
 def _forget_old_copies(path: Path) -> None:

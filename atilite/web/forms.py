@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from multipart import MultipartError, MultipartParser, MultipartPart, ParserLimitReached, parse_options_header
-
 from atilite.errors import Error
+from atilite.lazily import LazyModule
 from atilite.uploads import Upload
 from atilite.web.body import check_length, too_large
+
+if TYPE_CHECKING:
+    import multipart
+else:
+    # Loaded when the first form with files comes.
+    multipart = LazyModule("multipart")
 
 MAX_FIELDS = 1000
 _IN_MEMORY = 256 * 1024  # of one part; larger ones go to a temporary file
@@ -49,12 +54,12 @@ def parse_multipart(environ: MutableMapping[str, Any], limit: int) -> dict[str, 
 
     Blocks until the body is read. Raises Error 413 above `limit` bytes and Error 400 for a broken form.
     """
-    _, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    _, options = multipart.parse_options_header(environ.get("CONTENT_TYPE", ""))
     boundary = options.get("boundary", "")
     if not boundary:
         raise Error(400, "the multipart form has no boundary")
     length = check_length(environ, limit)
-    parser = MultipartParser(
+    parser = multipart.MultipartParser(
         environ["wsgi.input"],
         boundary,
         content_length=-1 if length is None else length,
@@ -63,22 +68,22 @@ def parse_multipart(environ: MutableMapping[str, Any], limit: int) -> dict[str, 
         memory_limit=max(limit, _IN_MEMORY),
         disk_limit=limit,
     )
-    parts: list[MultipartPart] = []
+    parts: list[multipart.MultipartPart] = []
     try:
         parts.extend(parser)
         # A file field that was left blank is sent as a nameless empty file.
         pairs = [(part.name, _value(part)) for part in parts if part.filename != "" or part.size]
-    except ParserLimitReached as error:
+    except multipart.ParserLimitReached as error:
         _close(parts)
         raise (too_large(limit) if "limit" in str(error).lower() else Error(413, str(error))) from None
-    except (MultipartError, UnicodeDecodeError, LookupError) as error:
+    except (multipart.MultipartError, UnicodeDecodeError, LookupError) as error:
         _close(parts)
         raise Error(400, f"the multipart form is broken: {error}") from None
     _rewind(environ)
     return gather(pairs)
 
 
-def _value(part: MultipartPart) -> Any:
+def _value(part: multipart.MultipartPart) -> Any:
     if part.filename is None:
         text = part.value
         part.close()
@@ -86,7 +91,7 @@ def _value(part: MultipartPart) -> Any:
     return Upload(part.filename, part.file, part.size, part.content_type)
 
 
-def _close(parts: Iterable[MultipartPart]) -> None:
+def _close(parts: Iterable[multipart.MultipartPart]) -> None:
     for part in parts:
         part.close()
 

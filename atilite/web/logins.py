@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
-
-from itsdangerous import BadSignature, Signer
+from typing import TYPE_CHECKING, Protocol
 
 from atilite.clock import Clock
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import itsdangerous
+else:
+    # Loaded when the first cookie comes.
+    itsdangerous = LazyModule("itsdangerous")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,13 @@ class Logins:
     """Opens, finds and closes sessions. Any thread."""
 
     def __init__(self, store: SessionStore, key: bytes, clock: Clock, lifetime: Lifetime) -> None:
-        self._store, self._clock, self._lifetime = store, clock, lifetime
-        self._signer = Signer(key, salt="atilite.session", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._store, self._key, self._clock, self._lifetime = store, key, clock, lifetime
+
+    @functools.cached_property
+    def _signer(self) -> itsdangerous.Signer:
+        return itsdangerous.Signer(
+            self._key, salt="atilite.session", key_derivation="hmac", digest_method=hashlib.sha256
+        )
 
     @property
     def max_age(self) -> int:
@@ -104,5 +115,5 @@ class Logins:
         # The signature spares the database a search for every forged cookie, and old keys end all sessions at once.
         try:
             return self._signer.unsign(cookie).decode() if cookie and len(cookie) < 200 else ""
-        except (BadSignature, UnicodeError):
+        except (itsdangerous.BadSignature, UnicodeError):
             return ""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import binascii
+import functools
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
-from typing import Any
-
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous import SignatureExpired as _Expired
+from typing import TYPE_CHECKING, Any
 
 from atilite.clock import Clock
 from atilite.errors import AtiliteError, SetupError
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import itsdangerous
+else:
+    # Loaded when the first text is signed.
+    itsdangerous = LazyModule("itsdangerous")
 
 SecureKey = str | bytes | Iterable[str | bytes] | None
 
@@ -49,13 +54,17 @@ def canonical(part: str) -> bool:
     return urlsafe_b64encode(data).rstrip(b"=").decode() == part
 
 
-class _ClockSigner(TimestampSigner):
-    def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._clock = clock
+@functools.cache
+def _clock_signer() -> type[itsdangerous.TimestampSigner]:
+    class ClockSigner(itsdangerous.TimestampSigner):
+        def __init__(self, *args: Any, clock: Clock, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._clock = clock
 
-    def get_timestamp(self) -> int:
-        return int(self._clock.time())
+        def get_timestamp(self) -> int:
+            return int(self._clock.time())
+
+    return ClockSigner
 
 
 class Signing:
@@ -67,10 +76,10 @@ class Signing:
     """
 
     def __init__(self, key: SecureKey, purpose: str, clock: Clock | None = None) -> None:
-        self._serializer = URLSafeTimedSerializer(
+        self._serializer = itsdangerous.URLSafeTimedSerializer(
             list(reversed(signing_keys(key))),  # itsdangerous signs with the last one
             salt=f"atilite.{purpose}",
-            signer=_ClockSigner,
+            signer=_clock_signer(),
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256, "clock": clock or Clock()},
         )
 
@@ -85,9 +94,9 @@ class Signing:
         """
         try:
             value = self._serializer.loads(text, max_age=max_age)
-        except _Expired as error:
+        except itsdangerous.SignatureExpired as error:
             raise SignatureExpired(str(error)) from None
-        except (BadData, ValueError) as error:
+        except (itsdangerous.BadData, ValueError) as error:
             raise BadSignature(str(error)) from None
         if not canonical(text.rpartition(".")[2]):
             raise BadSignature("the signature is written in another way than it was made")

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemBytecodeCache, FileSystemLoader, Template
-from jinja2.exceptions import TemplateNotFound
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import jinja2
+else:
+    # Loaded when the first template is asked for: an API for programs has none.
+    jinja2 = LazyModule("jinja2")
 
 _EXTENSIONS = ("jinja2.ext.do", "jinja2.ext.loopcontrols")
 
@@ -24,20 +30,37 @@ class Templates:
         self, folders: Iterable[str | os.PathLike[str]] = (), *, cache: Path | None = None, reload: bool = False
     ) -> None:
         self.folders: list[str] = [os.fspath(folder) for folder in folders]
+        self._cache, self._reload = cache, reload
+        self._globals: dict[str, Any] = {}
+        self._environment: jinja2.Environment | None = None
+        self._lock = Lock()
+
+    @property
+    def environment(self) -> jinja2.Environment:
+        """The Jinja environment, made at first use. Any thread."""
+        if self._environment is None:
+            with self._lock:
+                if self._environment is None:
+                    self._environment = self._made()
+        return self._environment
+
+    def _made(self) -> jinja2.Environment:
         # One list object for the loader's whole life: folders put in later are searched as well.
-        self._loader = FileSystemLoader([], followlinks=True)
-        self._loader.searchpath = self.folders
-        self.environment = Environment(
-            loader=ChoiceLoader([self._loader]),
+        loader = jinja2.FileSystemLoader([], followlinks=True)
+        loader.searchpath = self.folders
+        made = jinja2.Environment(
+            loader=jinja2.ChoiceLoader([loader]),
             autoescape=True,
-            auto_reload=reload,
+            auto_reload=self._reload,
             line_statement_prefix="%",
             line_comment_prefix="##",
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=_EXTENSIONS,
-            bytecode_cache=_bytecode_cache(cache),
+            bytecode_cache=_bytecode_cache(self._cache),
         )
+        made.globals.update(self._globals)
+        return made
 
     def first(self, folder: str | os.PathLike[str]) -> None:
         """Search this folder before all others: its templates override."""
@@ -51,11 +74,13 @@ class Templates:
         name = os.fspath(folder)
         if name not in self.folders:
             self.folders.insert(place, name)
-            if self.environment.cache is not None:
-                self.environment.cache.clear()
+            if self._environment is not None and self._environment.cache is not None:
+                self._environment.cache.clear()
 
     def add_global(self, name: str, value: Any) -> None:
-        self.environment.globals[name] = value
+        self._globals[name] = value
+        if self._environment is not None:
+            self._environment.globals[name] = value
 
     def add_filter(self, name: str, function: Callable[..., Any]) -> None:
         self.environment.filters[name] = function
@@ -64,22 +89,22 @@ class Templates:
         """Add a Jinja2 extension by its dotted name."""
         self.environment.add_extension(name)
 
-    def get(self, name: str) -> Template:
+    def get(self, name: str) -> jinja2.Template:
         """Return a template. Raises jinja2.TemplateNotFound, whose text names the folders that were searched."""
         try:
             return self.environment.get_template(name)
-        except TemplateNotFound as error:
+        except jinja2.TemplateNotFound as error:
             if error.name != name:  # it is another one, which this one includes
                 raise
             places = ", ".join(self.folders) or "no folder at all"
-            raise TemplateNotFound(name, f"no template {name!r} in {places}") from None
+            raise jinja2.TemplateNotFound(name, f"no template {name!r} in {places}") from None
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """Return the text of a template with these names in it."""
         return self.get(name).render(context)
 
 
-def _bytecode_cache(folder: Path | None) -> BytecodeCache | None:
+def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
     """Compiled templates are executed as they are found, so the folder must be nobody else's."""
     if folder is None:
         return None
@@ -87,4 +112,4 @@ def _bytecode_cache(folder: Path | None) -> BytecodeCache | None:
     facts = folder.stat()
     if facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
         return None
-    return FileSystemBytecodeCache(str(folder))
+    return jinja2.FileSystemBytecodeCache(str(folder))
