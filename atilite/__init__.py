@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from .app import Atilite as Atilite
     from .automation.journal import Journals as Journals
     from .automation.kv import KV as KV
-    from .automation.parameters import Pattern as Pattern
-    from .automation.parameters import Range as Range
-    from .automation.parameters import Secret as Secret
     from .cli.entry import run as run
     from .context import current_journal as current_journal
     from .errors import Error as Error
@@ -35,6 +32,9 @@ if TYPE_CHECKING:
     from .runtime.task import Mask as Mask
     from .runtime.task import Task as Task
     from .runtime.task import Tasks as Tasks
+    from .scalars import Pattern as Pattern
+    from .scalars import Range as Range
+    from .scalars import Secret as Secret
     from .store.database import Database as Database
     from .uploads import Upload as Upload
     from .web import charts as charts
@@ -46,7 +46,6 @@ _HOMES = {
     "app": ("Atilite",),
     "automation.journal": ("Journals",),
     "automation.kv": ("KV",),
-    "automation.parameters": ("Pattern", "Range", "Secret"),
     "cli.entry": ("run",),
     "context": ("current_journal",),
     "errors": ("Error",),
@@ -56,6 +55,7 @@ _HOMES = {
     "resources.aliases": ("PROTO_HTTP", "PROTO_HTTPS"),
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
+    "scalars": ("Pattern", "Range", "Secret"),
     "store.database": ("Database",),
     "uploads": ("Upload",),
     "web": ("charts",),

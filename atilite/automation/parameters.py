@@ -6,7 +6,6 @@ import collections.abc
 import dataclasses
 import enum
 import inspect
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -14,45 +13,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from atilite.automation.conversion import CONVERSIONS, MISSING, shown
+from atilite.automation.values import shown
+from atilite.checks import as_json, check_of, is_record
 from atilite.errors import ParameterError, SetupError
+from atilite.scalars import MASK as MASK
+from atilite.scalars import Blank, Check
+from atilite.scalars import Pattern as Pattern
+from atilite.scalars import Range as Range
+from atilite.scalars import Secret as Secret
 from atilite.uploads import Upload
 
 ALLOWED = (
-    "str, int, float, bool, Literal, Enum, date, datetime, Secret, Upload, dict, list, a dataclass or a pydantic "
-    "model, each also as `| None` and Annotated with Range or Pattern"
+    "str, int, float, bool, Literal, Enum, date, datetime, Secret, Upload, dict, list, a dataclass, a msgspec struct "
+    "or a pydantic model, each also as `| None` and Annotated with Range or Pattern"
 )
-
-
-class Secret(str):
-    """A text that is never shown: its repr, forms, journals and logs have four dots in its place."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"Secret({MASK!r})"
-
-
-MASK = "••••"
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Bounds of a number or a date, both included; None leaves a side open: `Annotated[int, Range(1, 600)]`."""
-
-    minimum: Any = None
-    maximum: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A regular expression that the whole text must match, and the words that say so to a person."""
-
-    regex: str
-    message: str = ""
-
-    def __post_init__(self) -> None:
-        re.compile(self.regex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +43,7 @@ class Field:
     pattern: str | None = None
     optional: bool = False
     help: str = ""
-    type: Any = None
+    convert: Check = dataclasses.field(default=as_json, repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -85,13 +59,16 @@ class Field:
         """Return the value that the function gets for `raw`; ValueError says what is wrong with it."""
         if raw is None:
             return self._nothing("must not be null")
-        if isinstance(raw, str) and not raw.strip() and self._takes_blank_as_nothing():
-            return self._nothing("is required")
-        value = CONVERSIONS[self.kind](raw, self)
-        if value is MISSING:
-            return self._nothing("is required")
-        self._bound(value)
-        return value
+        if isinstance(raw, str):
+            if not raw.strip() and self._takes_blank_as_nothing():
+                return self._nothing("is required")
+            if self.kind in ("text", "secret"):
+                # Browsers send line ends as CR LF whatever was typed.
+                raw = raw.replace("\r\n", "\n")
+        try:
+            return self.convert(raw)
+        except Blank as error:
+            return self._nothing(str(error))
 
     def _takes_blank_as_nothing(self) -> bool:
         # A form sends "" for what was left blank; only where "" is a value of its own it is taken as one.
@@ -103,19 +80,6 @@ class Field:
         if self.optional:
             return None
         raise ValueError(reason)
-
-    def _bound(self, value: Any) -> None:
-        try:
-            too_small = self.minimum is not None and value < self.minimum
-            too_big = self.maximum is not None and value > self.maximum
-        except TypeError:  # a moment with a time zone against bounds without one, or the other way round
-            raise ValueError("must have a time zone exactly when its bounds have one") from None
-        if too_small:
-            raise ValueError(f"must be at least {shown(self.minimum)}")
-        if too_big:
-            raise ValueError(f"must be at most {shown(self.maximum)}")
-        if self.pattern is not None and not re.fullmatch(self.pattern, value):
-            raise ValueError(self.help or f"must match {self.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,19 +195,20 @@ def _field(function: str, parameter: inspect.Parameter, annotation: Any) -> Fiel
     where = f"{function}(): parameter {parameter.name!r}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
         raise SetupError(f"{where} must be an ordinary named one, not *args, **kwargs or positional only")
-    annotation, extras = _strip(annotation)
-    annotation, optional = _without_none(annotation)
-    annotation, inner = _strip(annotation)
     required = parameter.default is parameter.empty
     if annotation is parameter.empty:
         annotation = str if required or parameter.default is None else type(parameter.default)
+    check = check_of(annotation) or as_json
+    annotation, extras = _strip(annotation)
+    annotation, optional = _without_none(annotation)
+    annotation, inner = _strip(annotation)
     kind, choices = _kind(annotation)
     if kind is None:
         raise SetupError(f"{where} has the annotation {annotation!r}; allowed are {ALLOWED}")
     facts = _constraints(where, kind, extras + inner)
     optional = optional or (not required and parameter.default is None)
     default = None if required else parameter.default
-    return Field(parameter.name, kind, required, default, choices, optional=optional, type=annotation, **facts)
+    return Field(parameter.name, kind, required, default, choices, optional=optional, convert=check, **facts)
 
 
 def _strip(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -274,9 +239,7 @@ def _kind(annotation: Any) -> tuple[str | None, tuple[Any, ...]]:
     for known, kind in _KINDS:
         if issubclass(annotation, known):
             return kind, ()
-    if dataclasses.is_dataclass(annotation) or hasattr(annotation, "model_validate"):
-        return "json", ()
-    return None, ()
+    return ("json" if is_record(annotation) else None), ()
 
 
 _KINDS: tuple[tuple[type, str], ...] = (

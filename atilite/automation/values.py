@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import sys
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, TypeVar
+
+from atilite.uploads import Upload
 
 T = TypeVar("T")
 
@@ -74,6 +78,21 @@ def stored_result(value: Any) -> Any:
     except (TypeError, ValueError, RecursionError):
         data = text = repr(value)
     return data if len(text) <= MAX_RESULT else f"{text[:MAX_RESULT]}... ({len(text)} characters)"
+
+
+def shown(value: Any) -> Any:
+    """Return a checked parameter as JSON-able data for storing and showing (secrets are not masked here)."""
+    if isinstance(value, enum.Enum):  # before the numbers: an IntEnum is both
+        return shown(value.value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Upload):
+        return {"name": value.name, "size": value.size, "mimetype": value.mimetype}
+    return stored_result(value)
 
 
 def class_key(model: type) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from atilite.automation.conversion import shown
 from atilite.automation.parameters import Field, Schema
+from atilite.automation.values import shown
 from atilite.console import words
 from atilite.console.lines import HTML_ONLY
 

@@ -10,8 +10,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from atilite.checks import check_of, note
 from atilite.errors import Error, SetupError
-from atilite.web.checks import Check, check_of
+from atilite.scalars import Check
 from atilite.web.routes import WORDS, Rule
 
 _NO_ARGUMENTS: dict[str, Any] = {}
@@ -111,7 +112,7 @@ class Signature:
                 try:
                     arguments[name] = check(arguments[name])
                 except ValueError as error:
-                    faults[name] = str(error)
+                    note(faults, name, error)
         if faults:
             name, reason = next(iter(faults.items()))
             raise Error(400, f"parameter `{name}` {reason}", fields=faults)

@@ -157,7 +157,7 @@ def test_every_wrong_parameter_is_told_at_once() -> None:
     assert error.value.status_code == 400
     assert error.value.fields == {
         "n": "must be a whole number",
-        "on": "must be yes or no",
+        "on": "must be true or false",
         "size": "must be one of s, m",
         "x": "must be at most 10",
     }
