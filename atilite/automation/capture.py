@@ -6,8 +6,10 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from atilite.automation.failures import shortened
 from atilite.automation.parameters import MASK
 from atilite.clock import Clock
 from atilite.context import current_run
@@ -69,11 +71,11 @@ class Output:
         if self._write is None or self._closed:
             return text
         with self._lock:
-            *lines, rest = (self._partial.get(stream, "") + text).split("\n")
-            while len(rest) > MAX_LINE:
-                lines.append(rest[:MAX_LINE])
-                rest = rest[MAX_LINE:]
-            self._partial[stream] = rest
+            # No more than may be stored: who writes a hundred megabytes at once shall not cost five times as much.
+            *lines, rest = (self._partial.get(stream, "") + text[:MAX_OUTPUT]).split("\n")
+            whole = len(rest) - len(rest) % MAX_LINE
+            lines += [rest[start : start + MAX_LINE] for start in range(0, whole, MAX_LINE)]
+            self._partial[stream] = rest[whole:]
             for line in lines:
                 self._line(line, stream)
         return text
@@ -137,8 +139,7 @@ class Routed:
     def write(self, text: str) -> int:
         output = output_here()
         shown = text if output is None else output.feed(self._name, text)
-        if self._stream is not None:
-            self._stream.write(shown)
+        self._show(shown)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -146,8 +147,23 @@ class Routed:
             self.write(line)
 
     def flush(self) -> None:
-        if self._stream is not None:
-            self._stream.flush()
+        with suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.flush()
+
+    def close(self) -> None:
+        """Does not close it: it is everybody's."""
+        self.flush()
+
+    def _show(self, text: str) -> None:
+        # Whoever reads the terminal or the pipe may have gone, or read another encoding: no reason for a run to fail.
+        try:
+            if self._stream is not None:
+                self._stream.write(text)
+        except UnicodeEncodeError:
+            self._stream.write(text.encode("ascii", "backslashreplace").decode())
+        except (OSError, ValueError):
+            return
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -161,7 +177,7 @@ class RunHandler(logging.Handler):
         if output is not None and not getattr(record, "in_journal", False):
             params: dict[str, Any] = {"logger": record.name}
             if record.exc_info:
-                params["traceback"] = logging.Formatter().formatException(record.exc_info)
+                params["traceback"] = shortened(logging.Formatter().formatException(record.exc_info))
             output.log(record.getMessage(), record.levelname.lower(), params)
         last = logging.lastResort
         # Without other handlers Python shows warnings by itself; that it has this one must not silence them.

@@ -29,10 +29,15 @@ def error_text(error: BaseException) -> str:
 def traceback_text(error: BaseException) -> str:
     """Return the whole traceback from the first frame that is not atilite's own."""
     text = "".join(traceback.format_exception(type(error), error, _from_user(error.__traceback__)))
-    if len(text) > MAX_TRACEBACK:
-        half = MAX_TRACEBACK // 2
-        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
-    return text
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """Return a traceback as it is, a very long one without its middle."""
+    if len(text) <= MAX_TRACEBACK:
+        return text
+    half = MAX_TRACEBACK // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
 def _from_user(trace: TracebackType | None) -> TracebackType | None:
