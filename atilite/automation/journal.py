@@ -178,7 +178,8 @@ class Journals:
     def record(self, message: str, /, **events: Any) -> Task:
         """Add a record to the current journal: a short message and any number of named values.
 
-        A value is JSON, a pydantic model or a dataclass; anything else is a TypeError here, and nothing is stored.
+        A value is JSON, a pydantic model or a dataclass; anything else is a TypeError here, more than a million
+        characters of it a ValueError, and nothing is stored.
         Outside of a run it only logs a warning. The task's result is the record's number.
         """
         journal = current_journal.get()
@@ -189,10 +190,11 @@ class Journals:
         output = output_here()
         if output is not None and output.secrets:
             message, fields = masked_data(message, output.secrets), masked_data(fields, output.secrets)
+        journals = self._storage.journals
+        task = self._storage.write(lambda done: journals.record(journal, message, fields, done=done))
         if log.isEnabledFor(logging.INFO):
             log.info("%s", message, extra={"in_journal": True})
-        journals = self._storage.journals
-        return self._storage.write(lambda done: journals.record(journal, message, fields, done=done))
+        return task
 
     def labels(self, *labels: str) -> Task:
         """Put labels on the current journal; those that it has are ignored. Outside of a run it only logs a warning."""

@@ -19,6 +19,9 @@ from .streams import merge, streams
 from .walk import Combination, combinations
 from .writer import Done
 
+# Characters of a record's message and fields. The page of a run reads many records at a time.
+MAX_RECORD = 1 << 20
+
 
 class Journals(History):
     """All runs of one database: writes here, reads in History. Get the one of a database by `database.part(Journals)`.
@@ -137,9 +140,14 @@ class Journals(History):
     ) -> int:
         """Add a message with fields to a run and return the record's id, which `done` gets too.
 
-        Raises TypeError at once for fields that JSON does not have.
+        Raises TypeError at once for fields that JSON does not have, ValueError for more than MAX_RECORD characters.
         """
-        fields = encode(dict(params), f"a field of the record {message!r}") if params else "{}"
+        fields = encode(dict(params), f"a field of the record {message[:200]!r}") if params else "{}"
+        if len(message) + len(fields) > MAX_RECORD:
+            raise ValueError(
+                f"a record holds at most {MAX_RECORD} characters, {message[:50]!r} has {len(message) + len(fields)}; "
+                "put them into a file or a database and record where"
+            )
         return self._live.record(id, micros(self._clock.now()), source, level, clean(message), fields, done)
 
     def label(self, id: int, labels: Iterable[str], *, done: Done | None = None) -> None:
