@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from ..errors import ConfigError
 from ..launch import default_site
@@ -13,12 +14,15 @@ from .main import main, refuse
 OLD_NAMES = {"address": "host"}
 
 
-def run(**options: Any) -> NoReturn:
+def run(**options: Any) -> None:
     """Do what the command line says, by default serve: `atilite.run(port=5000, name="board")`.
 
     `options` are defaults for any setting; flags, environment and atilite.toml win over them. Main thread; ends the
-    program with the command's exit code.
+    program with the command's exit code. In a child process that reads this file for a function in it, does nothing.
     """
+    # `parent_process()` does not know it yet while the child reads this file.
+    if multiprocessing.current_process().name != "MainProcess":
+        return
     workers = options.pop("workers", 1)
     if workers != 1:
         sys.exit(refuse(ConfigError(f"workers={workers}: one process serves a site (use threads)"), 2))
