@@ -87,6 +87,7 @@ class Pipeline:
         takes_was, needs_nothing = signature.takes_was, not (signature.names or signature.rest)
         binds = options.get("bind", True)
         hooks = app.hooks
+        call = _watched(callback, app.runtime.loop) if options.get("start") == "hub" else callback
 
         def handle(**texts: Any) -> Reply:
             environ = bottle.request.environ
@@ -109,7 +110,7 @@ class Pipeline:
                     # A request without query and body cannot have given anything that the handler does not take.
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
                     kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict)
-                    value = callback(was, **kwargs) if takes_was else callback(**kwargs)
+                    value = call(was, **kwargs) if takes_was else call(**kwargs)
                 generator = self._generator_of(value)
                 if generator is None:
                     return self._ended(was, self.reply(was, value, not takes_was))
@@ -303,6 +304,15 @@ def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:
         bottle.request.bind(environ)
 
     return rebind
+
+
+def _watched(function: Callable[..., Any], loop: Any) -> Callable[..., Any]:
+    """The same handler, named by the watchdog when it keeps the loop; another server calls it on a thread."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return loop.watched(function, *args, **kwargs) if loop.inside() else function(*args, **kwargs)
+
+    return call
 
 
 def _adopt(response: Response, other: Any) -> None:

@@ -40,6 +40,7 @@ class Channel(Outlet):
     exchange: ParkedExchange | None = None  # of the first request, while it is parked
     since = 0.0  # monotonic time at which the request that is being received began
     _resumed: ParkedTask | None = None
+    _path = ""  # of the request that was served last
     _writer: Any = None
     _draining = False  # what still arrives is dropped
     _lingering = False  # everything was sent; waiting for the client to stop sending
@@ -275,12 +276,13 @@ class Channel(Outlet):
 
     def serve(self) -> None:
         """Run `service` in a context of its own: what one request sets must not be seen by the next one."""
+        self._path = self.requests[0].path
         Context().run(self.service)
 
     @property
     def watched_name(self) -> str:
         """What the watchdog tells when this channel keeps the loop."""
-        return f"a request for {self.requests[0].path}" if self.requests else "a connection"
+        return f"a request for {self._path}" if self._path else "a connection"
 
     def service(self) -> None:
         """Run the first request up to its end or until it is parked."""
