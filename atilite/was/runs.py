@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..context import current_run
@@ -13,6 +14,7 @@ class RunFacet:
 
     def __init__(self, run: Any) -> None:
         self._run = run
+        self._programs: set[Any] | None = None
 
     def _current(self) -> Any:
         return self._run if self._run is not None else current_run.get()
@@ -29,6 +31,29 @@ class RunFacet:
         if run is None:
             raise TaskError("was.wait() sleeps inside an action or a service; elsewhere use was.Sleep(seconds)")
         return bool(run.wait(seconds))
+
+    def ending(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `make`, whose tasks are cancelled when this run should end: unlike a thread a process can be ended."""
+        if self._run is None:
+            return make
+
+        def made(*args: Any, **options: Any) -> Any:
+            task = make(*args, **options)
+            self._follow(task)
+            return task
+
+        return made
+
+    def _follow(self, task: Any) -> None:
+        if self._programs is None:
+            programs: set[Any] = set()
+            # Once for the run and not for each task: a service may start one a second, for months.
+            self._run.stopping.on_done(lambda _: [program.cancel() for program in list(programs)])
+            self._programs = programs
+        self._programs.add(task)
+        task.on_done(self._programs.discard)
+        if self._run.cancelled:
+            task.cancel()
 
     def ready(self) -> None:
         """Say that a service declared with ready="explicit" does its work from now on. Any thread."""

@@ -77,8 +77,8 @@ class Was:
 
     # Tasks.
     Thread = property(lambda was: functools.partial(was.app.runtime.Thread, owner=was))
-    Process = property(lambda was: functools.partial(was.app.runtime.Process, owner=was))
-    Subprocess = property(lambda was: functools.partial(was.app.runtime.Subprocess, owner=was))
+    Process = property(lambda was: was._running.ending(functools.partial(was.app.runtime.Process, owner=was)))
+    Subprocess = property(lambda was: was._running.ending(functools.partial(was.app.runtime.Subprocess, owner=was)))
     Sleep = property(lambda was: was.app.runtime.Sleep)
     get = property(lambda was: was.stub().get)
     post = property(lambda was: was.stub().post)
