@@ -31,7 +31,7 @@ class Running:
         """Start the program and wait until it answers."""
         self._starts += 1
         words = [sys.executable, "serve.py", "--port", "0", *self.flags]
-        with self.log.open("wb") as out:
+        with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 words, cwd=self.folder, stdout=out, stderr=out, env={**os.environ, **environ}
             )
