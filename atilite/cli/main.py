@@ -13,8 +13,7 @@ from types import ModuleType
 from ..config import given_flags, load
 from ..errors import AtiliteError, ConfigError
 from ..site import Site, Target
-from . import accounts, check, daemon, data, install, lists, serve
-from . import run as run_action
+from . import serve
 from .call import Call, Program
 from .parser import Commands
 
@@ -22,7 +21,16 @@ WRONG = 2  # exit code for what another attempt cannot mend: a wrong flag, a wro
 FAILED = 1
 INTERRUPTED = 130
 
-ROOMS = (serve, daemon, install, lists, run_action, check, data, accounts)
+# The words that each module of this room knows; it is loaded only for them, since a server needs none.
+ROOMS = {
+    "daemon": ("start", "-d", "stop", "restart", "status"),
+    "install": ("install", "update", "uninstall"),
+    "lists": ("routes", "actions", "services", "schedules"),
+    "run": ("run",),
+    "check": ("check",),
+    "data": ("backup", "restore", "vacuum", "migrate"),
+    "accounts": ("user", "token"),
+}
 
 
 def main(
@@ -72,15 +80,24 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     """Parse, load the settings, call the command."""
     script = Path(sys.argv[0]).resolve() if site is not None and sys.argv[0].endswith(".py") else None
     commands = Commands(script.name if script else "atilite", defaults, choose_app=site is None)
-    for room in ROOMS:
-        room.add(commands)
-    options = commands.parser.parse_args(arguments)
+    serve.add(commands)
+    options, others = commands.settings(arguments)
+    if others:
+        for room in rooms_for(others[0]):
+            importlib.import_module(f".{room}", __package__).add(commands)
+        options = commands.parser.parse_args(arguments)
     flags = given_flags(options)
     program = Program(script.parent if script else Path.cwd(), script, getattr(options, "app", ""))
     settings = load(flags, os.environ, program.folder / "atilite.toml", defaults)
     call = Call(program, site or site_of(program), settings, options, flags)
     command = options.command
     return int(command(call))
+
+
+def rooms_for(word: str) -> list[str]:
+    """The modules that a command line needs whose first word, but for settings, is this one."""
+    known = [room for room, words in ROOMS.items() if word in words]
+    return known or list(ROOMS)  # for the help, and to say what there is
 
 
 def site_of(program: Program) -> Site:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
@@ -22,7 +22,7 @@ class Commands:
     """The commands of one program; each module of this room adds its own."""
 
     def __init__(self, prog: str, defaults: Mapping[str, object], *, choose_app: bool) -> None:
-        self._settings = Parser(add_help=False)
+        self._settings = Parser(prog=prog, add_help=False, allow_abbrev=False)
         if choose_app:
             text = "what to serve: a module, or module:name of an app in it (default: serve.py of this folder)"
             self._settings.add_argument("--app", default=argparse.SUPPRESS, metavar="MODULE:NAME", help=text)
@@ -37,6 +37,11 @@ class Commands:
     def default(self, run: Command) -> None:
         """What happens without a command."""
         self.parser.set_defaults(command=run)
+        self._settings.set_defaults(command=run)
+
+    def settings(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+        """The settings among the arguments, with the default command, and the arguments that are something else."""
+        return self._settings.parse_known_args(arguments)
 
     def add(self, name: str, run: Command, help: str) -> Parser:
         """Add a command and return its parser for the arguments of its own."""
