@@ -11,8 +11,10 @@ from atilite.console import attention, figures, forms, lines, states, words
 from atilite.console.desk import Visit
 from atilite.console.figures import Figure
 from atilite.console.lines import HTML_ONLY, Deed, Fact
+from atilite.console.schedules import ordered
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment, Span
+from atilite.store.newest import Glance
 from atilite.store.runs import Headline
 
 RECENT = 10
@@ -90,9 +92,10 @@ def chips(actions: Sequence[Any], latest: Mapping[str, Headline], status: str, l
     return tuple(made) if len(made) > 1 else ()
 
 
-def row(action: Any, recent: Sequence[Headline], plan: Any | None, face: Clockface, may_run: bool) -> Row:
+def row(
+    action: Any, last: Headline | None, recent: Sequence[Glance], plan: Any | None, face: Clockface, may_run: bool
+) -> Row:
     """An action for the table; `recent` are its last runs, newest first."""
-    last = recent[0] if recent else None
     ended = [(run.duration, run.status == "succeeded") for run in reversed(recent) if run.duration is not None]
     lasted = [seconds for seconds, good in ended if good]
     upcoming = plan is not None and not plan.paused and plan.next
@@ -117,12 +120,16 @@ def listing(visit: Visit) -> ActionsPage:
     actions = visit.reads.actions()
     latest = visit.reads.latest(actions)
     q, status, label = visit.arg("q"), visit.arg("status"), visit.arg("label")
-    plans = {plan.action: plan for plan in reversed(list(visit.reads.catalogue.schedules))}
-    rows = []
-    for action in matching(actions, latest, q, status, label):
-        recent = visit.reads.recent(action.operation, RECENT) if action.name in latest else []
-        rows.append(row(action, recent, plans.get(action.name), visit.face, visit.may_start(action)))
-    return ActionsPage(tuple(rows), len(actions), chips(actions, latest, status, label), q)
+    # Of several schedules the one that fires next is shown.
+    plans = {plan.action: plan for plan in reversed(ordered(visit.reads.catalogue.schedules))}
+    shown = matching(actions, latest, q, status, label)
+    recent = visit.reads.glances(action.operation for action in shown)
+    rows = tuple(
+        row(action, latest.get(action.name), recent[action.operation], plans.get(action.name), visit.face,
+            visit.may_start(action))
+        for action in shown
+    )  # fmt: skip
+    return ActionsPage(rows, len(actions), chips(actions, latest, status, label), q)
 
 
 @dataclass(frozen=True, slots=True)

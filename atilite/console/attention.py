@@ -10,6 +10,7 @@ from atilite.console import states, vitals, words
 from atilite.console.lines import HTML_ONLY, action_path, error_line
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment
+from atilite.store.newest import Glance
 from atilite.store.runs import Headline
 
 UNWELL = frozenset({"failed", "restarting", "backoff"})
@@ -46,13 +47,13 @@ def count(latest: Mapping[str, Headline], services: Iterable[Any]) -> int:
     return len(failing(latest)) + len(unwell(services))
 
 
-def in_a_row(history: Sequence[Headline]) -> int:
+def in_a_row(history: Sequence[Headline | Glance]) -> int:
     """How many of the newest runs, newest first, did not end well; unfinished ones are passed over."""
-    ended = [headline.status in states.BAD for headline in history if headline.status not in states.UNFINISHED]
+    ended = [run.status in states.BAD for run in history if run.status not in states.UNFINISHED]
     return ended.index(False) if False in ended else len(ended)
 
 
-def of_action(headline: Headline, history: Sequence[Headline], face: Clockface, again: bool) -> Trouble:
+def of_action(headline: Headline, history: Sequence[Glance], face: Clockface, again: bool) -> Trouble:
     """The trouble of an action whose last run ended badly; `history` are its last runs, newest first."""
     row = in_a_row(history)
     state = states.of_run(headline.status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,8 @@ from atilite.console.frame import Frame
 from atilite.console.plain import plain
 from atilite.console.words import Clockface
 from atilite.errors import Error
+from atilite.store.daycount import Day
+from atilite.store.newest import Glance
 from atilite.store.runs import Filter, Headline
 from atilite.version import VERSION
 
@@ -180,10 +182,16 @@ class Reads:
         """The vitals of the board, read once a page."""
         return vitals.read(self._desk.file)
 
+    def glances(self, operations: Iterable[str]) -> Mapping[str, Sequence[Glance]]:
+        """The ten newest runs of each operation, newest first."""
+        found: Mapping[str, Sequence[Glance]] = self.journals.glances(operations)
+        return found
+
     @cached_property
-    def day(self) -> Any:
+    def day(self) -> Day:
         """How many runs of the last 24 hours have each status, operation and trigger."""
-        return self.journals.facets(since=self._now - timedelta(hours=24))
+        found: Day = self.journals.day()
+        return found
 
     @cached_property
     def troubles(self) -> int:

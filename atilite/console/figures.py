@@ -95,12 +95,3 @@ def _day_title(buckets: Sequence[Mapping[str, int]]) -> str:
     down = words.joined([f"{words.number(n)} {word}" for n, word in ((failed, "failed"), (lost, "interrupted")) if n])
     text = f"Runs over the last 24 hours: {words.number(up)} succeeded, drawn upwards"
     return f"{text}; {down}, drawn downwards" if down else f"{text}; none failed"
-
-
-def totals(buckets: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """The runs of all buckets by status."""
-    found: dict[str, int] = {}
-    for bucket in buckets:
-        for status, count in bucket.items():
-            found[status] = found.get(status, 0) + count
-    return found

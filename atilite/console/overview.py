@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from atilite.console import attention, figures, lines, schedules, services, states, vitals, words
@@ -17,8 +17,6 @@ from atilite.console.words import Clockface, Moment
 from atilite.store.runs import Headline
 
 SHOWN = 5
-BUCKETS = 48
-ALIKE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,9 @@ def counts(totals: Mapping[str, int]) -> tuple[Count, ...]:
     return tuple(Count(states.of_run(status), totals[status]) for status in ended if totals.get(status))
 
 
-def axis(face: Clockface) -> tuple[str, ...]:
-    """The words below the figure of a day, six hours apart."""
-    local = face.local(face.now)
-    hours = (local - timedelta(hours=back) for back in (24, 18, 12, 6))
-    return (*(f"{hour:%H:00}" for hour in hours), "now")
+def axis(face: Clockface, start: datetime) -> tuple[str, ...]:
+    """The words below the figure of a day that begins at `start`, six hours apart."""
+    return (*(f"{face.local(start + timedelta(hours=hours)):%H:%M}" for hours in (0, 6, 12, 18)), "now")
 
 
 def action_lines(
@@ -110,7 +106,7 @@ def build(visit: Visit) -> Overview:
     """Read what the overview needs and present it."""
     catalogue, face = visit.reads.catalogue, visit.face
     actions, running = visit.reads.actions(), list(catalogue.services)
-    latest, buckets = visit.reads.latest(actions), _activity(visit)
+    latest, day = visit.reads.latest(actions), visit.reads.day
     board = vitals.vitals(visit.reads.board)
     troubles = _troubles(visit, latest, running, board)
     planned = schedules.lines(catalogue.schedules, face)
@@ -120,9 +116,9 @@ def build(visit: Visit) -> Overview:
         sentence=sentence(len(troubles), len(actions), len(running)),
         troubles=troubles,
         vitals=board,
-        day=figures.day(buckets),
-        axis=axis(face),
-        counts=counts(figures.totals(buckets)),
+        day=figures.day(day.slots),
+        axis=axis(face, day.start),
+        counts=counts(day.status),
         actions=action_lines(actions, latest, face, visit.may_start),
         actions_total=words.plural(len(actions), "action"),
         runs=tuple(lines.line(headline, face) for headline in newest),
@@ -133,17 +129,14 @@ def build(visit: Visit) -> Overview:
     )
 
 
-def _activity(visit: Visit) -> list[Mapping[str, int]]:
-    since = visit.face.now - timedelta(hours=24)
-    return [bucket.counts for bucket in visit.reads.journals.activity(since, BUCKETS)]
-
-
 def _troubles(
     visit: Visit, latest: Mapping[str, Headline], running: Sequence[Any], board: Sequence[vitals.Vital]
 ) -> tuple[Trouble, ...]:
-    found = []
-    for headline in attention.failing(latest):
-        history = visit.reads.recent(headline.operation, ALIKE)
-        found.append(attention.of_action(headline, history, visit.face, visit.may_repeat(headline)))
+    failing = attention.failing(latest)
+    before = visit.reads.glances(headline.operation for headline in failing) if failing else {}
+    found = [
+        attention.of_action(headline, before[headline.operation], visit.face, visit.may_repeat(headline))
+        for headline in failing
+    ]
     found += [attention.of_service(info, visit.face, visit.may("run")) for info in attention.unwell(running)]
     return (*found, *(attention.of_vital(vital) for vital in board if vital.high))

@@ -9,16 +9,16 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
-from .columns import micros, moment
+from .columns import micros
 from .database import Database
+from .daycount import OPERATIONS, Day, DayCounts
 from .live import stored_headline
+from .newest import KEPT, Glance, Newest
 from .runs import COLUMNS, Filter, Headline, Journal, Record, headline_of, journal_of, record_of
-from .streams import Stream, merge, streams
+from .streams import STREAMS, TOGETHER, Stream, merge, streams, together
 from .textindex import TextIndex
-from .walk import Combination
+from .walk import Combination, combinations
 
 RECENT = 4096
 # Runs read in one statement.
@@ -26,7 +26,9 @@ MANY = 500
 FOREVER = 2**62
 
 _SEVERAL = f"SELECT {COLUMNS} FROM journal WHERE id IN "
-_NEWEST = f"SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ? OFFSET ?"
+_GLANCES = "SELECT id, status, duration FROM journal WHERE id IN "
+_NEWEST = f"""SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? AND created_at >= ? AND created_at < ?
+ORDER BY id DESC LIMIT ? OFFSET ?"""
 _RECORDS = """SELECT journal, id, created_at, source, level, message, params FROM record
 WHERE journal = ? AND id > ? AND id < ? ORDER BY id {} LIMIT ?"""
 _OLDEST_FIRST, _NEWEST_FIRST = _RECORDS.format("ASC"), _RECORDS.format("DESC")
@@ -35,27 +37,6 @@ _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= 
 _LAST_UNTIL = "SELECT max(id) FROM (SELECT id FROM journal WHERE created_at < ? ORDER BY created_at DESC LIMIT 100)"
 _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIMIT 10000)
 WHERE change > ? ORDER BY change LIMIT ?"""
-_ACTIVITY = """SELECT (created_at - ?) / ?, status, count(*) FROM journal
-WHERE created_at >= ? AND created_at < ? GROUP BY 1, 2"""
-_FACETS = """SELECT status, operation, "trigger", count(*) FROM
-(SELECT status, operation, "trigger" FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) GROUP BY 1, 2, 3"""
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """What happened in one stretch of time: how many runs of each status were asked for in it."""
-
-    start: datetime
-    counts: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """How many of the looked at runs have each value, most frequent first."""
-
-    status: dict[str, int]
-    operation: dict[str, int]
-    trigger: dict[str, int]
 
 
 class History:
@@ -66,9 +47,12 @@ class History:
         self._text = TextIndex(database)
         self._recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
         self._start = database.changes.last
-        self._latest: dict[str, int] = {}
+        self._day = DayCounts()
+        self._newest = Newest(self._search_newest)
         # Grown by every change once it has been read; never in a process that others write beside.
         self._known: set[Combination] | None = None
+        # The same for each operation that was asked for; None for one with too many.
+        self._known_of: dict[str, set[Combination] | None] = {}
 
     def headline(self, id: int) -> Headline | None:
         """Return a run without its records, None if there is none."""
@@ -106,12 +90,19 @@ class History:
         filter = filter or Filter()
         low, high = self._span(connection, filter)
         high = min(high, FOREVER if before is None else before - 1)
-        if filter == Filter():
-            return [headline_of(row) for row in connection.execute(_NEWEST, (low, high, limit, offset)).fetchall()]
+        since, until = filter.since, filter.until
+        if filter == Filter(since=since, until=until):
+            times = (0 if since is None else micros(since), FOREVER if until is None else micros(until))
+            rows = connection.execute(_NEWEST, (low, high, *times, limit, offset)).fetchall()
+            return [headline_of(row) for row in rows]
         if filter.text is not None:
             ids = self._text.find(connection, filter, low, high, limit + offset)
         else:
-            ids = merge(self._streams(connection, filter), low, high, limit + offset)
+            several = self._streams(connection, filter)
+            if len(several) <= TOGETHER:
+                statement, values = together(several, low, high, limit, offset)
+                return [headline_of(row) for row in connection.execute(statement, values).fetchall()]
+            ids = merge(several, low, high, limit + offset)
         return self._headlines(connection, ids[offset:])
 
     def count(self, filter: Filter | None = None, limit: int | None = None) -> int:
@@ -156,38 +147,29 @@ class History:
     def latest(self, operations: Iterable[str]) -> dict[str, Headline]:
         """Return the newest run of each of these operations that has one."""
         connection = self._database.connection()
-        found: dict[str, Headline] = {}
-        for operation in operations:
-            id = self._latest.get(operation)
-            headline = self.headline_on(connection, id) if id is not None else None
-            if headline is None:
-                newest = self.search(Filter(operation=operation), limit=1)
-                if not newest:
-                    continue
-                headline = newest[0]
-                self._latest.setdefault(operation, headline.id)
-            found[operation] = headline
-        return found
+        wanted = {operation: ids for operation in operations if (ids := self._newest_of(operation))}
+        found = {run.operation: run for run in self._headlines(connection, [ids[0] for ids in wanted.values()])}
+        for operation in wanted.keys() - found.keys():  # removed meanwhile
+            self._newest.forget(operation)
+            found |= {run.operation: run for run in self.search(Filter(operation=operation), limit=1)}
+        return {operation: found[operation] for operation in wanted if operation in found}
 
-    def activity(self, since: datetime, buckets: int, until: datetime | None = None) -> list[Bucket]:
-        """Return what happened from `since` to `until` (now) in so many stretches of equal length."""
-        start, end = micros(since), micros(until or self._database.clock.now())
-        width = max(1, -(-(end - start) // buckets))
-        counts: list[dict[str, int]] = [{} for _ in range(buckets)]
-        rows = self._database.connection().execute(_ACTIVITY, (start, width, start, end)).fetchall()
-        for number, status, count in rows:
-            counts[number][status] = count
-        return [Bucket(moment(start + number * width), one) for number, one in enumerate(counts)]
-
-    def facets(self, since: datetime | None = None, until: datetime | None = None, most: int = 20_000) -> Facets:
-        """Return how often each status, operation and trigger occurs among the newest `most` runs of a time."""
+    def glances(self, operations: Iterable[str]) -> dict[str, list[Glance]]:
+        """Return the ten newest runs of each of these operations, newest first: one statement for all of them."""
         connection = self._database.connection()
-        low, high = self._span(connection, Filter(since=since, until=until))
-        tables: tuple[dict[str, int], ...] = ({}, {}, {})
-        for *values, count in connection.execute(_FACETS, (low, high, most)).fetchall():
-            for table, value in zip(tables, values, strict=True):
-                table[value] = table.get(value, 0) + count
-        return Facets(*(dict(sorted(table.items(), key=lambda item: (-item[1], item[0]))) for table in tables))
+        wanted = {operation: self._newest_of(operation) for operation in operations}
+        ids = [id for several in wanted.values() for id in several]
+        found: dict[int, Glance] = {}
+        for start in range(0, len(ids), MANY):
+            part = ids[start : start + MANY]
+            for row in connection.execute(f"{_GLANCES}({', '.join('?' * len(part))})", part).fetchall():
+                found[row[0]] = Glance(*row)
+        return {operation: [found[id] for id in several if id in found] for operation, several in wanted.items()}
+
+    def day(self) -> Day:
+        """Return how many runs of the last 48 half hours have each status, operation and trigger."""
+        counts = DayCounts() if self._alone_unsure else self._day
+        return counts.read(self._database.connection(), self._database.clock.now())
 
     def headline_on(self, connection: sqlite3.Connection, id: int) -> Headline | None:
         """Read a run through a given connection, for operations of the writer."""
@@ -196,10 +178,14 @@ class History:
     def written(self, headline: Headline, change: int) -> None:
         """Note a change that is on the disk now. Writer's thread."""
         self._recent.append((change, headline.id))
-        if self._latest.get(headline.operation, 0) < headline.id:
-            self._latest[headline.operation] = headline.id
+        self._newest.written(headline.operation, headline.id)
+        self._day.written(headline.id)
+        combination = (headline.kind, headline.trigger, headline.who or "", headline.status)
         if self._known is not None:
-            self._known.add((headline.kind, headline.trigger, headline.who or "", headline.status))
+            self._known.add(combination)
+        known = self._known_of.get(headline.operation)
+        if known is not None:
+            known.add(combination)
         if not headline.pending:
             self._text.ended(headline.id)
 
@@ -213,10 +199,38 @@ class History:
             found += [headline_of(row) for row in connection.execute(statement, part).fetchall()]
         return found
 
+    @property
+    def _alone_unsure(self) -> bool:
+        """Whether another process may write runs of which this one hears nothing."""
+        return self._database.readonly
+
+    def _newest_of(self, operation: str) -> list[int]:
+        return self._search_newest(operation, KEPT) if self._alone_unsure else self._newest.of(operation)
+
+    def _search_newest(self, operation: str, most: int) -> list[int]:
+        connection = self._database.connection()
+        return merge(self._streams(connection, Filter(operation=operation)), 0, FOREVER, most)
+
     def _streams(self, connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
-        if self._known is None:
-            return streams(connection, filter)
-        return streams(connection, filter, list(self._known))
+        if filter.operation is not None and not self._alone_unsure:
+            known = self._combinations_of(connection, filter.operation)
+            return streams(connection, filter, None if known is None else list(known))
+        return streams(connection, filter, None if self._known is None else list(self._known))
+
+    def _combinations_of(self, connection: sqlite3.Connection, operation: str) -> set[Combination] | None:
+        """Return the combinations of the runs of an operation, None if there are too many to remember."""
+        if operation in self._known_of:
+            return self._known_of[operation]
+        if len(self._known_of) >= OPERATIONS:
+            self._known_of.clear()
+        # Noted before the walk: what is written while it goes on is added to it.
+        fresh = self._known_of[operation] = set[Combination]()
+        walked = combinations(connection, operation, STREAMS)
+        if walked is None:
+            self._known_of[operation] = None
+            return None
+        fresh.update(walked)
+        return fresh
 
     def _span(self, connection: sqlite3.Connection, filter: Filter) -> tuple[int, int]:
         """Return the lowest and the highest id that the times of `filter` leave."""

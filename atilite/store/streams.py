@@ -10,11 +10,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from .columns import micros
-from .runs import STATUSES, Filter
+from .runs import COLUMNS, STATUSES, Filter
 from .walk import Combination, combinations
 
 # More combinations than this are not worth a probe each: then the newest runs are simply looked through.
 STREAMS = 300
+# So many are asked in one statement; more are better asked one after the other, each knowing what the others found.
+TOGETHER = 120
 # A label on fewer runs than this is cheaper to follow than any other condition.
 FEW = 1000
 
@@ -45,6 +47,10 @@ class Stream:
         statement = f"{self._between} ORDER BY {self._column} DESC LIMIT ?"
         return [id for (id,) in self._connection.execute(statement, (*self._values, low, high, most)).fetchall()]
 
+    def part(self, low: int, high: int, most: int) -> tuple[str, tuple[object, ...]]:
+        """Return the same question as a part of a larger statement, with its values."""
+        return f"SELECT * FROM ({self._between} ORDER BY {self._column} DESC LIMIT ?)", (*self._values, low, high, most)
+
     def count(self, low: int, high: int, most: int) -> int:
         """Return how many ids there are between two, counting no further than `most`."""
         statement = f"SELECT count(*) FROM ({self._between} LIMIT ?)"
@@ -56,13 +62,11 @@ def streams(connection: sqlite3.Connection, filter: Filter, existing: list[Combi
     """Return the streams that together are the runs of `filter`, without its text.
 
     A run that has several of the wanted labels may be in several streams. `existing` are the combinations of all runs,
-    if somebody knows them.
+    or of those of the operation if the filter has one, if somebody knows them.
     """
     if filter.labels and _follow_labels(connection, filter):
         return _label_streams(connection, filter)
-    known = existing
-    if known is None or filter.operation is not None:
-        known = combinations(connection, filter.operation, STREAMS)
+    known = combinations(connection, filter.operation, STREAMS) if existing is None else existing
     if known is None or len(known) > STREAMS:
         conditions, values = _conditions(filter)
         return [Stream(connection, "SELECT id FROM journal WHERE 1" + conditions, values)]
@@ -80,6 +84,18 @@ def merge(several: Sequence[Stream], low: int, high: int, most: int) -> list[int
         if len(found) == most > 0:
             low = found[-1] + 1  # what a later stream could add is newer than the last one
     return found
+
+
+def together(several: Sequence[Stream], low: int, high: int, most: int, skip: int) -> tuple[str, list[object]]:
+    """Return the statement with its values that selects the runs of all streams: `most` after the first `skip`."""
+    parts = [stream.part(low, high, most + skip) for stream in several]
+    ids = " UNION ".join(statement for statement, _ in parts) or "SELECT 0 WHERE 0"
+    values: list[object] = [value for _, some in parts for value in some]
+    statement = (
+        f"SELECT {COLUMNS} FROM journal WHERE id IN (SELECT * FROM ({ids}) ORDER BY 1 DESC LIMIT ? OFFSET ?) "
+        "ORDER BY id DESC"
+    )
+    return statement, [*values, most, skip]
 
 
 def _label_streams(connection: sqlite3.Connection, filter: Filter) -> list[Stream]:

@@ -231,16 +231,18 @@ def _disk(quick: bool) -> list[str]:
     return lines
 
 
-def _fill(database: Database, count: int) -> None:
-    """Store so many runs of a board, as if it had worked for months."""
-    chance, start = random.Random(1), datetime(2026, 1, 1, tzinfo=UTC)
+def fill(
+    database: Database, count: int, *, start: datetime = datetime(2026, 1, 1, tzinfo=UTC), every: float = 20.0
+) -> None:
+    """Store so many runs of a board, one `every` so many seconds, as if it had worked for months."""
+    chance = random.Random(1)
     live: LiveRuns = database.part(Journals)._live
 
     def store(connection: sqlite3.Connection) -> None:
         for number in range(1, count + 1):
             status = chance.choices(("succeeded", "failed", "cancelled", "timed_out"), (960, 30, 6, 4))[0]
             trigger = chance.choices(("schedule", "person", "api"), (90, 8, 2))[0]
-            moment = start + timedelta(seconds=20 * number)
+            moment = start + timedelta(seconds=every * number)
             run = Headline(
                 number,
                 f"action {chance.choice([0] * 30 + list(range(1, 30)))}",
@@ -287,7 +289,7 @@ def _history(quick: bool) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/bench.db"
         with Database.open(url) as database:
-            _fill(database, count)
+            fill(database, count)
         with Database.open(url) as database:
             journals = database.part(Journals)
             database.writer.flush()

@@ -46,7 +46,3 @@ def test_a_quiet_day_has_no_bars() -> None:
 
     assert figure.bars == ()
     assert figure.title.endswith("0 succeeded, drawn upwards; none failed")
-
-
-def test_totals_add_up_over_the_buckets() -> None:
-    assert figures.totals([{"failed": 1}, {"failed": 2, "succeeded": 3}]) == {"failed": 3, "succeeded": 3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -202,33 +202,50 @@ def test_latest_survives_a_restart_and_a_removal(url: str, clock: FakeClock, wri
         assert journals.latest(["x"])["x"].id == numbers[0]
 
 
-def test_activity_counts_by_time_and_status(journals: Journals, runs: list[Headline], clock: FakeClock) -> None:
-    buckets = journals.activity(NOON, 5)
+def test_glances_are_the_ten_newest_runs_of_each_operation_in_one_statement(
+    journals: Journals, runs: list[Headline], database: Database
+) -> None:
+    expected = {name: [run.id for run in runs if run.operation == name][:10] for name in OPERATIONS}
+    journals.glances([*OPERATIONS, "never"])  # the first time they are searched for
+    later = journals.open("rates")
+    database.writer.flush()
+    expected["rates"] = [later, *expected["rates"]][:10]
+    asked: list[str] = []
 
-    assert [bucket.start for bucket in buckets] == [NOON + timedelta(hours=number) for number in range(5)]
-    total: dict[str, int] = {}
-    for bucket in buckets:
-        for status, count in bucket.counts.items():
-            total[status] = total.get(status, 0) + count
-    expected = dict.fromkeys(total, 0)
-    for run in runs:
-        if run.created_at < clock.now():
-            expected[run.status] += 1
-    assert total == expected
+    database.connection().set_trace_callback(asked.append)
+    found = journals.glances([*OPERATIONS, "never"])
+    database.connection().set_trace_callback(None)
+
+    assert {name: [run.id for run in several] for name, several in found.items()} == {**expected, "never": []}
+    assert (found["rates"][0].status, found["rates"][0].duration) == ("running", None)
+    assert len(asked) == 1
 
 
-def test_facets_count_values_most_frequent_first(journals: Journals, runs: list[Headline]) -> None:
-    facets = journals.facets(since=NOON + timedelta(minutes=100))
-    wanted = [run for run in runs if run.created_at >= NOON + timedelta(minutes=100)]
+def test_filters_of_an_operation_know_of_runs_of_a_new_kind(journals: Journals, database: Database) -> None:
+    first = journals.open("x", trigger="api")
+    database.writer.flush()
+    assert [run.id for run in journals.search(Filter(operation="x"))] == [first]
 
-    for counts, values in (
-        (facets.status, [run.status for run in wanted]),
-        (facets.operation, [run.operation for run in wanted]),
-        (facets.trigger, [run.trigger for run in wanted]),
-    ):
-        assert counts == {value: values.count(value) for value in set(values)}
-        assert list(counts.values()) == sorted(counts.values(), reverse=True)
-    assert sum(journals.facets(most=10).status.values()) == 10
+    second = journals.open("x", trigger="person", who="ana")
+    database.writer.flush()
+
+    assert [run.id for run in journals.search(Filter(operation="x"))] == [second, first]
+    assert journals.latest(["x"])["x"].id == second
+
+
+@pytest.mark.parametrize("name", [name for name, filter in FILTERS.items() if filter.text is None])
+def test_a_page_of_any_filter_is_one_statement_once_its_operation_is_known(
+    journals: Journals, runs: list[Headline], database: Database, name: str
+) -> None:
+    journals.search(FILTERS[name])
+    asked: list[str] = []
+
+    database.connection().set_trace_callback(asked.append)
+    journals.search(FILTERS[name], limit=50)
+    database.connection().set_trace_callback(None)
+
+    ends = [FILTERS[name].since, FILTERS[name].until]
+    assert len(asked) <= 1 + sum(end is not None for end in ends) + 2 * len(tuple(FILTERS[name].labels or ()))
 
 
 def test_records_are_read_in_parts(journals: Journals, database: Database) -> None:
@@ -245,23 +262,28 @@ def test_records_are_read_in_parts(journals: Journals, database: Database) -> No
 @pytest.mark.row("B16")
 def test_what_does_not_exist_is_none(journals: Journals) -> None:
     assert (journals.get(99), journals.headline(99), journals.records(99)) == (None, None, [])
-    assert (journals.search(), journals.count(), journals.facets().status) == ([], 0, {})
+    assert (journals.search(), journals.count(), journals.day().status) == ([], 0, {})
 
 
 def test_a_search_uses_no_more_rows_than_its_page(journals: Journals, runs: list[Headline], database: Database) -> None:
-    """Every filter is served by an index: no statement of a search walks the table."""
-    plans: list[str] = []
+    """Every filter is served by an index: no statement of a search walks the table, no stream of it is sorted."""
     connection = database.connection()
+
+    def plans(statement: str, values: Iterable[object] = ()) -> list[str]:
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", tuple(values)).fetchall()]
+
     seen: list[str] = []
     connection.set_trace_callback(seen.append)
     for filter in FILTERS.values():
         journals.search(filter, limit=20)
     connection.set_trace_callback(None)
-    for statement in set(seen):
-        plans += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()]
+    parts = [stream.part(0, 300, 20) for filter in FILTERS.values() if filter.text is None
+             for stream in streams.streams(connection, filter)]  # fmt: skip
 
-    assert [plan for plan in plans if plan == "SCAN journal" or "TEMP B-TREE" in plan] == []
-    assert len(plans) > 20
+    assert [plan for statement in set(seen) for plan in plans(statement) if plan == "SCAN journal"] == []
+    assert [plan for part in parts for plan in plans(*part) if "TEMP B-TREE" in plan] == []
+    assert len(seen) > 20
+    assert len(parts) > 20
 
 
 def test_times_are_aware_and_utc(journals: Journals, runs: list[Headline]) -> None:
