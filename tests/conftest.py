@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from atilite.config import OTHER_VARIABLES, PREFIX
 
+ROOT = Path(__file__).parents[1]
+
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs that tests start: a job in the background is itself started with it ignored."""
+    """Let programs that tests start find atilite without its being installed, and let Ctrl-C reach them.
+
+    A job in the background is started with Ctrl-C ignored, and so would be what it starts.
+    """
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

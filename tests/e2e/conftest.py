@@ -69,9 +69,12 @@ def greenhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A Chromium without a window."""
+    """A Chromium without a window.
+
+    For one module only: playwright keeps an asyncio loop in the main thread for as long, where other tests wait.
+    """
     require(importlib.util.find_spec("playwright"), "playwright is not installed")
     from playwright.sync_api import sync_playwright
 
