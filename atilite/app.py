@@ -19,6 +19,7 @@ from .hooks import Hooks
 from .life import Life
 from .mounting import Mounting, clean_point
 from .pipeline import Pipeline
+from .protection import Protection
 from .resources.aliases import Aliases
 from .routing import Routing
 from .runtime.engine import process_runtime
@@ -38,7 +39,7 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, Life):
+class Atilite(Routing, Life, Protection):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,
@@ -51,6 +52,7 @@ class Atilite(Routing, Life):
         super().__init__()
         self.begin_routing()
         self.begin_life()
+        self.begin_protection()
         self.import_name = name
         self.config = AppConfig()
         self.config["catchall"] = True

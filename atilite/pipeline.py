@@ -234,6 +234,7 @@ class Pipeline:
     def error(self, was: Was, info: tuple[Any, Any, Any]) -> Reply:
         """The complete answer for what a handler raised."""
         error = info[1]
+        was.request.rollback()
         if isinstance(error, bottle.HTTPResponse) and not isinstance(error, bottle.HTTPError):
             return self._foreign(was.request.env, error)
         if self._app.hooks.failed:

@@ -288,7 +288,7 @@ class Visit:
             status="" if stranger else self._status(),
             person="" if stranger else f"{identity.name}, {identity.role}",
             devel=identity.via == "devel",
-            csrf=self.was.csrf_token,
+            csrf=self.was.form.value,
             flash=self._taken_flash(),
             twin="" if bare else self._twin(path),
         )

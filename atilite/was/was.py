@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from typing import Any
 
 from ..errors import Error, TaskError
@@ -14,12 +13,14 @@ from ..web.auth import Identity
 from ..web.exchange import BodyRead
 from ..web.response import Response, redirect
 from .facets import Facet
-from .forms import FormToken, form_token
+from .files import FlashFile, tempfile
+from .forms import Forms
+from .passwords import encrypt_password, verify_password
 from .render import Renderer
 from .runs import RunFacet
+from .tokens import Tokens as SignedTokens
+from .trace import Trace, make_uid
 from .urls import Urls
-
-log = logging.getLogger("atilite.was")
 
 
 class NoRequest:
@@ -51,18 +52,49 @@ class Was:
     def __init__(self, app: Any, request: Any = None, run: Any = None) -> None:
         self.app = app
         self.request: Any = request if request is not None else NO_REQUEST
+        if request is not None:
+            request.app = app
         self.run = run
 
     # The request and its answer.
     env = Facet[Any](lambda was: was.request.env, "The WSGI environ.")
     cookie = Facet[Any](lambda was: was.request.cookie, "Cookies: read, set, remove.")
+    session = Facet[Any](lambda was: was.request.session, "What this browser keeps: signed, for a time.")
+    mbox = Facet[Any](lambda was: was.request.mbox, "Messages for the next page.")
+    websocket: Any = None
     response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
     identity = Facet[Identity](lambda was: was.app.identify(was), "Who sends this request.")
     exchange = Facet[Any](lambda was: None, "The parked request's connection; None until it is parked.")
-    form = Facet[FormToken](form_token, "The CSRF token of this page's forms.")
-    csrf_token = property(lambda was: was.form.value, doc="The CSRF token for a form on this page.")
+    form = Facet[Forms](Forms, "The CSRF token of this page's forms.")
+    csrf_token = property(lambda was: was.form.token, doc="The CSRF token for a form on this page.")
     csrf_token_input = property(lambda was: was.form.field, doc="The hidden field that goes into each form.")
+    verify_csrf = property(lambda was: was.form.verify)
+    remove_csrf = property(lambda was: was.form.remove)
+
+    # Tokens, passwords, files.
+    tokens = Facet[SignedTokens](SignedTokens, "Tokens signed with the app's keys.")
+    encode_jwt = mkjwt = property(lambda was: was.tokens.encode_jwt)
+    dejwt = property(lambda was: was.tokens.dejwt)
+    otp_secret = property(lambda was: was.tokens.otp_secret)
+    generate_otp = property(lambda was: was.tokens.generate_otp)
+    verify_otp = property(lambda was: was.tokens.verify_otp)
+    encode_ott = property(lambda was: was.tokens.encode_ott)
+    decode_ott = property(lambda was: was.tokens.decode_ott)
+    revoke_ott = property(lambda was: was.tokens.revoke_ott)
+    encrypt_password = staticmethod(encrypt_password)
+    verify_password = staticmethod(verify_password)
+    tempfile = staticmethod(tempfile)
+    flashfile = FlashFile
+    make_uid = staticmethod(make_uid)
+
+    # Where to find this request in the log.
+    trace = Facet[Trace](Trace, "The ids and the log lines of this request or run.")
+    log = property(lambda was: was.trace.log)
+    traceback = property(lambda was: was.trace.traceback)
+    txnid = property(lambda was: was.trace.txnid)
+    uniqid = ID = property(lambda was: was.trace.uniqid, doc="An id of this request or run.")
+    timestamp = property(lambda was: was.trace.timestamp, doc="When this was first asked for, in seconds since 1970.")
 
     # URLs.
     _urls = Facet[Urls](lambda was: was.app.urls(was))
@@ -110,7 +142,3 @@ class Was:
         if self.exchange is not None:
             return self.exchange.read(size)
         return self.app.runtime.threads.submit(self.env["wsgi.input"].read, size)
-
-    def log(self, message: str, category: str = "info") -> None:
-        """Write to the log; `category` is a level: debug, info, warning, error."""
-        log.log(logging.getLevelNamesMapping().get(category.upper(), logging.INFO), "%s", message)

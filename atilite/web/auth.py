@@ -162,7 +162,7 @@ class Access:
         self._accounts, self._devel = accounts, devel
         self.hosts = hosts or Hosts()
         self._logins = Logins(accounts, keys.secret("session"), clock, lifetime or Lifetime())
-        self._tokens = csrf.Tokens(keys.secret("csrf"))
+        self.tokens = csrf.Tokens(keys.secret("csrf"))
         self._throttle, self._hashers = Throttle(clock), Hashers()
 
     def identify(self, environ: Environ, *, bearer: bool = True) -> Identity:
@@ -235,7 +235,7 @@ class Access:
         if programs and identity.via == "devel" and not csrf.from_browser(environ):
             return
         token = csrf.sent_token(environ) or form_token()
-        if not self._tokens.valid(self._binding(environ, identity), token):
+        if not self.tokens.valid(self._binding(environ, identity), token):
             raise Error(403, "CSRF token error: load the page again and repeat what you did")
 
     def check_origin(self, environ: Environ) -> None:
@@ -248,10 +248,10 @@ class Access:
         """The CSRF token for forms on the page that answers this request."""
         binding = self._binding(environ, identity)
         if binding:
-            return FormToken(self._tokens.token(binding))
+            return FormToken(self.tokens.token(binding))
         # No session to bind to (the login page, a developer's server): a random cookie takes its place.
         fresh = secrets.token_urlsafe(24)
-        return FormToken(self._tokens.token(fresh), set_cookie(environ, CSRF_COOKIE, fresh))
+        return FormToken(self.tokens.token(fresh), set_cookie(environ, CSRF_COOKIE, fresh))
 
     @staticmethod
     def _binding(environ: Environ, identity: Identity) -> str:

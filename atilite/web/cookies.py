@@ -86,7 +86,7 @@ class Cookies(MutableMapping[str, str]):
     """
 
     def __init__(self, header: str = "", path: str = "/", secure: bool = False) -> None:
-        self._values = read_cookies(header)
+        self._header, self._values = header, read_cookies(header)
         self._path, self._secure = path or "/", secure
         self._changes: dict[tuple[str, str, str | None], Header] = {}
 
@@ -150,8 +150,13 @@ class Cookies(MutableMapping[str, str]):
             self.remove(key)
 
     def headers(self) -> list[Header]:
-        """Return the Set-Cookie headers for what was changed. Send them only if the request did not fail."""
+        """Return the Set-Cookie headers for what was changed."""
         return list(self._changes.values())
+
+    def rollback(self) -> None:
+        """Take back every change."""
+        self._values = read_cookies(self._header)
+        self._changes.clear()
 
 
 def _seconds(expires: float | str | None) -> int | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from atilite.web.cookies import Cookies
 from atilite.web.exchange import MAX_BODY
 from atilite.web.input import NOTHING, Environ, Input, media_type
 from atilite.web.lazy import lazy
+from atilite.web.state import State
 
 
 def sent_path(environ: Mapping[str, Any]) -> str:
@@ -21,7 +21,7 @@ def sent_path(environ: Mapping[str, Any]) -> str:
     return path[len(point) :] if path.startswith(point) else path
 
 
-class Request(Input):
+class Request(State, Input):
     """The request of one handler call. It belongs to one thread or greenlet at a time.
 
     `path` are the converted values of the route's variable parts, `defaults` those of the handler's parameters,
@@ -140,16 +140,6 @@ class Request(Input):
     def g(self) -> dict[Any, Any]:
         """A dictionary for whatever hooks and handler want to tell each other."""
         return {}
-
-    @lazy
-    def cookie(self) -> Cookies:
-        env = self.env
-        return Cookies(env.get("HTTP_COOKIE", ""), env.get("SCRIPT_NAME") or "/", self.scheme == "https")
-
-    def cookie_headers(self) -> list[tuple[str, str]]:
-        """Return the Set-Cookie headers; nothing if nobody touched a cookie."""
-        cookie = self.__dict__.get("cookie")
-        return cookie.headers() if cookie is not None else []
 
 
 def decoded(text: str) -> str:

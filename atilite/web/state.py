@@ -1,0 +1,84 @@
+"""What a request knows of the client from before, and what it leaves there: cookies, session, messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atilite.errors import SetupError
+from atilite.web.cookies import Cookies, read_cookie
+from atilite.web.headers import Header
+from atilite.web.jwts import bearer, read_jwt
+from atilite.web.lazy import lazy
+from atilite.web.mbox import COOKIE, MessageBox
+from atilite.web.session import Place, Session
+
+# Attributes that may have Set-Cookie headers, in the order in which these go out.
+KEEPING = ("cookie", "session", "mbox")
+
+
+class State:
+    """The part of a request that remembers. `app` is the app that answers it: it has the keys and the times."""
+
+    env: dict[str, Any]
+    app: Any = None
+
+    @lazy
+    def cookie(self) -> Cookies:
+        """The cookies; new ones are for the app's mount point."""
+        return Cookies(self.env.get("HTTP_COOKIE", ""), self._point, self._encrypted)
+
+    @lazy
+    def session(self) -> Session:
+        """The session. Raises SetupError unless pref.securekey is set."""
+        app = self._answering
+        bound = str(self.env.get("REMOTE_ADDR", "")) if app.session_binds_address else ""
+        place = Place(
+            app.securekey, timeout=app.session_timeout, path=self._point, secure=self._encrypted, address=bound
+        )
+        return Session(place, self._kept, app.clock)
+
+    @lazy
+    def mbox(self) -> MessageBox:
+        """Messages for the next page."""
+        app = self._answering
+        key = app.keys("mbox")
+        return MessageBox(key, self._kept(COOKIE), path=self._point, secure=self._encrypted, clock=app.clock)
+
+    @lazy
+    def JWT(self) -> dict[str, Any]:
+        """The claims of the request's bearer token, or `{"err": why there are none}`. Needs pref.securekey."""
+        app = self._answering
+        return read_jwt(app.securekey, bearer(self.env), app.clock)
+
+    def cookie_headers(self) -> list[Header]:
+        """Return the Set-Cookie headers; nothing if nobody changed anything. Raises ValueError for too much."""
+        found: list[Header] = []
+        for name in KEEPING:
+            kept = self.__dict__.get(name)
+            if kept is not None:
+                found += kept.headers()
+        return found
+
+    def rollback(self) -> None:
+        """Take back what was to be kept: the request failed. What is set from now on goes out."""
+        for name in KEEPING:
+            kept = self.__dict__.get(name)
+            if kept is not None:
+                kept.rollback()
+
+    @property
+    def _answering(self) -> Any:
+        if self.app is None:
+            raise SetupError("this request has reached no app yet, so it has no session, messages or keys")
+        return self.app
+
+    @property
+    def _point(self) -> str:
+        return self.env.get("SCRIPT_NAME") or "/"
+
+    @property
+    def _encrypted(self) -> bool:
+        return bool(self.env.get("wsgi.url_scheme") == "https")
+
+    def _kept(self, name: str) -> str:
+        return read_cookie(self.env.get("HTTP_COOKIE", ""), name) or ""
