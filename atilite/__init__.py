@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .store.database import Database as Database
     from .uploads import Upload as Upload
     from .web import charts as charts
+    from .web.otp import generate_otp as generate_otp
 
 __version__ = VERSION
 
@@ -59,6 +60,7 @@ _HOMES = {
     "store.database": ("Database",),
     "uploads": ("Upload",),
     "web": ("charts",),
+    "web.otp": ("generate_otp",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
