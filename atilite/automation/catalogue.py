@@ -47,7 +47,7 @@ class Catalogue:
         """The actions of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            replace(info, name=_distinct(info.name, one, seen))
+            info if (shown := _distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
             for one in self._automations
             for info in one.action.actions
         ]
@@ -76,7 +76,7 @@ class Catalogue:
         """The services of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            replace(info, name=_distinct(info.name, one, seen))
+            info if (shown := _distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
             for one in self._automations
             for info in one.service.services
         ]
@@ -115,7 +115,7 @@ class Catalogue:
         """The schedules of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            replace(info, id=_distinct(info.id, one, seen))
+            info if (shown := _distinct(info.id, one, seen)) == info.id else replace(info, id=shown)
             for one in self._automations
             for info in one.schedule.schedules
         ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+from markupsafe import Markup
 
 RUN_STATES = {
     "running": "Running",
@@ -27,6 +30,12 @@ UNFINISHED = frozenset({"queued", "running"})
 BAD = ("failed", "timed_out", "interrupted")
 
 
+@lru_cache(maxsize=128)
+def _tile(kind: str, word: str) -> Markup:
+    # Long lists show the same few tiles over and over.
+    return Markup('<span class="st {}">{}</span>').format(kind, word)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What the state tile shows: `kind` is its class in the sheet, `word` is always beside it."""
@@ -38,6 +47,9 @@ class State:
     def raw(self) -> str:
         """What the JSON page says."""
         return self.kind
+
+    def __html__(self) -> str:
+        return _tile(self.kind, self.word)
 
 
 NEVER = State("never", "Never run")

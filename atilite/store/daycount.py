@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .columns import micros, moment
-from .runs import PENDING
 
 SLOT = timedelta(minutes=30)
 SLOTS = 48
@@ -22,15 +21,15 @@ TAIL = 256
 OPERATIONS = 1000
 
 _WIDTH = SLOT // timedelta(microseconds=1)
-# Runs that have ended and that nothing will change come as groups, the others one by one with their ids.
+# Runs come as groups; those that may still change, though they are not among the newest, one by one with their ids.
 _SINCE = f"""WITH newest(id) AS (SELECT coalesce(max(id), 0) FROM journal),
 looked(id, at, status, operation, "trigger") AS (
 SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id > ?1 UNION ALL
 SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id IN (SELECT value FROM json_each(?2)))
-SELECT newest.id,
-CASE WHEN looked.id > newest.id - {TAIL} OR status IN ('queued', 'running') THEN looked.id ELSE 0 END AS one,
+SELECT newest.id, looked.id > max(newest.id - {TAIL}, ?1) AS late,
+CASE WHEN looked.id <= max(newest.id - {TAIL}, ?1) AND status IN ('queued', 'running') THEN looked.id ELSE 0 END AS one,
 at / {_WIDTH} AS slot, status, operation, "trigger", count(*)
-FROM newest, looked WHERE at >= ?3 GROUP BY one, slot, status, operation, "trigger" """
+FROM newest, looked WHERE at >= ?3 GROUP BY late, one, slot, status, operation, "trigger" """
 _FIRST = "SELECT min(id) - 1 FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
 
 Row = tuple[int, str, str, str, int]  # slot, status, operation, trigger, how many
@@ -120,16 +119,15 @@ class DayCounts:
         known, still = self._known, set[int]()
         unsettled: list[Row] = []
         values = (known, json.dumps(list(self._open)), first * _WIDTH)
-        for newest, id, *row in connection.execute(_SINCE, values).fetchall():
-            edge = self._known = max(known, newest - TAIL)
-            slot, status, operation, trigger, count = row
-            told = (slot, status, operation, trigger, count)
-            if id == 0 or (id <= edge and status not in PENDING):
-                self._slots.setdefault(slot, Counts()).add(told)
-                self._all.add(told)
+        for newest, late, id, slot, status, operation, trigger, count in connection.execute(_SINCE, values).fetchall():
+            self._known = max(known, newest - TAIL)
+            row = (slot, status, operation, trigger, count)
+            if not late and not id:
+                self._slots.setdefault(slot, Counts()).add(row)
+                self._all.add(row)
                 continue
-            unsettled.append(told)
-            if id <= edge:
+            unsettled.append(row)
+            if id:
                 still.add(id)
         self._open = still
         return unsettled
