@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from .automation.actions import ActionInfo
 from .config import Settings
-from .errors import StoreError
+from .errors import StoreError, StoreFull
 from .runtime.engine import Runtime
 from .runtime.timers import Timer
 from .store.database import Database
@@ -39,16 +39,20 @@ class Upkeep:
     ) -> None:
         self._database, self._runtime, self._limits = database, runtime, limits
         self._timer: Timer | None = None
-        self._stop_listening: Callable[[], None] = _nothing
+        self._listening: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Sweep in a moment, and from then on after changes. Any thread."""
         self._timer = self._runtime.loop.call_later(FIRST, self._begin)
-        self._stop_listening = self._database.part(Journals).updated.listen(self._changed)
+        self._listening = [
+            self._database.part(Journals).updated.listen(self._changed),
+            self._database.writer.failing.listen(self._failing),
+        ]
 
     def stop(self) -> None:
         """Begin no further sweep. Any thread."""
-        self._stop_listening()
+        for stop in self._listening:
+            stop()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -56,6 +60,11 @@ class Upkeep:
         # In the writer's thread, after each commit: nothing but a look at a flag, most of the time.
         if self._timer is None:
             self._timer = self._runtime.loop.call_later(DELAY, self._begin)
+
+    def _failing(self, fault: StoreError) -> None:
+        # On a full disk there may be no further change that sets the timer: what can go, goes at once.
+        if isinstance(fault, StoreFull):
+            self._runtime.threads.submit(self._sweep)
 
     def _begin(self) -> None:
         self._timer = None
@@ -67,7 +76,3 @@ class Upkeep:
         except StoreError as error:
             # The disk is full, or the server ends just now; the next change tries again.
             log.warning("old runs could not be removed: %s", error)
-
-
-def _nothing() -> None:
-    """What there is to undo before the start."""

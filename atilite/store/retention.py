@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..errors import StoreFull
 from .columns import micros
@@ -19,6 +20,8 @@ from .runs import PENDING
 from .textindex import is_available
 from .walk import combinations
 from .writer import Operation
+
+T = TypeVar("T")
 
 log = logging.getLogger("atilite.store")
 
@@ -77,13 +80,19 @@ def sweep(database: Database, limits: Limits, by_operation: Mapping[str, Limits]
 
     `by_operation` are the limits of single operations, instead of the general age and number. Blocks, for long if
     there is much to remove, but others write in between; never on the event loop. On a full disk it gives up the
-    reserve file first and takes it again at the end. Raises StoreFull if even that is not enough.
+    reserve file first, if there is anything to remove, and takes it again at the end. Raises StoreFull if even that is
+    not enough.
     """
     if not isinstance(database.writer.fault, StoreFull):
         try:
-            return _Sweep(database, STEP).all(limits, by_operation or {})
+            swept = _Sweep(database, STEP).all(limits, by_operation or {})
+            database.reserve.ensure()  # there may have been no room for it after a full disk
+            return swept
         except StoreFull:
             log.warning("%s: the disk is full, the reserve file makes room for removing", database.path)
+    if not _has_work(database, limits, by_operation or {}):
+        # With the reserve gone others would write on, and there would be none when removing helps.
+        return Swept()
     database.reserve.release()
     try:
         return _Sweep(database, SMALL_STEP, full=True).all(limits, by_operation or {})
@@ -92,11 +101,23 @@ def sweep(database: Database, limits: Limits, by_operation: Mapping[str, Limits]
         database.reserve.ensure()
 
 
-class _Sweep:
-    """One sweep of a database, `step` runs a transaction."""
+class _WouldWrite(Exception):
+    """A sweep that only looks has found something to do."""
 
-    def __init__(self, database: Database, step: int, *, full: bool = False) -> None:
-        self._database, self._step, self._full = database, step, full
+
+def _has_work(database: Database, limits: Limits, by_operation: Mapping[str, Limits]) -> bool:
+    try:
+        _Sweep(database, 1, look=True).all(limits, by_operation)
+    except _WouldWrite:
+        return True
+    return False
+
+
+class _Sweep:
+    """One sweep of a database, `step` runs a transaction. With `look` it raises _WouldWrite instead of writing."""
+
+    def __init__(self, database: Database, step: int, *, full: bool = False, look: bool = False) -> None:
+        self._database, self._step, self._full, self._look = database, step, full, look
         self._connection = database.connection()
         self._now = micros(database.clock.now())
         self._indexed = is_available(self._connection)
@@ -158,7 +179,7 @@ class _Sweep:
             after = candidates[-1][0]
 
     def _remove_step(self, ids: list[int]) -> int:
-        removed = self._database.writer.call(lambda connection: remove_runs(connection, ids, indexed=self._indexed))
+        removed = self._write(lambda connection: remove_runs(connection, ids, indexed=self._indexed))
         if self._full:
             # Folded in at once, the log begins again at its start and needs no more room than one step.
             self._database.checkpoint()
@@ -173,14 +194,19 @@ class _Sweep:
             keys = connection.execute("DELETE FROM kv WHERE expires <= ?", limits[:1]).rowcount
             return keys + connection.execute("DELETE FROM login WHERE seen <= ?", limits[1:]).rowcount
 
-        return self._database.writer.call(write)
+        return self._write(write)
+
+    def _write(self, operation: Operation[T]) -> T:
+        if self._look:
+            raise _WouldWrite
+        return self._database.writer.call(operation)
 
     def _give_back(self, slack: int) -> int:
         """Shorten the file by its free pages except `slack`."""
         given = 0
         while (free := self._pragma("freelist_count")) > slack:
             pages = min(PAGES, free - slack)
-            self._database.writer.call(_vacuum(pages))
+            self._write(_vacuum(pages))
             if self._full:
                 self._database.checkpoint()
             if self._pragma("freelist_count") >= free:

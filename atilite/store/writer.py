@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import StoreError, StoreFull, StoreUnavailable
+from ..events import Emitter
 from .failures import translate
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Writer:
     """The one thread that writes.
 
     `commits`, `operations`, `rollbacks` and `fault` (None when the last commit went well) are for the diagnostics.
+    `failing` emits each fault that is of another kind than the one before, in the writer's thread.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self.commits = self.operations = self.rollbacks = 0
         self.fault: BaseException | None = None
+        self.failing: Emitter[StoreError] = Emitter()
 
     def submit(self, operation: Operation[Any], done: Done | None = None, *, urgent: bool = True) -> None:
         """Queue a write; any thread, never blocks.
@@ -210,9 +213,10 @@ class Writer:
     def _fail(self, batch: list[Entry], error: BaseException) -> None:
         told = translate(error, self._path)
         if isinstance(told, StoreError):
-            if type(self.fault) is not type(told):
+            before, self.fault = self.fault, told
+            if type(before) is not type(told):
                 log.error("writing failed: %s", told)
-            self.fault = told
+                self.failing.emit(told)
         for _, done in batch:
             self._tell(done, None, told)
 
