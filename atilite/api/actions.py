@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from atilite.errors import Error, RunSkipped, TaskCancelled, TaskTimeout
+from atilite.errors import Error, RunSkipped, StoreError, TaskCancelled, TaskTimeout
 from atilite.runtime.promise import Promise
 from atilite.web.response import Response
 
@@ -73,6 +73,9 @@ def _outcome(was: Any, name: str, run: int, promise: Promise[Any], duration: flo
     facts = {"name": name, "duration": duration, "run": run if run > 0 else None}
     if promise.error is not None:
         status, text = _ending(was, run, promise.error)
+        if isinstance(promise.error, StoreError):
+            # Perhaps the run went well and only its end is not stored: nobody may take that for acknowledged.
+            return refusal(Error(503, str(promise.error), headers=[("Retry-After", "5")]), {**facts, "status": status})
         return refusal(Error(500, text), {**facts, "status": status})
     facts["status"] = "succeeded"
     try:
@@ -116,6 +119,7 @@ ENDPOINTS = (
             413: Answer("The body is too large.", ERROR),
             415: Answer("The body is neither JSON nor a form.", ERROR),
             500: Answer("It failed, timed out or was cancelled: see `status` and `run`.", ERROR),
+            503: Answer("Nothing can be stored at the moment, such as how the run ended.", ERROR),
         },
         options={"start": "hub", "coroutine": True},
     ),
