@@ -290,6 +290,7 @@ class Visit:
             devel=identity.via == "devel",
             csrf=self.was.form.value,
             flash=self._taken_flash(),
+            problem="" if stranger else self._problem(),
             twin="" if bare else self._twin(path),
         )
 
@@ -298,6 +299,10 @@ class Visit:
         """The colours that this person chose, "" for those of the device."""
         chosen = self.was.request.cookie.get(LOOK, "")
         return chosen if chosen in LOOKS else ""
+
+    def _problem(self) -> str:
+        fault = self.desk.site.database().writer.fault
+        return "" if fault is None else f"Nothing can be stored: {fault}"
 
     def _status(self) -> str:
         clock, celsius = f"{self.face.local(self.face.now):%H:%M}", self.reads.board.celsius
@@ -311,8 +316,9 @@ class Visit:
     def _taken_flash(self) -> Flash | None:
         cookie = self.was.request.cookie
         sent = cookie.get(COOKIE)
-        if sent:
-            cookie.remove(COOKIE)
+        if not sent:
+            return None
+        cookie.remove(COOKIE)
         return self.desk.flashes.read(sent)
 
     def go(self, path: str, flash: Flash | None = None) -> Any:

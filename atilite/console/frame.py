@@ -57,6 +57,7 @@ class Frame:
     devel: bool = False
     csrf: str = ""
     flash: Flash | None = None
+    problem: str = ""
     twin: str = ""
     refresh: int = 0
 
