@@ -383,5 +383,3 @@ def test_what_blocks_the_loop_is_named_in_the_log_and_counted(program: Program) 
     figures = dict(line.rsplit(" ", 1) for line in program.ask("GET", "/metrics")[1].decode().splitlines())
     assert int(figures["atilite_loop_slow_steps_total"]) >= 1
     assert float(figures["atilite_loop_worst_step_seconds"]) >= 0.29
-
-
