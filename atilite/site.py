@@ -163,11 +163,7 @@ class Site:
         return self
 
     def warm(self) -> None:
-        """Load what is loaded at first use, so that the first visitor does not wait for it. Not on the loop.
-
-        The keys are made here too: should the disk be full by then, pages are read all the same.
-        """
-        _ = self.access
+        """Load what is loaded at first use, so that the first visitor does not wait for it. Not on the loop."""
         for mounted in self.mounts:
             _ = mounted.wsgi
 
