@@ -25,6 +25,7 @@ from .routing import Routing
 from .runtime.engine import process_runtime
 from .store.binding import bind
 from .store.database import Database
+from .validation import Validation
 from .was.urls import Urls
 from .was.was import Was
 from .web import charts
@@ -39,7 +40,7 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, Life, Protection):
+class Atilite(Routing, Validation, Life, Protection):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,

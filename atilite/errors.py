@@ -31,8 +31,9 @@ class Error(AtiliteError):
     """An HTTP error as an exception: `raise was.Error("404 Not Found", "no such photo")`.
 
     `status` may be a number or a full status line. `explanation` is shown to the client as `more_info`, `errno`
-    replaces the `code` of the error body (otherwise status times 100). `fields` names the faults of single
-    parameters, `headers` go out with the error (such as `WWW-Authenticate`).
+    replaces the `code` of the error body (otherwise status times 100), `message` its `message` (otherwise the
+    status in words). `fields` names the faults of single parameters, `headers` go out with the error (such as
+    `WWW-Authenticate`).
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Error(AtiliteError):
         *,
         fields: Mapping[str, str] | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        message: str = "",
     ) -> None:
         self.status = status_line(status)
         self.explanation = explanation
         self.errno = errno
         self.fields = dict(fields) if fields else None
         self.headers = list(headers)
+        self.message = message
         super().__init__(f"{self.status}: {explanation}" if explanation else self.status)
 
     @property

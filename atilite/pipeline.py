@@ -83,8 +83,8 @@ class Pipeline:
         app, max_body = self._app, self._max_body(options)
         role, guarded = options.get("role"), options.get("role") is not None or options.get("csrf")
         mode = options.get("coroutine", False)
-        strict = getattr(app, "restrict_parameter_count", True)
-        takes_was, needs_nothing = signature.takes_was, not (signature.names or signature.rest)
+        strict = app.restrict_parameter_count
+        takes_was, needs_nothing = signature.takes_was, signature.takes_nothing
         binds = options.get("bind", True)
         hooks = app.hooks
         call = _watched(callback, app.runtime.loop) if options.get("start") == "hub" else callback
@@ -109,7 +109,7 @@ class Pipeline:
                 if value is None:
                     # A request without query and body cannot have given anything that the handler does not take.
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
-                    kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict)
+                    kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict, request)
                     value = call(was, **kwargs) if takes_was else call(**kwargs)
                 generator = self._generator_of(value)
                 if generator is None:

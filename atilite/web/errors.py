@@ -31,10 +31,11 @@ def describe(error: Error, traceback: Sequence[str] = ()) -> dict[str, object]:
     """Return the facts of an error body. Give `traceback` (lines) in debug mode only."""
     facts: dict[str, object] = {
         "code": error.errno or error.status_code * 100,
-        "message": error.reason.lower(),
+        "message": error.message or error.reason.lower(),
         "more_info": error.explanation,
     }
     if error.fields:
+        facts["field"] = next(iter(error.fields))
         facts["fields"] = error.fields
     if traceback:
         facts["traceback"] = list(traceback)

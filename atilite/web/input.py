@@ -12,6 +12,7 @@ from atilite.web.lazy import lazy
 
 Environ = dict[str, Any]
 NOTHING: Mapping[str, Any] = {}
+WRITING = ("POST", "PUT", "PATCH")
 
 
 def media_type(environ: Mapping[str, Any]) -> str | None:
@@ -28,6 +29,7 @@ class Input:
     DEFAULT: Mapping[str, Any]
     routable: Mapping[str, Any]
     max_body: int
+    _corrections: Mapping[str, Any] = NOTHING
 
     @lazy
     def URL(self) -> dict[str, Any]:
@@ -65,12 +67,38 @@ class Input:
 
     @lazy
     def args(self) -> dict[str, Any]:
-        """`given`, and the handler's defaults for what is not."""
-        return {**self.DEFAULT, **self.given}
+        """`given`, checked and converted as the handler gets it, and the handler's defaults for what is not."""
+        return {**self.DEFAULT, **self.given, **self._corrections}
 
     @property
     def ARGS(self) -> dict[str, Any]:
         return self.args
+
+    def scope(self, name: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Return what `app.inspect` looks at for this scope, and its name; None if the scope is another request's."""
+        method = str(self.env["REQUEST_METHOD"]).upper()
+        is_json = self._body_kind == "application/json"
+        if name in ("FORM", "JSON", "DATA"):
+            if method not in WRITING or (name == "JSON" and not is_json):
+                return None
+        elif name not in ("ARGS", "URL"):
+            if method != name:
+                return None
+            name = "URL" if name not in WRITING else "JSON" if is_json else "FORM"
+        values = getattr(self, name)
+        return name, values if isinstance(values, dict) else NOTHING
+
+    def correct(self, scope: str, changes: Mapping[str, Any]) -> None:
+        """Show these values from now on in place of what was sent."""
+        if scope != "ARGS":
+            values = getattr(self, scope)
+            if isinstance(values, dict):
+                values.update(changes)
+            return
+        self._corrections = {**self._corrections, **changes}
+        made = self.__dict__.get("args")
+        if made is not None:
+            made.update(changes)
 
     @property
     def has_body(self) -> bool:
@@ -78,7 +106,7 @@ class Input:
         env = self.env
         if not (env.get("CONTENT_LENGTH") or env.get("HTTP_TRANSFER_ENCODING")):
             # A form without a length cannot be told from one that was lost on the way.
-            if env.get("CONTENT_TYPE") and str(env.get("REQUEST_METHOD")).upper() in ("POST", "PUT", "PATCH"):
+            if env.get("CONTENT_TYPE") and str(env.get("REQUEST_METHOD")).upper() in WRITING:
                 raise Error(411, "the request announces a body but not its length")
             return False
         return not self.routable.get("input_stream") and announced(env) != 0

@@ -34,6 +34,7 @@ def test_errno_replaces_the_code_and_fields_are_told() -> None:
         "code": 40011,
         "message": "bad request",
         "more_info": "x",
+        "field": "a",
         "fields": {"a": "is missing"},
     }
 

@@ -1,0 +1,45 @@
+"""Declaring what a route demands of its parameters: `@app.inspect(ints=["id"], name__len__lte=64)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from .web.inspection import KEPT, Inspection
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Validation:
+    """The part of an app that declares demands. The pipeline holds requests and pipes against them.
+
+    With `restrict_parameter_count` off, parameters that a handler does not take are left out instead of refused.
+    """
+
+    restrict_parameter_count = True
+
+    @overload
+    def inspect(self, scope: F) -> F: ...
+    @overload
+    def inspect(self, scope: str = "ARGS", required: Any = None, **wanted: Any) -> Callable[[F], F]: ...
+    def inspect(self, scope: Any = "ARGS", required: Any = None, **wanted: Any) -> Any:
+        """Decorator below `@app.route`: refuse the request with 400 unless its parameters are as wanted.
+
+        `scope` says which of them: ARGS (all), URL, FORM, JSON, DATA, or those of one method: GET, POST, PUT, PATCH,
+        DELETE. `wanted` are lists (`ints`, `emails`, ...), `name=type`, `name=value` and `name__operator=operand`;
+        docs/validation.md has all of them. Raises SetupError for what cannot be meant.
+        """
+        if callable(scope):
+            return scope
+        inspection = Inspection.of(scope, required=required, **wanted)
+
+        def declare(function: F) -> F:
+            # The outermost decorator is the first to look.
+            kept = [one for one in getattr(function, KEPT, ()) if one != inspection]
+            vars(function)[KEPT] = (inspection, *kept)
+            return function
+
+        return declare
+
+    # The manual's other names for it.
+    require = parameters_required = inspect
