@@ -66,6 +66,10 @@ class Places:
             self._probe(threads)
         return work
 
+    def alone(self) -> bool:
+        """Whether the calling thread is one of the pool's and has the only run that is queued or running there."""
+        return self.threads.open == 1 and self.threads.inside()
+
     def follow(self, value: Any) -> Promise[Any]:
         """Run the generator or coroutine that a function has returned, or wait for its task."""
         return run_function(lambda: value, runtime=self)

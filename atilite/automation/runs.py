@@ -178,8 +178,13 @@ class Runs:
         run.started = self._clock.monotonic()
         self.active[run.id] = run
 
-    def close(self, run: Run, status: str, value: Any = None, error: BaseException | None = None) -> bool:
-        """End `run` once; False if it had ended. Its promise is settled when the end is durable."""
+    def close(
+        self, run: Run, status: str, value: Any = None, error: BaseException | None = None, *, here: bool = False
+    ) -> bool:
+        """End `run` once; False if it had ended. Its promise is settled when the end is durable.
+
+        With `here` the calling thread may be the one that stores it; see `Journals.close`.
+        """
         if self.active.pop(run.id, None) is None:
             return False
         run.status = status
@@ -203,8 +208,9 @@ class Runs:
             trace = None if error is None else capture.masked(traceback_text(error), secrets)
             try:
                 stored = self._storage.journals.close(
-                    run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, done=settle
-                )
+                    run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, done=settle,
+                    here=here,
+                )  # fmt: skip
             except StoreError as refused:  # the database has been closed: whoever waits must not wait for ever
                 settle(None, refused)
                 return True
@@ -274,7 +280,9 @@ class Runs:
                 self._retry(run, error, delay)
                 return
         status, failure = outcome(run, error)
-        self.close(run, status, work.value if status == "succeeded" else None, failure)
+        value = work.value if status == "succeeded" else None
+        # Runs that end together are stored together, by the writer's thread; a single one is quicker without it.
+        self.close(run, status, value, failure, here=self._places.alone())
         if run.left is not None:
             run.left(work)
         self.left.emit(run)

@@ -58,6 +58,7 @@ class Threads:
         self._lock = threading.Lock()
         self._open = 0
         self._threads: list[threading.Thread] = []
+        self._idents: set[int] = set()
         self._numbers = itertools.count(1)
         self._stopped = False
 
@@ -65,6 +66,10 @@ class Threads:
     def open(self) -> int:
         """How many calls are queued or running."""
         return self._open
+
+    def inside(self) -> bool:
+        """Whether the calling thread is one of the pool."""
+        return threading.get_ident() in self._idents
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
         """Run `function` on a thread of the pool, in the caller's context; never blocks, the queue has no bound.
@@ -116,6 +121,7 @@ class Threads:
         thread.start()
 
     def _work(self) -> None:
+        self._idents.add(threading.get_ident())
         while True:
             call = self._queue.get()
             if call is None:

@@ -104,10 +104,12 @@ class Journals(History):
         traceback: str | None = None,
         result: object = None,
         done: Done | None = None,
+        here: bool = False,
     ) -> bool:
         """End a run; False if it has ended already (then the first end stands and `done` is not called).
 
-        `duration` is in seconds. A result that JSON does not have is stored as the text that shows it.
+        `duration` is in seconds. A result that JSON does not have is stored as the text that shows it. With `here`
+        this thread, which must be free to block, may be the one that writes it: see `Writer.submit`.
         """
         if status not in FINISHED:
             raise ValueError(f"a run cannot end as {status!r}; known: {', '.join(STATUSES[2:])}")
@@ -126,7 +128,7 @@ class Journals(History):
                 result=kept,
             )
 
-        return self._live.change(id, ended, done)
+        return self._live.change(id, ended, done, here=here)
 
     def record(
         self,

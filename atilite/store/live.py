@@ -79,10 +79,12 @@ class LiveRuns:
         live = self._runs[headline.id] = Live(headline)
         self._flush(live, done)
 
-    def change(self, id: int, new: Callable[[Headline], Headline | None], done: Done | None) -> bool:
+    def change(
+        self, id: int, new: Callable[[Headline], Headline | None], done: Done | None, *, here: bool = False
+    ) -> bool:
         """Replace the value of a run by `new(value)` and queue a flush; False if it's unknown or `new` gives None.
 
-        Any thread, never blocks; `done` is called only if True is returned.
+        Any thread; `done` is called only if True is returned. For `here` see `Writer.submit`.
         """
         with self._lock:
             live = self._runs.get(id)
@@ -90,7 +92,7 @@ class LiveRuns:
             if live is None or changed is None:
                 return False
             live.headline = changed
-        self._flush(live, done)
+        self._flush(live, done, here)
         return True
 
     def record(
@@ -160,10 +162,10 @@ class LiveRuns:
         for unsaved in waiting:
             self._flush(unsaved, None)
 
-    def _flush(self, live: Live, done: Done | None) -> None:
+    def _flush(self, live: Live, done: Done | None, here: bool = False) -> None:
         flush = _RunFlush(self, live, done)
         # The end of a run is durable as soon as possible, whether or not anybody waits.
-        self.writer.submit(flush, flush.committed, urgent=done is not None or not live.headline.pending)
+        self.writer.submit(flush, flush.committed, urgent=done is not None or not live.headline.pending, here=here)
 
     def _keep_unsaved(self, live: Live, error: BaseException) -> None:
         if live.headline.pending:

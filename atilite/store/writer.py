@@ -1,4 +1,4 @@
-"""All writes of a process in one thread: what is queued meanwhile becomes one transaction (group commit).
+"""All writes of a process, one after the other: what is queued meanwhile becomes one transaction (group commit).
 
 An operation is a function of the connection. It may be run a second time after a rollback, so it changes nothing but
 the database, or notices that it is run again.
@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ Entry = tuple[Operation[Any], Done | None]
 
 log = logging.getLogger("atilite.store")
 
-# How long writes that nobody waits for may gather, in seconds: the price of a crash is that much of them.
+# How long writes that nobody waits for may gather, in seconds: the price of a crash is that much of them. After as long
+# without a write there is leisure for those that can wait.
 LINGER = 0.02
 BATCH = 1000
 # After the disk was full, so many free bytes are taken for the end of that.
@@ -38,7 +40,7 @@ class _Spoiled(Exception):
 
 
 class Writer:
-    """The one thread that writes.
+    """The one thread that writes, "the writer's thread". Only one that offers itself may take its place for a commit.
 
     `commits`, `operations`, `rollbacks` and `fault` (None when the last commit went well) are for the diagnostics.
     `failing` emits each fault that is of another kind than the one before, in the writer's thread.
@@ -49,42 +51,60 @@ class Writer:
     ) -> None:
         self._connect, self._path, self._linger, self._batch = connect, path, linger, batch
         self._queue: deque[Entry] = deque()
+        self._leisurely: deque[Entry] = deque()
+        # Held for moments only; guards the queues and the three facts below.
         self._gate = threading.Lock()
-        # Two bells made of raw locks (a ring is an unlocked lock), several times cheaper than conditions. Under the
-        # gate `_work` is rung exactly while something is queued, `_hurry` while somebody waits for it.
-        self._work, self._hurry = threading.Lock(), threading.Lock()
-        self._work.acquire()
-        self._hurry.acquire()
+        self._urgent = False  # somebody waits for what is queued
+        self._busy = False  # somebody writes; looks again at the end, so nobody needs to ring meanwhile
+        self._asleep = False  # the thread sleeps until it is rung for
+        # The bell is a raw lock (a ring is an unlocked lock), several times cheaper than a condition.
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._refusal: str | None = None
         self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
         self.commits = self.operations = self.rollbacks = 0
         self.fault: BaseException | None = None
         self.failing: Emitter[StoreError] = Emitter()
 
-    def submit(self, operation: Operation[Any], done: Done | None = None, *, urgent: bool = True) -> None:
-        """Queue a write; any thread, never blocks.
+    def submit(
+        self, operation: Operation[Any], done: Done | None = None, *, urgent: bool = True, here: bool = False
+    ) -> None:
+        """Queue a write; any thread, never blocks unless it is done `here`.
 
         `done(value, error)` is called in the writer's thread once the write is on the disk or has failed; it must be
-        quick. A write that is not `urgent` waits a moment for company: say so when nobody waits for it.
-        Raises StoreUnavailable after `close`.
+        quick. A write that is not `urgent` waits a moment for company: say so when nobody waits for it. With `here`
+        the calling thread, which must be free to block and hold no lock, writes what is queued itself if nobody is
+        at it: waking another thread costs as much as a small commit. Raises StoreUnavailable after `close`.
         """
         with self._gate:
-            if self._refusal is not None:
-                raise StoreUnavailable(f"{self._path}: {self._refusal}")
+            self._admit()
             self._queue.append((operation, done))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-                self._thread.start()
-            if urgent and self._hurry.locked():
-                self._hurry.release()
-            if self._work.locked():
-                self._work.release()
+            self._urgent = self._urgent or urgent
+            here = here and not self._busy and self._connection is not None
+            if here:
+                self._busy = True
+            elif (urgent or self._asleep) and not self._busy:
+                self._ring()
+        if here:
+            # In an empty context: what callbacks log belongs to no run.
+            Context().run(self._write)
+
+    def at_leisure(self, operation: Operation[Any], done: Done | None = None) -> None:
+        """Queue a write for when nothing else has been written for a moment, or never. Otherwise as `submit`."""
+        with self._gate:
+            self._admit()
+            self._leisurely.append((operation, done))
+            if self._asleep:
+                self._ring()
 
     def hurry(self) -> None:
         """Write what is queued now: somebody has begun to wait for it. Any thread, never blocks."""
         with self._gate:
-            if self._queue and self._hurry.locked():
-                self._hurry.release()
+            if self._queue and not self._urgent:
+                self._urgent = True
+                if not self._busy:
+                    self._ring()
 
     def call(self, operation: Operation[T]) -> T:
         """Write and wait until it is on the disk; returns or raises what the operation does.
@@ -119,9 +139,7 @@ class Writer:
         """Refuse further writes with StoreUnavailable for this reason; the queued ones go on. Any thread."""
         with self._gate:
             self._refusal = self._refusal or reason
-            for bell in (self._hurry, self._work):
-                if bell.locked():
-                    bell.release()
+            self._ring()
 
     def close(self) -> None:
         """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
@@ -129,25 +147,56 @@ class Writer:
         if self._thread is not None:
             self._thread.join()
 
+    def _admit(self) -> None:
+        """Under the gate: see that there is a thread, or refuse."""
+        if self._refusal is not None:
+            raise StoreUnavailable(f"{self._path}: {self._refusal}")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+            self._thread.start()
+
+    def _ring(self) -> None:
+        """Under the gate: let the thread look at the queue."""
+        self._asleep = False
+        if self._bell.locked():
+            self._bell.release()
+
     def _run(self) -> None:
         try:
-            connection = self._connect()
+            self._connection = self._connect()
         except Exception as error:
             # Whoever waits has to be told; there is nobody else to write for them.
             told = translate(error, self._path)
             self.refuse(f"it could not be opened for writing: {told}")
-            self._fail(self._next_batch(), error)
+            self._fail(list(self._queue), error)
             return
         try:
-            while batch := self._next_batch():
-                self._commit(connection, batch)
+            while self._wait():
+                self._write()
         finally:
-            connection.close()
+            self._connection.close()
 
-    def _next_batch(self) -> list[Entry]:
-        """Wait for work and take what is queued; empty at the end."""
-        self._work.acquire()
-        self._hurry.acquire(timeout=self._linger)
+    def _wait(self) -> bool:
+        """Sleep until something has to be written; False at the end. True makes this thread the one that writes."""
+        while True:
+            commits = self.commits
+            rung = self._bell.acquire(timeout=-1 if self._asleep else self._linger)
+            with self._gate:
+                if self._busy:
+                    continue
+                if not rung and not self._queue and self.commits == commits:
+                    self._queue.extend(self._leisurely)
+                    self._leisurely.clear()
+                    self._asleep = not self._queue
+                if self._queue and (self._urgent or self.closed or not rung):
+                    self._busy = True
+                    return True
+                if self.closed:
+                    return False
+
+    def _write(self) -> None:
+        """Commit what is queued: one batch of it, in the thread that has made itself busy."""
+        assert self._connection is not None
         with self._gate:
             queue = self._queue
             if len(queue) <= self._batch:
@@ -155,13 +204,14 @@ class Writer:
                 queue.clear()
             else:
                 batch = [queue.popleft() for _ in range(self._batch)]
-            more = bool(queue) or self.closed
-            for bell in (self._work, self._hurry):
-                if more and bell.locked():
-                    bell.release()
-                elif not more and not bell.locked():
-                    bell.acquire()
-        return batch
+            self._urgent = bool(queue)
+        try:
+            self._commit(self._connection, batch)
+        finally:
+            with self._gate:
+                self._busy = False
+                if self._urgent or self.closed:
+                    self._ring()
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Entry]) -> None:
         before = connection.total_changes

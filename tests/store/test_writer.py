@@ -167,6 +167,87 @@ def test_a_write_that_nobody_waits_for_is_written_all_the_same(writer: Writer, p
     assert stored.wait(20)
 
 
+def test_a_thread_that_offers_itself_writes_when_nobody_else_does(writer: Writer, path: Path) -> None:
+    writers: list[int] = []
+
+    def note(connection: sqlite3.Connection) -> None:
+        writers.append(threading.get_ident())
+
+    writer.flush()
+    told: list[list[int]] = []
+    writer.submit(put(1), lambda value, error: told.append(values(path)), urgent=False)
+    writer.submit(note, here=True)
+    assert (writers, told) == ([threading.get_ident()], [[1]])
+
+    held = Held(writer)
+    writer.submit(note, here=True)
+    assert len(writers) == 1
+    held.release()
+    writer.flush()
+    assert len(writers) == 2
+    assert writers[1] != threading.get_ident()
+
+
+def test_what_comes_while_another_thread_writes_is_written_by_ours(writer: Writer, path: Path) -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def wait(connection: sqlite3.Connection) -> None:
+        entered.set()
+        assert go.wait(20)
+
+    writer.flush()
+    helper = threading.Thread(target=writer.submit, args=(wait,), kwargs={"here": True})
+    helper.start()
+    assert entered.wait(20)
+    stored = threading.Event()
+    writer.submit(put(1), lambda value, error: stored.set())
+    go.set()
+
+    assert stored.wait(20)
+    helper.join(20)
+    assert values(path) == [1]
+
+
+def test_close_waits_for_a_thread_that_writes_in_its_place(writer: Writer, path: Path) -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def wait(connection: sqlite3.Connection) -> None:
+        entered.set()
+        assert go.wait(20)
+        put(1)(connection)
+
+    writer.flush()
+    helper = threading.Thread(target=writer.submit, args=(wait,), kwargs={"here": True})
+    helper.start()
+    assert entered.wait(20)
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    go.set()
+    closing.join(20)
+
+    assert values(path) == [1]
+    helper.join(20)
+
+
+def test_what_can_wait_is_written_at_leisure(writer: Writer, path: Path) -> None:
+    stored = threading.Event()
+    writer.flush()
+    writer.at_leisure(put(1), lambda value, error: stored.set())
+
+    assert stored.wait(20)
+    assert values(path) == [1]
+
+
+def test_what_waits_for_leisure_is_not_written_with_the_rest(path: Path) -> None:
+    writer = Writer(lambda: connect(path), path, linger=30)
+    writer.at_leisure(put(1))
+    for value in range(2, 5):
+        writer.call(put(value))
+    writer.close()
+
+    assert values(path) == [2, 3, 4]
+
+
 def test_close_finishes_what_is_queued_and_refuses_the_rest(writer: Writer, path: Path) -> None:
     held = Held(writer)
     for value in range(2500):
