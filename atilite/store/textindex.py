@@ -1,8 +1,9 @@
 """Words to runs: FTS5 where this SQLite has it, a look through the newest runs where not.
 
 A run is indexed some time after its end, many at once, because three more changed pages a run would be too many for an
-SD card. Until then it is looked through word by word. The other conditions of a filter are words of the index too, so
-a common word with a rare status costs no more than the word.
+SD card, and when nothing else is written, because it takes longer than storing the run. Until then it is looked through
+word by word. The other conditions of a filter are words of the index too, so a common word with a rare status costs no
+more than the word.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from .words import Choice, asked_words, contains, fits, listed, query, run_words
 # So many ended runs are indexed together, and at most so many in one transaction.
 TOGETHER = 50
 CHUNK = 500
+# With so many the wait for leisure is over: fewer than what is looked through, so that the oldest are found.
+BACKLOG = 2000
 # A beginning stands for so many words at most, the first ones of the alphabet.
 CHOICES = 200
 # So many of the newest runs are looked through at most.
@@ -45,7 +48,7 @@ class TextIndex:
         # Every ended run up to the cursor is in the index, except the late ones: they had not ended when it passed.
         self._state: tuple[int, frozenset[int]] = (marked(connection, "search"), frozenset())
         self._changed: set[int] = set()
-        self._scheduled = False
+        self._scheduled: set[bool] = set()  # True now, False at leisure
 
     def catch_up(self) -> None:
         """Index what an earlier process has left. Any thread, does not wait."""
@@ -56,7 +59,9 @@ class TextIndex:
         """Note that a run has ended, or an ended one has changed, and is stored. Writer's thread."""
         if self.available:
             self._changed.add(id)
-            if len(self._changed) >= TOGETHER:
+            if len(self._changed) >= BACKLOG:
+                self._schedule(now=True)
+            elif len(self._changed) >= TOGETHER:
                 self._schedule()
 
     def find(self, connection: sqlite3.Connection, filter: Filter, low: int, high: int, most: int) -> list[int]:
@@ -91,11 +96,16 @@ class TextIndex:
                     break
         return found
 
-    def _schedule(self) -> None:
+    def _schedule(self, now: bool = False) -> None:
         # What is left at the end is for the next process.
-        if not self._scheduled and not self._database.writer.closed:
-            self._scheduled = True
-            self._database.writer.submit(self._index, self._indexed, urgent=False)
+        writer = self._database.writer
+        if now in self._scheduled or writer.closed:
+            return
+        self._scheduled.add(now)
+        if now:
+            writer.submit(self._index, self._indexed, urgent=False)
+        else:
+            writer.at_leisure(self._index, self._indexed)
 
     def _index(self, connection: sqlite3.Connection) -> tuple[int, frozenset[int], set[int]]:
         """Index the next runs and return the new state and what was done of `_changed`. Writer's thread.
@@ -121,7 +131,7 @@ class TextIndex:
         return cursor, frozenset(waiting), {id for id in changed if id <= cursor}
 
     def _indexed(self, result: tuple[int, frozenset[int], set[int]] | None, error: BaseException | None) -> None:
-        self._scheduled = False
+        self._scheduled.clear()
         if result is None:
             return  # tried again with the next run that ends
         before, _ = self._state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 import zlib
@@ -106,6 +107,7 @@ def _plain(text: str) -> list[str]:
     return _WORD.findall("".join(letter for letter in folded if not unicodedata.combining(letter)))
 
 
+@functools.lru_cache(1024)
 def _value_word(letter: str, value: str) -> str:
     return f"zq{letter}{zlib.crc32(value.encode('utf-8', 'replace')):08x}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -28,8 +29,15 @@ def fill(journals: Journals, database: Database, count: int = textindex.TOGETHER
     """End so many other runs that everything before is indexed."""
     for _ in range(count):
         end(journals, journals.open("other"))
-    for _ in range(3):
-        database.writer.flush()
+    database.writer.flush()
+    rest(database)
+
+
+def rest(database: Database) -> None:
+    """Wait until what is done at leisure has been done."""
+    done = threading.Event()
+    database.writer.at_leisure(lambda connection: None, lambda value, error: done.set())
+    assert done.wait(20)
 
 
 @pytest.fixture(params=["index", "not yet", "no fts5"])
@@ -125,12 +133,34 @@ def test_what_was_not_indexed_is_indexed_by_the_next_process(url: str, clock: Fa
         number = end(journals, journals.open("rates"))
     with Database.open(url, clock=clock) as database:
         journals = database.part(Journals)
-        database.writer.flush()
+        rest(database)
         indexed = database.connection().execute("SELECT rowid FROM search ORDER BY rowid").fetchall()
         assert indexed == [(lost,), (number,)]
         assert (found(journals, "rates"), found(journals, "mission")) == ([number], [lost])
     with Database.open(url, readonly=True) as database:
         assert found(database.part(Journals), "rates") == [number]
+
+
+def test_nothing_is_indexed_while_others_write_unless_too_much_has_gathered(
+    journals: Journals, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> int:
+        number: int = database.connection().execute("SELECT count(*) FROM search").fetchone()[0]
+        return number
+
+    rest(database)
+    monkeypatch.setattr(database.writer, "_linger", 30)
+    monkeypatch.setattr(textindex, "BACKLOG", 100)
+    for _ in range(99):
+        end(journals, journals.open("rates"))
+    database.writer.flush()
+    database.writer.flush()
+    assert (count(), len(journals.search(Filter(text="rates"), limit=200))) == (0, 99)
+
+    end(journals, journals.open("rates"))
+    database.writer.flush()
+    database.writer.flush()
+    assert (count(), len(journals.search(Filter(text="rates"), limit=200))) == (100, 100)
 
 
 def test_a_removed_run_is_not_found(journals: Journals, database: Database) -> None:
