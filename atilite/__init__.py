@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .scalars import Pattern as Pattern
     from .scalars import Range as Range
     from .scalars import Secret as Secret
+    from .sharing import g as g
+    from .sharing import register_g as register_g
     from .store.database import Database as Database
     from .uploads import Upload as Upload
     from .web import charts as charts
@@ -57,6 +59,7 @@ _HOMES = {
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
     "scalars": ("Pattern", "Range", "Secret"),
+    "sharing": ("g", "register_g"),
     "store.database": ("Database",),
     "uploads": ("Upload",),
     "web": ("charts",),

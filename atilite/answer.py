@@ -22,6 +22,8 @@ from .web.exchange import CAN_PARK, BodyRead, Exchange, Headers, Park
 log = logging.getLogger("atilite")
 
 Coroutine = Generator[Any, Any, Any]
+# The body of the head of a stream.
+STREAMED: tuple[bytes, ...] = ()
 
 
 class Reply:
@@ -43,7 +45,7 @@ class Finisher(Protocol):
         """The reply for what the handler raised."""
 
     def stream_head(self, was: Any) -> Reply:
-        """Status and headers of a streamed answer, body empty."""
+        """Status and headers of a streamed answer, its body STREAMED; or a whole answer to send instead."""
 
     def encode(self, was: Any, chunk: Any) -> bytes:
         """A streamed piece as bytes; b"" sends nothing. TypeError for what cannot be sent."""
@@ -120,6 +122,8 @@ class Conversation:
         self._context = copy_context()
         self._first: Wish = Done(None)
         self._exchange: Exchange | None = None
+        self._drive_on: Drive | None = None
+        self._instead: Reply | None = None  # what a hook sends in place of the stream
         self._streaming = False
 
     # -- with a thread --------------------------------------------------------------------------------------------
@@ -147,19 +151,27 @@ class Conversation:
             self._finisher.end(self._was)
             return reply
         head = self._finisher.stream_head(self._was)
-        return Reply(head.status, head.headers, _Body(self._pieces(wish), self._close))
+        if head.body is not STREAMED:
+            self._close()
+            return head
+        return Reply(head.status, head.headers, ClosingBody(self._pieces(wish), self._close))
 
     def _pieces(self, wish: Wish) -> Iterator[bytes]:
-        while not isinstance(wish, Done):
-            if isinstance(wish, Wait):
-                wish = self._step(_ended(wish.task))
-                continue
-            piece = self._finisher.encode(self._was, wish.data)
-            if piece:
-                yield piece
-            wish = self._step()
-        if wish.value is not None:
-            yield self._finisher.encode(self._was, wish.value)
+        try:
+            while not isinstance(wish, Done):
+                if isinstance(wish, Wait):
+                    wish = self._step(_ended(wish.task))
+                    continue
+                piece = self._finisher.encode(self._was, wish.data)
+                if piece:
+                    yield piece
+                wish = self._step()
+            if wish.value is not None:
+                yield self._finisher.encode(self._was, wish.value)
+        except Exception:
+            # The status is out: the hooks hear of it, and the server breaks the connection.
+            self._finisher.error(self._was, sys.exc_info())
+            raise
 
     def _failed(self) -> Reply:
         reply = self._finisher.error(self._was, sys.exc_info())
@@ -188,6 +200,7 @@ class Conversation:
             threads=self._runtime.threads,
             context=self._context,
         )
+        self._drive_on = drive
         exchange.on_close(drive.cancel)
         drive.promise.on_done(self._settled)
         drive.follow(self._first)
@@ -198,7 +211,14 @@ class Conversation:
         if not self._streaming:
             self._streaming = True
             head = self._finisher.stream_head(self._was)
-            self._exchange.start(head.status, head.headers)
+            if head.body is not STREAMED:
+                self._instead = head
+            else:
+                self._exchange.start(head.status, head.headers)
+        if self._instead is not None:
+            assert self._drive_on is not None
+            self._drive_on.cancel()
+            return None
         return self._exchange.write(piece) if piece else None  # type: ignore[return-value]
 
     def _settled(self, promise: Promise[Any]) -> None:
@@ -209,6 +229,8 @@ class Conversation:
         """Send what the generator came to. Loop only."""
         exchange, error = self._exchange, promise.error
         assert exchange is not None
+        if self._instead is not None and not exchange.closed:
+            return self._deliver(exchange, self._instead)
         if exchange.closed or isinstance(error, TaskCancelled) or self._streaming:
             if not exchange.closed:
                 self._finish_stream(exchange, promise)
@@ -255,8 +277,8 @@ class Conversation:
         self._finisher.end(self._was)
 
 
-class _Body:
-    """An iterable body whose end, early or not, closes the conversation."""
+class ClosingBody:
+    """An iterable body whose end, early or not, is told to `close`."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
         self._pieces, self._on_close = pieces, close

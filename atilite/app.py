@@ -12,17 +12,22 @@ from typing import Any
 import bottle
 
 from . import config
+from .admission import Admission
 from .appdata import AppConfig, SharedDict
 from .automation.engine import Automation
+from .errorpages import ErrorPages
 from .errors import SetupError
 from .hooks import Hooks
 from .life import Life
 from .mounting import Mounting, clean_point
+from .permission import Permission
 from .pipeline import Pipeline
+from .prework import Prework
 from .protection import Protection
 from .resources.aliases import Aliases
 from .routing import Routing
 from .runtime.engine import process_runtime
+from .sharing import Sharing
 from .store.binding import bind
 from .store.database import Database
 from .validation import Validation
@@ -40,7 +45,7 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, Validation, Life, Protection):
+class Atilite(Routing, Validation, Life, Protection, Admission, Permission, Prework, ErrorPages, Sharing):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,
@@ -54,12 +59,16 @@ class Atilite(Routing, Validation, Life, Protection):
         self.begin_routing()
         self.begin_life()
         self.begin_protection()
+        self.begin_admission()
+        self.begin_permission()
+        self.begin_error_pages()
         self.import_name = name
         self.config = AppConfig()
         self.config["catchall"] = True
         self.runtime = process_runtime()
         self._aliases = Aliases()
-        self.hooks = Hooks()
+        self.mounting = Mounting(self)
+        self.hooks = Hooks(lambda: self.mounting.place, lambda name, *args: self.bus.emit(name, *args))
         self.before_request, self.finish_request = self.hooks.before_request, self.hooks.finish_request
         self.failed_request, self.teardown_request = self.hooks.failed_request, self.hooks.teardown_request
         self.g: MutableMapping[str, Any] = SharedDict()
@@ -67,7 +76,6 @@ class Atilite(Routing, Validation, Life, Protection):
         self.site: Any = None
         self.debug = False
         self.prefix = ""
-        self.mounting = Mounting(self)
         self.root = root
         self.templates = Templates()
         self.automation = Automation(name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, **parts)
@@ -154,6 +162,9 @@ class Atilite(Routing, Validation, Life, Protection):
             if self._frozen:
                 return
             self.complete_routes()
+            self.check_admission()
+            self.check_permission()
+            self.hooks.freeze()
             if self._models:
                 bind(self._open_store().path, self._models)
             self.automation.freeze()

@@ -1,21 +1,27 @@
-"""What an app runs around each request: four lists of functions, called in order.
+"""What an app runs around each request: four lists of functions, for the whole app and for each of its mounts.
 
 `before_request(was)` may answer instead of the handler; `finish_request(was, response)` may replace what the handler
 returned; `failed_request(was, exc_info)` may answer instead of the error page; `teardown_request(was)` always runs
-last.
+last. Events of the same names tell that these points have been reached; they change nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
+
+from .errors import Frozen
 
 Hook = Callable[..., Any]
 F = TypeVar("F", bound=Hook)
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+# The events of a request, told on the app's bus: nothing waits for their handlers.
+EVENTS = ("before_request", "finish_request", "failed_request", "teardown_request")
 
 log = logging.getLogger("atilite")
 
@@ -27,20 +33,41 @@ def call_with_was(function: Hook, was: Any, *args: Any) -> Any:
 
 def fitting(function: Hook, *args: Any) -> tuple[Any, ...]:
     """The leading arguments that `function` has room for. The first one, `was`, is dropped when it is not asked for."""
+    first, end = _room(function, len(args))
+    return args[first:end]
+
+
+def fitted(function: Hook, count: int) -> Hook:
+    """A function of `count` arguments, `was` first, that gives `function` those of them that it has room for.
+
+    Looks at the signature once: a hook is called for each request.
+    """
+    first, end = _room(function, count)
+    if (first, end) == (0, count):
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        return function(*args[first:end])
+
+    return call
+
+
+def _room(function: Hook, count: int) -> tuple[int, int]:
+    """Which of `count` arguments to give, as the ends of a slice."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        return args
+        return 0, count
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return args
+        return 0, count
     room = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(room) < len(args) and (not room or room[0].name != "was"):
-        args = args[1:]
-    return args[: len(room)]
+    first = 1 if len(room) < count and (not room or room[0].name != "was") else 0
+    return first, min(first + len(room), count)
 
 
-class Hooks:
-    """The hooks of one app. Filled at set-up, only read afterwards."""
+class Lists:
+    """The hooks of one place: of an app, or of a mount."""
 
     def __init__(self) -> None:
         self.before: list[Hook] = []
@@ -48,30 +75,25 @@ class Hooks:
         self.failed: list[Hook] = []
         self.teardown: list[Hook] = []
 
-    def before_request(self, function: F) -> F:
-        """Decorator: run `function(was)` before each handler; a result other than None is the answer."""
-        self.before.append(function)
-        return function
 
-    def finish_request(self, function: F) -> F:
-        """Decorator: run `function(was, response)` after a handler; a result other than None replaces its result."""
-        self.finish.append(function)
-        return function
+class Around:
+    """What runs around the requests of one route: ready to be called, in order. Any thread."""
 
-    def failed_request(self, function: F) -> F:
-        """Decorator: run `function(was, exc_info)` when a handler raised; a result other than None is the answer."""
-        self.failed.append(function)
-        return function
+    __slots__ = ("before", "failed", "finish", "teardown")
 
-    def teardown_request(self, function: F) -> F:
-        """Decorator: run `function(was)` at the true end of each request, whatever happened."""
-        self.teardown.append(function)
-        return function
+    def __init__(self, places: list[Lists], tell: Mapping[str, Hook]) -> None:
+        outwards = places[::-1]
+        told = {name: (tell[name],) if name in tell else () for name in EVENTS}
+        self.before = (*(fitted(hook, 1) for one in places for hook in one.before), *told["before_request"])
+        self.finish = (*(fitted(hook, 2) for one in outwards for hook in one.finish), *told["finish_request"])
+        # Told before anybody answers: the first answer ends the round.
+        self.failed = (*told["failed_request"], *(fitted(hook, 2) for one in outwards for hook in one.failed))
+        self.teardown = (*(fitted(hook, 1) for one in outwards for hook in one.teardown), *told["teardown_request"])
 
     def run_before(self, was: Any) -> Any:
         """Run the `before` hooks until one answers; return that answer or None."""
         for hook in self.before:
-            answer = call_with_was(hook, was)
+            answer = hook(was)
             if answer is not None:
                 return answer
         return None
@@ -79,7 +101,7 @@ class Hooks:
     def run_finish(self, was: Any, result: Any) -> Any:
         """Pass `result` through the `finish` hooks and return what is to be sent."""
         for hook in self.finish:
-            replaced = call_with_was(hook, was, result)
+            replaced = hook(was, result)
             if replaced is not None:
                 result = replaced
         return result
@@ -87,7 +109,7 @@ class Hooks:
     def run_failed(self, was: Any, info: ExcInfo) -> Any:
         """Run the `failed` hooks until one answers; return that answer or None."""
         for hook in self.failed:
-            answer = call_with_was(hook, was, info)
+            answer = hook(was, info)
             if answer is not None:
                 return answer
         return None
@@ -96,7 +118,79 @@ class Hooks:
         """Run every `teardown` hook; an error in one is logged and keeps none of the others from running."""
         for hook in self.teardown:
             try:
-                call_with_was(hook, was)
+                hook(was)
             except Exception:
                 # The answer is already on its way: there is nobody left to tell but the log.
                 log.exception("teardown_request hook %s failed", getattr(hook, "__qualname__", hook))
+
+
+class Hooks:
+    """The hooks of one app and of its mounts. Filled at set-up, only read afterwards.
+
+    A hook that is registered while a mount sets itself up holds for the routes of that mount and of those below it;
+    `place()` gives that mount, None for the app itself. `emit` tells an event.
+    """
+
+    def __init__(self, place: Callable[[], Any], emit: Callable[..., Any]) -> None:
+        self._place, self._emit = place, emit
+        self._own = Lists()
+        self._told: set[str] = set()
+        self._frozen = False
+        self._general: Around | None = None
+
+    def before_request(self, function: F) -> F:
+        """Decorator: run `function(was)` before each handler; a result other than None is the answer."""
+        self._lists("before_request").before.append(function)
+        return function
+
+    def finish_request(self, function: F) -> F:
+        """Decorator: run `function(was, response)` after a handler; a result other than None replaces its result."""
+        self._lists("finish_request").finish.append(function)
+        return function
+
+    def failed_request(self, function: F) -> F:
+        """Decorator: run `function(was, exc_info)` when a handler raised; a result other than None is the answer."""
+        self._lists("failed_request").failed.append(function)
+        return function
+
+    def teardown_request(self, function: F) -> F:
+        """Decorator: run `function(was)` at the true end of each request, whatever happened."""
+        self._lists("teardown_request").teardown.append(function)
+        return function
+
+    def tell(self, event: str) -> None:
+        """Emit this event of each request from now on: somebody listens."""
+        self._told.add(event)
+        self._general = None
+
+    def freeze(self) -> None:
+        """End the set-up: from now on a new hook is an error."""
+        self._frozen = True
+        self._general = None
+
+    def around(self, mount: Any) -> Around:
+        """What runs around the routes of `mount` (None: those of the app itself): the app's hooks, then inwards."""
+        tell = {name: functools.partial(self._emission, name) for name in self._told}
+        return Around([self._own, *reversed([one.hooks for one in _upwards(mount)])], tell)
+
+    @property
+    def general(self) -> Around:
+        """What runs around a request that no route answers."""
+        if self._general is None:
+            self._general = self.around(None)
+        return self._general
+
+    def _emission(self, name: str, *args: Any) -> None:
+        self._emit(name, *args)
+
+    def _lists(self, kind: str) -> Lists:
+        if self._frozen:
+            raise Frozen("hook", kind)
+        mount = self._place()
+        return self._own if mount is None else mount.hooks
+
+
+def _upwards(mount: Any) -> Iterator[Any]:
+    while mount is not None:
+        yield mount
+        mount = mount.parent

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .events import Bus
-from .hooks import call_with_was
+from .hooks import EVENTS, Hooks, call_with_was, fitting
 from .runtime.functions import wants_was
 from .was.was import Was
 
@@ -29,6 +29,7 @@ class Life:
     """The part of an app that tells events. `begin_life` is called when the app is made."""
 
     bus: Bus
+    hooks: Hooks
 
     def begin_life(self) -> None:
         """Make what the events need."""
@@ -42,6 +43,9 @@ class Life:
             for name in names:
                 if name in LIFECYCLE:
                     self._lifecycle.setdefault(name, []).append(function)
+                elif name in EVENTS:
+                    self.bus.on(name)(_with_what_fits(function))
+                    self.hooks.tell(name)
                 else:
                     self.bus.on(name)(functools.partial(function, Was(self)) if wants_was(function) else function)
             return function
@@ -62,3 +66,13 @@ class Life:
         self.bus.emit(name, *args, **kwargs)
         for other in self._relays:
             other.bus.emit(name, *args, **kwargs)
+
+
+def _with_what_fits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of a request's event: it gets the request's own `was`, and as much of the rest as it takes."""
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        return function(*fitting(function, *args))
+
+    return call

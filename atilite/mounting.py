@@ -16,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .errors import SetupError
+from .hooks import Lists
 
 HOOKS = ("__setup__", "__mount__")
 
@@ -80,7 +81,9 @@ class Mount:
     prefix: str
     namespace: str
     options: dict[str, Any]
+    parent: Mount | None = field(default=None, repr=False, compare=False)
     children: list[Mount] = field(default_factory=list)
+    hooks: Lists = field(default_factory=Lists, repr=False, compare=False)
 
     def walk(self) -> Iterator[Mount]:
         """This mount and all below it, parents first, in the order in which they were mounted."""
@@ -108,6 +111,12 @@ class Mounting:
         """What the name of a route that is declared now begins with."""
         return self.current.namespace if self.current and self._phase == "__mount__" else ""
 
+    @property
+    def place(self) -> Mount | None:
+        """The mount that sets itself up now; None outside of a mount hook and in the app's own package."""
+        current = self.current
+        return None if current is None or (current.parent is None and not current.prefix) else current
+
     def add(self, point: str, module: ModuleType, options: dict[str, Any]) -> None:
         """Mount `module` at `point`, which is relative to the mount whose `__setup__` is running.
 
@@ -130,7 +139,7 @@ class Mounting:
         is_root = parent is None and not options.get("ns")
         namespace = "" if is_root else f"{inherited}{name}."
         mntopt = {"point": prefix or "/", "module": module, "ns": namespace.rstrip("."), **options}
-        return Mount(module, prefix, namespace, mntopt)
+        return Mount(module, prefix, namespace, mntopt, parent)
 
     def mount_all(self) -> None:
         """Run the `__mount__` hooks of the whole tree, parents before children."""

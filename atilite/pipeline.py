@@ -5,16 +5,17 @@ Access, hooks, parameters, the handler, its coroutine if it is one, and the answ
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import bottle
 
-from .answer import Conversation, Reply, is_waitable, result_of
+from .answer import STREAMED, ClosingBody, Conversation, Reply, is_waitable, result_of
 from .errors import Error, ResourceError, StoreError
 from .was.was import Was
 from .web.answers import encoded
@@ -28,6 +29,7 @@ from .web.params import Signature
 from .web.request import Request, sent_path
 from .web.response import Response, serialize
 from .web.routes import Rule
+from .wrapping import PLAIN
 
 log = logging.getLogger("atilite")
 
@@ -81,12 +83,13 @@ class Pipeline:
         options = facts.get("options", {})
         signature = Signature.of(callback, rule)
         app, max_body = self._app, self._max_body(options)
-        role, guarded = options.get("role"), options.get("role") is not None or options.get("csrf")
+        guard, around = app.guards.of(callback, facts), app.hooks.around(facts.get("mount"))
+        before = around.before
         mode = options.get("coroutine", False)
         strict = app.restrict_parameter_count
         takes_was, needs_nothing = signature.takes_was, signature.takes_nothing
         binds = options.get("bind", True)
-        hooks = app.hooks
+        bottle_style = not takes_was or PLAIN in vars(callback)
         call = _watched(callback, app.runtime.loop) if options.get("start") == "hub" else callback
 
         def handle(**texts: Any) -> Reply:
@@ -102,10 +105,11 @@ class Pipeline:
                 max_body=max_body,
             )
             was = Was(app, request)
+            was.around = around
             try:
-                if guarded:
-                    request.user = was.identity = self.admit(environ, request, role)
-                value = hooks.run_before(was) if hooks.before else None
+                value = guard(was) if guard is not None else None
+                if before and value is None:
+                    value = around.run_before(was)
                 if value is None:
                     # A request without query and body cannot have given anything that the handler does not take.
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
@@ -113,10 +117,10 @@ class Pipeline:
                     value = call(was, **kwargs) if takes_was else call(**kwargs)
                 generator = self._generator_of(value)
                 if generator is None:
-                    return self._ended(was, self.reply(was, value, not takes_was))
+                    return self._ended(was, self.reply(was, value, bottle_style))
             except Exception:
                 return self._ended(was, self.error(was, sys.exc_info()))
-            before_step = None if takes_was else _rebinding(environ)
+            before_step = _rebinding(environ) if bottle_style else None
             return Conversation(generator, was, self, app.runtime, mode=mode, before_step=before_step).answer(environ)
 
         return handle
@@ -130,19 +134,6 @@ class Pipeline:
         if inspect.iscoroutine(value):
             return result_of(self._app.runtime.aio.run(value))
         return None
-
-    def admit(self, environ: dict[str, Any], request: Request, role: str | None) -> Any:
-        """Let the request in or raise Error 401 or 403. A route that demands that needs a site that knows people."""
-        site = self._app.site
-        if site is None:
-            raise Error(401, "this route needs a login, and the app runs without accounts; start it with atilite.run")
-        access, programs = site.access, self._app.programs
-        if role is not None:
-            return access.admit(environ, role, lambda: _form_token(request), bearer=programs)
-        identity = access.identify(environ)
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            access.check_change(environ, identity, lambda: _form_token(request))
-        return identity
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -174,7 +165,7 @@ class Pipeline:
             result = answer
         except Exception:
             # A Bottle plugin or hook outside of the pipeline failed.
-            return self.error(Was(app, Request(environ)), sys.exc_info())
+            return self.error(self._was(environ), sys.exc_info())
         return result if type(result) is Reply else self._foreign(environ, result)
 
     def _unrouted(self, environ: dict[str, Any], missing: Any) -> Reply:
@@ -186,46 +177,73 @@ class Pipeline:
             return self._refusal(environ, Error(301, headers=[("Location", target)]))
         if not isinstance(missing, bottle.HTTPError):
             return self._foreign(environ, missing)
+        if method == "OPTIONS" and missing.status_code == 405:
+            try:
+                shared = self._app.guards.preflight(environ)
+            except Error as refused:
+                return self._refusal(environ, refused)
+            if shared is not None:
+                return self._plain(environ, "200 OK", [*shared, ("Content-Length", "0")], b"")
         allow = [("Allow", value) for name, value in missing.headerlist if name == "Allow"]
         reason = f"there is nothing at {path}" if missing.status_code == 404 else f"{method} is not answered here"
         error = Error(missing.status_code, reason, headers=allow)
         if getattr(self._app, "tells_missing", False):
             # This app wants its failed_request hooks to answer for addresses that lead nowhere as well.
-            return self.error(Was(self._app, Request(environ)), (Error, error, None))
+            return self.error(self._was(environ), (Error, error, None))
         return self._refusal(environ, error)
 
+    def _was(self, environ: dict[str, Any]) -> Was:
+        """The helper for a request that no route answers."""
+        was = Was(self._app, Request(environ))
+        was.around = self._app.hooks.general
+        return was
+
     def _refusal(self, environ: dict[str, Any], error: Error) -> Reply:
-        return self._plain(environ, *error_answer(error, environ.get("HTTP_ACCEPT", "")))
+        accept = environ.get("HTTP_ACCEPT", "")
+        page = self._app.error_page(self._was(environ), error) if wants_html(accept) else None
+        return self._plain(environ, *(page or error_answer(error, accept)))
 
     def _plain(self, environ: dict[str, Any], status: str, headers: list[tuple[str, str]], body: Any) -> Reply:
+        if "HTTP_ORIGIN" in environ:
+            known = {name for name, _ in headers}
+            headers.extend(header for header in self._app.guards.shared(environ) if header[0] not in known)
         if environ["REQUEST_METHOD"] == "HEAD":
             _close(body)
             body = b""
         return Reply(status, secure(headers), body)
 
-    def _foreign(self, environ: dict[str, Any], result: Any) -> Reply:
+    def _foreign(self, environ: dict[str, Any], result: Any, more: Iterable[tuple[str, str]] = ()) -> Reply:
         """What a route of a mounted Bottle app, or a WSGI app below one, returned: Bottle makes it bytes."""
         body = self._app._cast(result)
         response = bottle.response
         bare = environ["REQUEST_METHOD"] == "HEAD" or response.status_code in (204, 304)
         if bare and hasattr(body, "close"):
             body.close()
-        return Reply(response.status_line, secure(list(response.headerlist)), b"" if bare else body)
+        return Reply(response.status_line, secure([*response.headerlist, *more]), b"" if bare else body)
 
     def _ended(self, was: Was, reply: Reply) -> Reply:
-        if self._app.hooks.teardown:
-            self._app.hooks.run_teardown(was)
+        if was.around.teardown:
+            if isinstance(reply.body, bytes):
+                was.around.run_teardown(was)
+            else:
+                reply.body = ClosingBody(iter(reply.body), functools.partial(self._sent, was, reply.body))
         return reply
+
+    def _sent(self, was: Was, body: Any) -> None:
+        _close(body)
+        was.around.run_teardown(was)
 
     # -- what a conversation asks for (answer.Finisher) --------------------------------------------------------------
 
     def reply(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
         """The complete answer for what a handler returned. Raises for what cannot be one."""
-        hooks = self._app.hooks
-        if hooks.finish:
-            value = hooks.run_finish(was, value)
+        if was.around.finish:
+            value = was.around.run_finish(was, value)
+        return self._serialized(was, value, bottle_style)
+
+    def _serialized(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
         if isinstance(value, bottle.HTTPResponse):
-            return self._foreign(was.request.env, value)
+            return self._foreign(was.request.env, value, was.__dict__.get("extra_headers", ()))
         if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
             _adopt(was.response, bottle.response)
         # Only a handler that asked for was.response can have set something on it.
@@ -236,22 +254,31 @@ class Pipeline:
         error = info[1]
         was.request.rollback()
         if isinstance(error, bottle.HTTPResponse) and not isinstance(error, bottle.HTTPError):
-            return self._foreign(was.request.env, error)
-        if self._app.hooks.failed:
-            answer = self._app.hooks.run_failed(was, info)
-            if answer is not None:
-                return self._finished(was, Reply(*serialize(answer, was.__dict__.get("response"), was.request)))
+            return self._foreign(was.request.env, error, was.__dict__.get("extra_headers", ()))
+        if was.around.failed:
+            try:
+                answer = was.around.run_failed(was, info)
+                if answer is not None:
+                    return self._serialized(was, answer)
+            except Exception as raised:
+                # What a hook raises is the error from now on: there is one way for all of them.
+                error, info = raised, sys.exc_info()
         shown = http_error(error)
         if shown.status_code == 500:
             log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
         lines = traceback.format_exception(*info) if self._app.debug and shown.status_code >= 500 else []
-        return self._finished(was, Reply(*error_answer(shown, was.request.accept, lines)))
+        page = self._app.error_page(was, shown, lines) if wants_html(was.request.accept) else None
+        return self._finished(was, Reply(*(page or error_answer(shown, was.request.accept, lines))))
 
     def stream_head(self, was: Was) -> Reply:
-        """Status and headers of a streamed answer."""
+        """Status and headers of a streamed answer; a whole answer when a finish_request hook sends that instead."""
+        if was.around.finish:
+            value = was.around.run_finish(was, was.response)
+            if value is not was.response:
+                return self._serialized(was, value)
         status, headers, _ = serialize("", was.__dict__.get("response"), was.request)
         headers = [header for header in headers if header[0].lower() != "content-length"]
-        return self._finished(was, Reply(status, headers, ()))
+        return self._finished(was, Reply(status, headers, STREAMED))
 
     def encode(self, was: Was, chunk: Any) -> bytes:
         """A streamed piece as bytes."""
@@ -259,7 +286,7 @@ class Pipeline:
 
     def end(self, was: Was) -> None:
         """The true end of a request."""
-        self._app.hooks.run_teardown(was)
+        was.around.run_teardown(was)
 
     def _finished(self, was: Was, reply: Reply) -> Reply:
         """Add what every answer carries: cookies, security headers, in --devel the banner of a broken reload."""
@@ -293,11 +320,6 @@ def http_error(error: BaseException) -> Error:
     if isinstance(error, StoreError):
         return Error("503 Service Unavailable", str(error), headers=[("Retry-After", "5")])
     return as_error(error)
-
-
-def _form_token(request: Request) -> str:
-    value = request.FORM.get("csrf") or request.FORM.get("XSRF_TOKEN") if request.has_body else ""
-    return value if isinstance(value, str) else ""
 
 
 def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:

@@ -62,6 +62,8 @@ class Was:
     session = Facet[Any](lambda was: was.request.session, "What this browser keeps: signed, for a time.")
     mbox = Facet[Any](lambda was: was.request.mbox, "Messages for the next page.")
     websocket: Any = None
+    around: Any = None
+    user = property(lambda was: was.request.user, doc="Who was authenticated, or None.")
     response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
     identity = Facet[Identity](lambda was: was.app.identify(was), "Who sends this request.")
@@ -105,6 +107,8 @@ class Was:
     g = property(lambda was: was.app.site.g if was.app.site is not None else was.app.g, doc="Shared by all apps.")
     apps = property(lambda was: was.app.site.apps, doc="The apps of this process by name.")
     kv = property(lambda was: was.app.kv)
+    setlu = property(lambda was: was.app.setlu)
+    getlu = property(lambda was: was.app.getlu)
     journal = property(lambda was: was.app.journal)
 
     # Tasks.

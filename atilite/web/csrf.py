@@ -40,13 +40,16 @@ def foreign(environ: Environ) -> str:
     if site is not None and site.strip().lower() not in ("same-origin", "none"):
         return "the request comes from another site"
     origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and not _same_host(origin, environ.get("HTTP_HOST", "")):
+    if origin is not None and not same_host(origin, environ.get("HTTP_HOST", "")):
         return "the request's Origin is another site"
     return ""
 
 
-def _same_host(origin: str, host: str) -> bool:
-    """Compare name and port. The scheme is left out: behind a proxy that ends TLS we would see another one."""
+def same_host(origin: str, host: str) -> bool:
+    """Whether `origin` has the name and the port of `host`.
+
+    The scheme is left out: behind a proxy that ends TLS we would see another one.
+    """
     scheme, _, rest = origin.strip().partition("://")
     usual = {"http": "80", "https": "443"}.get(scheme.lower())
     try:

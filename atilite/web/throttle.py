@@ -50,7 +50,18 @@ class Throttle:
 
     def check(self, key: str) -> None:
         """Count one try for `key`. Raises Error 429 with Retry-After in whole seconds when there were too many."""
-        seconds = ceil(self.wait(key))
+        self._tell(ceil(self.wait(key)))
+
+    def refuse(self, key: str) -> None:
+        """Raise that Error for `key` without counting: for who counts wrong tries only, with `wait`."""
+        now = self._clock.monotonic()
+        with self._lock:
+            times = [one for one in self._times.get(key, ()) if now - one < self._window]
+            left = times[0] + self._window - now if len(times) >= self._tries else 0.0
+        self._tell(ceil(left))
+
+    @staticmethod
+    def _tell(seconds: int) -> None:
         if seconds > 0:
             unit = "second" if seconds == 1 else "seconds"
             raise Error(

@@ -1,0 +1,106 @@
+"""Numbers that the whole process shares by name, and the times at which something was updated last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from .clock import Clock
+from .errors import SetupError
+from .events import Bus
+
+# How much later an update within one tick of the clock counts: readers compare times only.
+TICK = 1e-6
+
+
+class Numbers(MutableMapping[str, float]):
+    """Numbers by name: `atilite.g["tables.users"]`. Any thread.
+
+    Names are registered before they are written, so that a misspelt one is an error and no silent second number.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._values: dict[str, float] = {}
+        self._names: set[str] = set()
+        self._started = self._clock.time()
+        self._lock = threading.Lock()
+
+    def register(self, *names: str) -> None:
+        """Make these names known; any number of times."""
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise SetupError(f"register_g takes names, not {name!r}")
+        with self._lock:
+            self._names.update(names)
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: float) -> None:
+        """Raises LookupError for a name that was not registered, TypeError for what is no number."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name!r} shares numbers only, not {type(value).__name__}")
+        self._check(name)
+        with self._lock:
+            self._values[name] = float(value)
+
+    def __delitem__(self, name: str) -> None:
+        with self._lock:
+            del self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        with self._lock:
+            return iter(list(self._values))
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _check(self, name: str) -> None:
+        if name not in self._names:
+            known = ", ".join(sorted(self._names)) or "none"
+            remedy = f"say atilite.register_g({name!r}) in serve.py"
+            raise LookupError(f"nobody registered {name!r}: {remedy} (known: {known})")
+
+    def touch(self, name: str) -> float:
+        """Note that `name` was updated now; return the time, which is later than the one before. LookupError."""
+        self._check(name)
+        with self._lock:
+            moment = max(self._clock.time(), self._values.get(name, 0.0) + TICK)
+            self._values[name] = moment
+        return moment
+
+    def newest(self, *names: str) -> float:
+        """When one of `names` was updated last, in seconds since 1970; the start of the process if none ever was."""
+        return max((self._values.get(name, self._started) for name in names), default=self._started)
+
+
+#: The numbers of this process, shared by all of its apps.
+g = Numbers()
+
+
+def register_g(*names: str) -> None:
+    """Declare names whose time of update is shared: `atilite.register_g("tables.users")`."""
+    g.register(*names)
+
+
+class Sharing:
+    """The part of an app that tells when something was updated. Any thread."""
+
+    site: Any
+    bus: Bus
+
+    def setlu(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Note that `name` was updated now, and emit `setlu:<name>` with the rest in every app of the process.
+
+        Raises LookupError for a name that was not registered.
+        """
+        g.touch(name)
+        apps = [] if self.site is None else self.site.apps.values()
+        for app in {id(one): one for one in (self, *apps)}.values():
+            app.bus.emit(f"setlu:{name}", *args, **kwargs)
+
+    def getlu(self, *names: str) -> float:
+        """When one of `names` was updated last, in seconds since 1970; the start of the process if none ever was."""
+        return g.newest(*names)
