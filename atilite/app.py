@@ -130,9 +130,9 @@ class Atilite(Routing, Validation, Life, Protection, Admission, Permission, Prew
         point = was.env.get("SCRIPT_NAME", "") if was.request else self.prefix
         return Urls(self.pipeline.rules, point, str(self.config.get("STATIC_URL") or "/"))
 
-    def use_templates(self, folders: Iterable[Path], *, reload: bool) -> None:
+    def use_templates(self, folders: Iterable[Path], *, reload: bool, cache: Path | None = None) -> None:
         """Search these folders for templates, the first one first; one that is made later is found then."""
-        self.templates = Templates(folders, reload=reload)
+        self.templates = Templates(folders, reload=reload, cache=cache)
         self.templates.add_global("charts", charts)
 
     # -- mounts ---------------------------------------------------------------------------------------------------

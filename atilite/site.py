@@ -23,7 +23,7 @@ from .errors import Error, SetupError
 from .mounting import Preference, call_hook, clean_point
 from .resources.aliases import Aliases
 from .serving import serve
-from .store.database import Database
+from .store.database import Database, beside
 from .store.keys import Keys
 from .web.auth import Access
 from .web.errors import error_answer
@@ -36,7 +36,7 @@ log = logging.getLogger("atilite")
 
 Wsgi = Callable[..., Iterable[bytes]]
 # The parts of our own, by name: they are loaded after the server has begun to answer, or when they are first asked for.
-API, CONSOLE = "atilite.api.routes", "atilite.console.pages"
+API, HEALTH, CONSOLE = "atilite.api.routes", "atilite.api.health", "atilite.console.pages"
 # What the API serves outside of its own prefix.
 ROOT_PATHS = ("/healthz", "/readyz", "/metrics")
 
@@ -153,7 +153,7 @@ class Site:
         self._hosts = Hosts(settings.allowed_host, addresses=not settings.loopback)
         self.mounts = [self.build(wanted) for wanted in self.wanted]
         self._subscribe()
-        own = [("/internal", API, "internal"), ("", API, "root")]
+        own = [("/internal", API, "internal"), ("", HEALTH, "root")]
         if not settings.no_console:
             own.append((settings.console_path, CONSOLE, "console"))
         for prefix, module, name in own:
@@ -226,7 +226,8 @@ class Site:
             setattr(app, name, value)
         here = Path(module.__file__).parent if module is not None and module.__file__ else self.root
         app.root = here
-        app.use_templates([here / "templates", self.root / "templates"], reload=self.settings.devel)
+        folders, cache = [here / "templates", self.root / "templates"], beside(self.settings.db, "-templates")
+        app.use_templates(folders, reload=self.settings.devel, cache=cache)
         if not self.settings.disable_static:
             for url, path in [*pref.static, *([pref.media] if pref.media else [])]:
                 app.set_static(url, self.abspath(path))
@@ -235,7 +236,7 @@ class Site:
         module = importlib.import_module(module_name)
         app = Atilite(f"atilite.{name}")
         self._prepare(app, Wanted(prefix, module, Preference(), name), prefix)
-        app.mounting.add("", module, {"part": name})
+        app.mounting.add("", module, {})
         app.mounting.mount_all()
         app.freeze()
         return app

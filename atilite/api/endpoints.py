@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from .answers import tell_failure
 
 Schema = Mapping[str, Any]
 Role = Literal["view", "run", "admin"]
@@ -58,10 +60,14 @@ class Endpoint:
         return WILDCARD.sub(r"{\1}", self.rule)
 
 
-def declare(app: Any, endpoint: Endpoint) -> None:
-    """Register the operation as a route of `app`. At set-up only."""
-    options = {"role": endpoint.role, "bind": False, **endpoint.options}
-    app.route(endpoint.rule, methods=[endpoint.method], name=endpoint.operation, **options)(apart(endpoint.handler))
+def declare(app: Any, endpoints: Iterable[Endpoint]) -> None:
+    """Register operations as routes of `app`. At set-up only."""
+    app.failed_request(tell_failure)
+    # Addresses that lead nowhere are told in the same form as all other errors.
+    app.tells_missing = True
+    for endpoint in endpoints:
+        options = {"role": endpoint.role, "bind": False, **endpoint.options}
+        app.route(endpoint.rule, methods=[endpoint.method], name=endpoint.operation, **options)(apart(endpoint.handler))
 
 
 def apart(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,7 @@
-"""Operations for whoever watches the program from outside: is it well, is it ready, what are its figures."""
+"""Operations for whoever watches the program from outside: is it well, is it ready, what are its figures.
+
+A mount of its own: whoever asks right after the start need not wait for the rest of the API to be loaded.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from atilite.store.runs import Filter
 from atilite.web.response import Response
 
 from .answers import raw, reply
-from .endpoints import Answer, Endpoint
+from .endpoints import Answer, Endpoint, declare
 from .metrics import Metric, text
 from .schemas import TEXT, many, shape
 from .site import catalogue
@@ -115,3 +118,7 @@ ENDPOINTS = (
         answers={200: Answer("Text format 0.0.4.", TEXT, "text/plain")},
     ),
 )
+
+
+def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
+    declare(app, ENDPOINTS)

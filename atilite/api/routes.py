@@ -1,4 +1,4 @@
-"""The API as a mount: operations on actions, runs, services, schedules and keys below its prefix, health at the root.
+"""The API as a mount: operations on actions, runs, services, schedules and keys; health.py has the ones of the root.
 
 An ordinary module with a `__mount__` hook; a program of one's own could mount the same functions elsewhere.
 """
@@ -11,7 +11,7 @@ from atilite.version import VERSION
 from atilite.web.response import Response
 
 from . import actions, health, journals, kv, openapi, services, updates
-from .answers import raw, reply, tell_failure
+from .answers import raw, reply
 from .endpoints import Answer, Endpoint, declare
 
 HTML = "text/html; charset=utf-8"
@@ -46,14 +46,6 @@ ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
 
 
 def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
-    app.failed_request(tell_failure)
-    # Addresses that lead nowhere are told in the same form as all other errors.
-    app.tells_missing = True
-    if mntopt.get("part") == "root":
-        endpoints = ROOT
-    else:
-        endpoints = INTERNAL
-        # Where BINP had a second page of the same content.
-        app.route("/redoc", methods=["GET"], role="view", bind=False)(docs)
-    for endpoint in endpoints:
-        declare(app, endpoint)
+    declare(app, INTERNAL)
+    # Where BINP had a second page of the same content.
+    app.route("/redoc", methods=["GET"], role="view", bind=False)(docs)

@@ -268,6 +268,15 @@ def path_of(url: str) -> Path:
     return Path(rest).absolute()
 
 
+def beside(url: str, ending: str) -> Path | None:
+    """The path of the database with `ending` put to its name; None for a database that is no file."""
+    try:
+        path = path_of(url)
+    except StoreUnavailable:
+        return None
+    return path.with_name(path.name + ending)
+
+
 def _make_file(path: Path) -> None:
     # Made here and not by SQLite: it holds accounts and keys, so nobody else may read it. The log files take its mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

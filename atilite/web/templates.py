@@ -12,9 +12,12 @@ from atilite.lazily import LazyModule
 
 if TYPE_CHECKING:
     import jinja2
+
+    from atilite.web import compiled
 else:
     # Loaded when the first template is asked for: an API for programs has none.
     jinja2 = LazyModule("jinja2")
+    compiled = LazyModule("atilite.web.compiled")
 
 _EXTENSIONS = ("jinja2.ext.do", "jinja2.ext.loopcontrols")
 
@@ -57,7 +60,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=_EXTENSIONS,
-            bytecode_cache=_bytecode_cache(self._cache),
+            bytecode_cache=compiled.bytecode_cache(self._cache),
         )
         made.globals.update(self._globals)
         return made
@@ -102,14 +105,3 @@ class Templates:
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """Return the text of a template with these names in it."""
         return self.get(name).render(context)
-
-
-def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
-    """Compiled templates are executed as they are found, so the folder must be nobody else's."""
-    if folder is None:
-        return None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = folder.stat()
-    if facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
-        return None
-    return jinja2.FileSystemBytecodeCache(str(folder))
