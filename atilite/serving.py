@@ -24,6 +24,8 @@ log = logging.getLogger("atilite")
 
 # Seconds, of the whole time for stopping, that are left for the store after requests and runs have ended.
 LAST_SECONDS = 0.5
+# Seconds after the start in which nothing is loaded in advance: the processor is for those who ask already.
+WARM_AFTER = 1.0
 
 
 class Serving:
@@ -57,7 +59,7 @@ class Serving:
                 site.database(), process_runtime(), lambda: limits_of(settings, site.catalogue.actions)
             )
             upkeep.start()
-            threading.Thread(target=site.warm, name="atilite-warm", daemon=True).start()
+            self._loop.call_later(WARM_AFTER, self._warm)
             reloader = Reloader(site) if settings.devel else None
             if reloader is not None:
                 reloader.start()
@@ -86,6 +88,9 @@ class Serving:
             log.info("developer mode: no login is asked for on this machine")
         self._notifier.ready(f"serving at {', '.join(shown)}")
         self._notifier.watch(self._loop)
+
+    def _warm(self) -> None:
+        threading.Thread(target=self._site.warm, name="atilite-warm", daemon=True).start()
 
     def _listen_for_signals(self) -> None:
         hub_loop = self._loop.hub.loop

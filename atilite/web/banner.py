@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
+
+from bottle import html_escape as escape
 
 from .headers import Header
 

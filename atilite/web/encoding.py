@@ -6,7 +6,6 @@ mappings, iterables, and objects with `model_dump()` or `to_dict()`.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -16,7 +15,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import html
+else:
+    # Only for XML, and its table of entities takes half a megabyte.
+    html = LazyModule("html")
 
 # What XML 1.0 cannot contain, not even as a character reference. `re` compiles it at the first use, which takes 5 ms.
 _NO_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"

@@ -6,7 +6,8 @@ No template engine takes part, so that an error in a template can be told as wel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+
+from bottle import html_escape as escape
 
 from atilite.errors import Error, ParameterError
 from atilite.web import negotiate

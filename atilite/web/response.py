@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from bottle import HTTPResponse
+from bottle import html_escape as escape
 
 from atilite.clock import Clock
 from atilite.errors import AtiliteError, Error, status_line

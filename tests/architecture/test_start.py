@@ -1,0 +1,76 @@
+"""What a start loads: every module costs a board milliseconds and memory, so what is needed later is loaded later."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# A site with a page, an action and an interval answers its first request.
+PROGRAM = """\
+import sys
+from pathlib import Path
+from wsgiref.util import setup_testing_defaults
+
+import atilite
+from atilite.cli import entry, serve
+from atilite.config import load
+from atilite.site import Site
+
+app = atilite.Atilite("board")
+
+
+@app.get("/")
+def index(was):
+    return "hello"
+
+
+@app.schedule(every="1m")
+@app.action
+def read(): ...
+
+
+site = Site(Path.cwd())
+site.mount("/", app)
+site.open(load())
+site.start()
+environ = {}
+setup_testing_defaults(environ)
+assert list(site(environ, lambda *_: None)) == [b"hello"]
+print(*sorted(sys.modules))
+site.stop(1)
+site.close()
+"""
+
+# Our own rooms, and what others bring, that a first answer can do without.
+LATER = {
+    "atilite.api", "atilite.console", "atilite.testing", "atilite.cli.install", "atilite.cli.run", "asyncio",
+    "cronsim", "difflib", "html", "itsdangerous", "jinja2", "jwt", "multipart", "multiprocessing", "playhouse",
+    "pyotp", "subprocess", "tomllib", "urllib3", "wsproto", "xml", "zoneinfo",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules of the second start; the first one makes the database."""
+    folder = tmp_path_factory.mktemp("board")
+    (folder / "serve.py").write_text(PROGRAM, encoding="utf-8")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "serve.py"],
+            cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_a_start_loads_what_it_serves_with(loaded: set[str]) -> None:
+    assert {"atilite.serving", "atilite.cli.serve", "atilite.store.database", "gevent", "bottle"} <= loaded
+
+
+def test_a_start_loads_nothing_that_is_only_needed_later(loaded: set[str]) -> None:
+    assert loaded & LATER == set()
