@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .clock import Clock
 from .errors import Error
-from .runtime.functions import wants_was
 from .store.database import Database
 from .store.keys import Keys
 from .store.kv import KV
@@ -18,6 +16,7 @@ from .web.otp import OneTimeCodes
 from .web.ott import Revoked
 from .web.session import TIMEOUT
 from .web.signing import SecureKey, signing_keys
+from .wrapping import guarded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,11 +69,11 @@ class Protection:
     def csrf_verification_required(self, function: F) -> F:
         """Decorator, below `@app.route`: refuse changes without a right CSRF token with 400. GET and HEAD pass."""
 
-        def check(was: Any) -> None:
+        def check(was: Any, given: Mapping[str, Any]) -> None:
             if csrf.changing(was.request.method) and not was.verify_csrf():
                 raise Error(400, "CSRF token error")
 
-        return checked(function, check)
+        return guarded(function, check)
 
     # A site's database belongs to one process, so what is kept there is all that was revoked.
 
@@ -84,22 +83,3 @@ class Protection:
     def _keep_revoked(self, token_id: str, seconds: float) -> None:
         if self.site is not None:
             KV(self.site.database()).set(REVOKED, {token_id: True}, ttl=seconds)
-
-
-def checked(function: F, check: Callable[[Any], None]) -> F:
-    """The same handler or hook, but `check(was)` is called before it; what that raises keeps it from running."""
-    takes_was = wants_was(function)
-
-    @functools.wraps(function)
-    def guarded(was: Any, *args: Any, **kwargs: Any) -> Any:
-        check(was)
-        return function(was, *args, **kwargs) if takes_was else function(*args, **kwargs)
-
-    if not takes_was:
-        # Whoever calls it looks at the signature to see whether it wants `was`.
-        signature = inspect.signature(function)
-        first = inspect.Parameter("was", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        guarded.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[first, *signature.parameters.values()]
-        )
-    return guarded  # type: ignore[return-value]

@@ -19,7 +19,6 @@ from atilite.testing.client import Answer, Client
 from tests.web.fakes import StepClock
 
 KEY = "ds8fdsflksdjf9879dsf;?<>Asda"
-HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture

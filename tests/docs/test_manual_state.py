@@ -14,6 +14,7 @@ import re
 import time
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,22 @@ JWT = """
         return claims ["iss"]
 """
 
+OTP = """
+    def check_otp (was):
+        if not was.verify_otp (was.request.get_header ('x-otp')):
+            raise was.Error ('403 Unauthorized')
+
+    @app.route ('/admin-task')
+    @app.testpass_required (check_otp)
+    def task (was):
+        return "done"
+"""
+
+OTP_CLIENT = """
+    from atilite import generate_otp
+    code = generate_otp (secret_key)
+"""
+
 OTT = """
     @app.route ('/password-reset')
     def password_reset (was, username = None, token = None):
@@ -212,6 +229,15 @@ def test_a_jwt_is_made_and_verified() -> None:
 
     assert client.get("/verify_token", headers=headers).text == "example.com"
     assert client.get("/verify_token").text == "no bearer token"
+
+
+@pytest.mark.row("A181")
+def test_a_task_is_done_with_a_one_time_password() -> None:
+    client, names = made(OTP), dict[str, Any](secret_key=SECUREKEY)
+    exec(dedent(OTP_CLIENT), names)
+
+    assert client.get("/admin-task").status == "403 Unauthorized"
+    assert client.get("/admin-task", headers={"X-OTP": names["code"]}).text == "done"
 
 
 @pytest.mark.row("A182")
