@@ -25,6 +25,8 @@ from atilite.server.task import Parked, RefusalTask, RequestTask
 log = logging.getLogger("atilite.server")
 
 READ, WRITE = 1, 2
+# Seconds in which a connection that was accepted just before the end may still send its request.
+NEWCOMER = 0.5
 HEADER_READ = 16 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -49,6 +51,11 @@ class Channel(Outlet):
         super().__init__(server, sock, addr, adj, map)
         self._reader = server.io(self._fileno, READ)
         self._reader.start(self.server.loop.watched, self._on_readable)
+
+    @property
+    def newcomer(self) -> bool:
+        """Whether it was accepted just now and has not been served yet: its request is on the way."""
+        return not self._path and time.time() - self.creation_time < NEWCOMER
 
     # -- loop: reading
 
@@ -121,7 +128,7 @@ class Channel(Outlet):
 
     def _admit(self, request: Parser) -> None:
         """The header is complete: refuse, start at once, or ask for the body."""
-        if self.server.stopping and request.error is None:
+        if self.server.stopping and request.error is None and not self.newcomer:
             request.refuse(self.server.unavailable())
         pipe = request.pipe
         if request.error is not None or request.completed:

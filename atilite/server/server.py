@@ -247,7 +247,8 @@ class Server:
         self._wait_for_end(self.monotonic() + deadline)
 
     def _wait_for_end(self, until: float) -> None:
-        running = [one for one in self.channels.values() if one.requests or one.total_outbufs_len]
+        # A client whose connection was accepted cannot know that nobody will read its request: it is still served.
+        running = [one for one in self.channels.values() if one.requests or one.total_outbufs_len or one.newcomer]
         if running and self.monotonic() < until:
             self.loop.call_later(STOP_STEP, self._wait_for_end, until)
             return
