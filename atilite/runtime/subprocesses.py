@@ -53,12 +53,15 @@ class Subprocesses:
         return promise
 
     def stop(self, timeout: float = 5.0) -> int:
-        """End all that run; return how many threads still wait for one after so many seconds."""
+        """End all that run, with force after so many seconds; return how many threads still wait for one then."""
         with self._lock:
             running = list(self._running)
         for program in running:
             program.cancel()
-        return self._threads.stop(timeout)
+        left = self._threads.stop(timeout)
+        for program in running:
+            program.kill()
+        return left
 
     def _attend(self, program: _Program) -> str:
         try:
@@ -90,9 +93,15 @@ class _Program:
             process = self._process
         if process is not None:
             self._signal(process, signal.SIGTERM)
-            killer = threading.Timer(self._grace, self._signal, (process, signal.SIGKILL))
+            killer = threading.Timer(self._grace, self.kill)
             killer.daemon = True
             killer.start()
+
+    def kill(self) -> None:
+        """End what is left of the group, without asking; nothing if all has ended."""
+        with self._lock:
+            if self._process is not None:
+                self._signal(self._process, signal.SIGKILL)
 
     def run(self) -> str:
         process = self._start()
@@ -105,6 +114,8 @@ class _Program:
             with self._lock:
                 self._process = None
         if self._unwanted:
+            # Its output has ended, but somebody in the group may have closed that and gone deaf.
+            self._signal(process, signal.SIGKILL)
             raise TaskCancelled("the program was ended because its task was cancelled")
         if process.returncode != 0:
             raise SystemError(_text(errors).strip() or exit_text(process.returncode))
