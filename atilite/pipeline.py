@@ -243,7 +243,7 @@ class Pipeline:
 
     def _serialized(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
         if isinstance(value, bottle.HTTPResponse):
-            return self._foreign(was.request.env, value, was.__dict__.get("extra_headers", ()))
+            return self._foreign(was.request.env, value, _left(was))
         if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
             _adopt(was.response, bottle.response)
         # Only a handler that asked for was.response can have set something on it.
@@ -252,9 +252,9 @@ class Pipeline:
     def error(self, was: Was, info: tuple[Any, Any, Any]) -> Reply:
         """The complete answer for what a handler raised."""
         error = info[1]
-        was.request.rollback()
         if isinstance(error, bottle.HTTPResponse) and not isinstance(error, bottle.HTTPError):
-            return self._foreign(was.request.env, error, was.__dict__.get("extra_headers", ()))
+            return self._foreign(was.request.env, error, _left(was))
+        was.request.rollback()
         if was.around.failed:
             try:
                 answer = was.around.run_failed(was, info)
@@ -263,6 +263,7 @@ class Pipeline:
             except Exception as raised:
                 # What a hook raises is the error from now on: there is one way for all of them.
                 error, info = raised, sys.exc_info()
+                was.request.rollback()
         shown = http_error(error)
         if shown.status_code == 500:
             log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
@@ -291,8 +292,7 @@ class Pipeline:
     def _finished(self, was: Was, reply: Reply) -> Reply:
         """Add what every answer carries: cookies, security headers, in --devel the banner of a broken reload."""
         request, headers = was.request, reply.headers
-        headers.extend(request.cookie_headers())
-        headers.extend(was.__dict__.get("extra_headers", ()))
+        headers.extend(_left(was))
         secure(headers)
         site = self._app.site
         if site is not None and site.problem and wants_html(request.accept):
@@ -301,6 +301,11 @@ class Pipeline:
             _close(reply.body)
             reply.body = b""
         return reply
+
+
+def _left(was: Was) -> list[tuple[str, str]]:
+    """The headers with which the request leaves something at the client. Raises ValueError when that is too much."""
+    return [*was.request.cookie_headers(), *was.__dict__.get("extra_headers", ())]
 
 
 def has_default(function: Callable[..., Any], name: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bottle
 import pytest
 
 import atilite
@@ -185,6 +186,40 @@ def test_a_request_that_failed_keeps_nothing(app: Atilite, client: Client, failu
 
     assert answer.status_code in (403, 500)
     assert answer.all_headers("Set-Cookie") == []
+
+
+@pytest.mark.row("A114")
+@pytest.mark.parametrize("raised", [True, False])
+def test_a_redirect_in_the_manner_of_bottle_is_no_failure(app: Atilite, client: Client, raised: bool) -> None:
+    @app.route("/")
+    def index(was: Any) -> Any:
+        was.session["user"] = was.cookie["a"] = "1"
+        answer = bottle.HTTPResponse("", 303, Location="/next")
+        if raised:
+            raise answer
+        return answer
+
+    answer = client.get("/")
+
+    assert answer.status_code == 303
+    assert sorted(client.cookies) == ["ATLSES_DEFAULT", "a"]
+
+
+@pytest.mark.row("A114", "A115")
+def test_a_failure_page_that_keeps_too_much_still_is_an_answer(app: Atilite, client: Client) -> None:
+    @app.route("/")
+    def index(was: Any) -> str:
+        raise Error(409)
+
+    @app.failed_request
+    def failed(was: Any, info: Any) -> str:
+        was.session["list"] = kept = [0]
+        kept.extend(range(9000))
+        return "sorry"
+
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.all_headers("Set-Cookie")) == (500, [])
 
 
 @pytest.mark.row("A114")
