@@ -31,7 +31,6 @@ from .sharing import Sharing
 from .store.binding import bind
 from .store.database import Database
 from .validation import Validation
-from .was.urls import Urls
 from .was.was import Was
 from .web import charts
 from .web.auth import Identity
@@ -124,11 +123,6 @@ class Atilite(Routing, Validation, Life, Protection, Admission, Permission, Prew
             return Identity()
         found: Identity = self.site.access.identify(was.env, bearer=self.programs)
         return found
-
-    def urls(self, was: Was) -> Urls:
-        """What makes URLs for the app under the prefix that a request came in by."""
-        point = was.env.get("SCRIPT_NAME", "") if was.request else self.prefix
-        return Urls(self.pipeline.rules, point, str(self.config.get("STATIC_URL") or "/"))
 
     def use_templates(self, folders: Iterable[Path], *, reload: bool, cache: Path | None = None) -> None:
         """Search these folders for templates, the first one first; one that is made later is found then."""

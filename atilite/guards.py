@@ -94,14 +94,14 @@ class Guards:
 
     def _route(self, environ: dict[str, Any], method: str) -> Any:
         try:
-            return self._app.router.match({**environ, "REQUEST_METHOD": method})[0]
+            return self._app.match({**environ, "REQUEST_METHOD": method})[0]
         except bottle.HTTPError:
             return None
 
     def _methods(self, environ: dict[str, Any]) -> list[str]:
         """The methods that are answered at this path: the router tells when it is asked for one that nobody has."""
         try:
-            self._app.router.match({**environ, "REQUEST_METHOD": "-"})
+            self._app.match({**environ, "REQUEST_METHOD": "-"})
         except bottle.HTTPError as error:
             listed = next((value for name, value in error.headerlist if name == "Allow"), "")
             return [method for method in listed.split(",") if method]

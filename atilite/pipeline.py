@@ -27,6 +27,7 @@ from .web.input import NOTHING
 from .web.negotiate import wants_html
 from .web.params import Signature
 from .web.request import Request, sent_path
+from .web.resources import Resources
 from .web.response import Response, serialize
 from .web.routes import Rule
 from .wrapping import PLAIN
@@ -42,7 +43,7 @@ class Pipeline:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self.rules: dict[str, Rule] = {}
+        self.resources = Resources()
         self._policies: dict[tuple[str, str], RequestPolicy] = {}
         self._ruled_policies: list[tuple[str, Rule, RequestPolicy]] = []
 
@@ -81,6 +82,8 @@ class Pipeline:
         facts: dict[str, Any] = getattr(route, "facts", {})
         rule = facts.get("rule")
         options = facts.get("options", {})
+        routable = facts["resource"].routable if facts else options
+        kinds = bottle.makelist(options.get("content_types"))
         signature = Signature.of(callback, rule)
         app, max_body = self._app, self._max_body(options)
         guard, around = app.guards.of(callback, facts), app.hooks.around(facts.get("mount"))
@@ -100,7 +103,7 @@ class Pipeline:
                 environ,
                 texts or NOTHING,
                 routed=callback,
-                routable=options,
+                routable=routable,
                 defaults=signature.defaults,
                 max_body=max_body,
             )
@@ -111,6 +114,8 @@ class Pipeline:
                 if before and value is None:
                     value = around.run_before(was)
                 if value is None:
+                    if kinds:
+                        request.check_kind(kinds)
                     # A request without query and body cannot have given anything that the handler does not take.
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
                     kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict, request)
@@ -153,7 +158,7 @@ class Pipeline:
                     return self._plain(environ, *serialize(found, None, Request(environ)))
         try:
             app.trigger_hook("before_request")
-            route, texts = app.router.match(environ)
+            route, texts = app.match(environ)
         except bottle.HTTPResponse as missing:
             return self._unrouted(environ, missing)
         environ["route.handle"] = environ["bottle.route"] = route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeVar, overload
 
 import bottle
@@ -11,6 +12,8 @@ import bottle
 from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline, has_default
+from .web.hosts import split_host
+from .web.resources import Resource
 from .web.routes import Rule
 from .web.static import StaticFiles
 
@@ -39,6 +42,9 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
     mounting: Mounting
     pipeline: Pipeline
+    routes: list[bottle.Route]
+    # The domain below which routes with a `subdomain` answer: "example.org" for api.example.org.
+    subdomain_base = ""
 
     # `route` for one method.
     get = Verb("GET")
@@ -52,6 +58,9 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self.static_folders: list[tuple[str, StaticFiles]] = []
         self._shortened: list[tuple[Rule, str, Any, dict[str, Any], Any, Any]] = []
         self._frozen = False
+        self._closing: list[tuple[str, int]] = []
+        self._closed: dict[bottle.Route, int] = {}
+        self._by_subdomain: dict[str, bottle.Router] = {}
 
     @overload
     def route(self, path: F) -> F: ...
@@ -85,8 +94,9 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         Without methods it answers GET (and HEAD) and POST. Inside a mount the rule is relative to the mount's point.
         Options: `role` ("view", "run", "admin": who may), `coroutine` (True, or "thread" to go on in task threads),
         `start` ("hub": begin on the loop, the handler must not block), `input_stream`, `max_body` (bytes),
-        `content_types`, `bind` (False: the handler takes `was` only and reads path, query and body itself). Raises
-        Frozen once the app serves, SetupError for a rule that cannot be understood.
+        `content_types` (of bodies; others are 415), `subdomain` (answer only below `app.subdomain_base`), `bind`
+        (False: the handler takes `was` only and reads path, query and body itself). Raises Frozen once the app
+        serves, SetupError for a rule that cannot be understood.
         """
         if "mountpoint" in options:  # Bottle's own route for a mounted WSGI app
             return super().route(path, method, callback, name, apply, skip, **options)
@@ -119,30 +129,88 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             raise SetupError(f"route {text!r} of {function.__qualname__} must be blank or start with '/'")
         rule = Rule.parse(self.mounting.prefix + text)
         full_name = name or self.mounting.namespace + function.__name__
-        self.pipeline.rules.setdefault(full_name, rule)
-        facts = {"rule": rule, "name": full_name, "mount": self.mounting.current, "options": options}
+        mount = self.mounting.current
+        verbs = [verb.upper() for verb in verbs]
+        resource = Resource(full_name, rule, function, verbs, options, mount.options if mount else {})
+        self.pipeline.resources.add(resource)
+        facts = {"rule": rule, "name": full_name, "mount": mount, "options": options, "resource": resource}
         for verb in verbs:
-            self._add(rule, verb.upper(), function, facts, plugins, skip)
-            self.pipeline.declare(rule, verb.upper(), options)
+            self._add(rule, verb, function, facts, plugins, skip)
+            self.pipeline.declare(rule, verb, options)
             if rule.short is not None and has_default(function, rule.params[-1].name):
-                self._shortened.append((rule.short, verb.upper(), function, facts, plugins, skip))
+                self._shortened.append((rule.short, verb, function, facts, plugins, skip))
 
     def _add(self, rule: Rule, verb: str, function: Any, facts: dict[str, Any], plugins: Any, skip: Any) -> None:
         route = bottle.Route(self, rule.bottle or "/", verb, function, plugins=plugins, skiplist=skip)
         route.facts = {**facts, "rule": rule}
-        self.add_route(route)
+        router = self._router_of(facts)
+        if router is self.router:
+            self.add_route(route)
+        else:
+            self.routes.append(route)
+            router.add(route.rule, verb, route)
+
+    def _router_of(self, facts: dict[str, Any]) -> bottle.Router:
+        subdomain = facts["options"].get("subdomain")
+        if not subdomain:
+            return self.router
+        if subdomain not in self._by_subdomain:
+            self._by_subdomain[subdomain] = router = bottle.Router()
+            router.filters = self.router.filters
+        return self._by_subdomain[subdomain]
+
+    def unroute(self, pattern: str, response_code: int = 404) -> None:
+        """Answer `response_code` in place of every route whose rule fits a shell pattern: `app.unroute("/admin/*")`.
+
+        It may be said before or after those routes are declared. Raises Frozen once the app serves.
+        """
+        if self._frozen:
+            raise Frozen("unroute", pattern)
+        self._closing.append((pattern, response_code))
 
     def complete_routes(self) -> None:
-        """Add the routes whose last parameter may be left out; one declared for the shorter URL itself goes before."""
-        for rule, verb, *rest in self._shortened:
-            if self.router.static.get(verb, {}).get(rule.text or "/") is None:
-                self._add(rule, verb, *rest)
+        """Add the routes whose last parameter may be left out; one declared for the shorter URL itself goes before.
+
+        Raises SetupError for a subdomain of nothing.
+        """
+        for rule, verb, function, facts, *rest in self._shortened:
+            if self._router_of(facts).static.get(verb, {}).get(rule.text or "/") is None:
+                self._add(rule, verb, function, facts, *rest)
         self._shortened.clear()
+        if self._by_subdomain and not self.subdomain_base:
+            raise SetupError(f"routes are for the subdomain {next(iter(self._by_subdomain))!r}: set app.subdomain_base")
+        for route in self.routes:
+            text = route.facts["rule"].text or "/" if hasattr(route, "facts") else route.rule
+            for pattern, code in self._closing:
+                if fnmatchcase(text, pattern):
+                    self._closed[route] = code
+        self.routes = [route for route in self.routes if route not in self._closed]
+
+    def match(self, environ: dict[str, Any]) -> tuple[bottle.Route, dict[str, str]]:
+        """Find the route of a request, one of its subdomain first. Raises bottle.HTTPError 404, 405, or as closed."""
+        router = self._by_subdomain.get(self._subdomain(environ)) if self._by_subdomain else None
+        try:
+            found = (router or self.router).match(environ)
+        except bottle.HTTPError as error:
+            if router is None or error.status_code != 404:
+                raise
+            found = self.router.match(environ)
+        if found[0] in self._closed:
+            raise bottle.HTTPError(self._closed[found[0]], "closed")
+        return found  # type: ignore[no-any-return]  # bottle is untyped
+
+    def _subdomain(self, environ: dict[str, Any]) -> str:
+        try:
+            name, _ = split_host(environ.get("HTTP_HOST", ""))
+        except ValueError:
+            return ""
+        tail = f".{self.subdomain_base.lower()}"
+        return name.removesuffix(tail) if name.endswith(tail) else ""
 
     def serves(self, path: str) -> bool:
         """Whether a GET of `path` (below the app's prefix) finds a route or a static file."""
         try:
-            self.router.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})
+            self.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})
         except bottle.HTTPError as error:
             if error.status_code == 404:
                 return any(path.startswith(url) and files.find(path[len(url) :]) for url, files in self.static_folders)

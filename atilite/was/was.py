@@ -16,11 +16,12 @@ from .facets import Facet
 from .files import FlashFile, tempfile
 from .forms import Forms
 from .passwords import encrypt_password, verify_password
+from .pipe import Pipe
 from .render import Renderer
 from .runs import RunFacet
 from .tokens import Tokens as SignedTokens
 from .trace import Trace, make_uid
-from .urls import Urls
+from .urls import Urls, urls_of
 
 
 class NoRequest:
@@ -98,10 +99,15 @@ class Was:
     uniqid = ID = property(lambda was: was.trace.uniqid, doc="An id of this request or run.")
     timestamp = property(lambda was: was.trace.timestamp, doc="When this was first asked for, in seconds since 1970.")
 
-    # URLs.
-    _urls = Facet[Urls](lambda was: was.app.urls(was))
+    # Other resources and their URLs.
+    _urls = Facet[Urls](urls_of)
     urlfor = property(lambda was: was._urls.urlfor)
+    urlpatch = partial = property(lambda was: was._urls.urlpatch)
+    baseurl = property(lambda was: was._urls.baseurl)
+    urlspec = property(lambda was: was._urls.urlspec)
     static = property(lambda was: was._urls.static)
+    media = property(lambda was: was._urls.media)
+    pipe = Facet[Pipe](Pipe, "Call another resource.")
 
     # What outlives the request.
     g = property(lambda was: was.app.site.g if was.app.site is not None else was.app.g, doc="Shared by all apps.")

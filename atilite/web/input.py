@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from atilite.errors import Error
@@ -99,6 +100,16 @@ class Input:
         made = self.__dict__.get("args")
         if made is not None:
             made.update(changes)
+
+    def check_kind(self, kinds: Collection[str]) -> None:
+        """Raise Error 415 for a body whose media type is none of `kinds`, such as "application/json" or "image/*"."""
+        env = self.env
+        if env.get("CONTENT_LENGTH") in (None, "", "0") and not env.get("HTTP_TRANSFER_ENCODING"):
+            return
+        kind = media_type(env)
+        if kind is None or not any(fnmatchcase(kind, wanted.lower()) for wanted in kinds):
+            accepted = ", ".join(kinds)
+            raise Error(415, f"send one of {accepted}", headers=[("Accept", accepted)])
 
     @property
     def has_body(self) -> bool:

@@ -65,6 +65,10 @@ class Param:
             return f"<{self.name}:re:{self.pattern}>"
         return f"<{self.name}:{self.kind}:{self.config}>" if self.config else f"<{self.name}:{self.kind}>"
 
+    def fits(self, text: str) -> bool:
+        """Tell whether a path may have this text here. A filter of the app's own is not asked."""
+        return (self.kind not in _KINDS and self.kind != "re") or re.fullmatch(self.pattern, text) is not None
+
     def convert(self, text: str) -> object:
         """Turn the matched text into the handler's value."""
         if self.kind not in ("int", "float") or (self.words and text in WORDS):
@@ -74,9 +78,16 @@ class Param:
     def write(self, value: object) -> str:
         """Return `value` as it stands in a URL; raises ValueError for one that this part cannot match."""
         text = format(value, "f") if self.kind == "float" and isinstance(value, float) else str(value)
-        if self.kind in _KINDS and not re.fullmatch(self.pattern, text):
-            raise ValueError(f"{text!r} does not fit <{self.kind}:{self.name}>")
+        if not self.fits(text):
+            raise ValueError(f"{text!r} does not fit <{spelled(self)}>")
         return quote(text, safe="/" if self.kind in ("path", "re") else "")
+
+
+def spelled(param: Param) -> str:
+    """The part as a rule has it, without its brackets."""
+    if param.words or param.kind in ("str", "path"):
+        return f"{param.kind}:{param.name}"
+    return ":".join(word for word in (param.name, param.kind, param.config) if word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,7 @@ class Rule:
                     values[param.name] = sent[param.name] if sent else text.replace("+", " ")
         return values
 
-    def build(self, *args: object, **params: object) -> str:
+    def build(self, /, *args: object, **params: object) -> str:
         """Return the path, percent-encoded, with these values, and the values that are no part of it as query.
 
         Positional values fill the path from the left. None means not given. The last part may be missing if it
@@ -171,7 +182,7 @@ class Rule:
             rule = self.short
         elif missing:
             raise MissingArgument(f"{self.text!r} needs {', '.join(missing)}")
-        path = "".join(_quoted(p) if isinstance(p, str) else p.write(values.pop(p.name)) for p in rule.parts)
+        path = "".join(quoted(p) if isinstance(p, str) else p.write(values.pop(p.name)) for p in rule.parts)
         return f"{path}?{query(values)}" if values else path
 
 
@@ -188,7 +199,8 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _quoted(literal: str) -> str:
+def quoted(literal: str) -> str:
+    """Return a decoded path as it stands in a URL."""
     return quote(literal, safe="/:@!$&'()*,;=~")
 
 
