@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import signal
 import sys
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
+from queue import SimpleQueue
 from typing import Any
 
 from ..errors import AtiliteError, ConfigError, ParameterError, RunSkipped
@@ -49,8 +50,9 @@ def one_run(call: Call, name: str, given: dict[str, str]) -> Outcome:
     try:
         for app in site.apps.values():
             app.freeze()
-        number, task = start(site, name, given)
-        return finished(site, number, task, tell)
+        with asked_to_end() as happened:
+            number, task = start(site, name, given)
+            return finished(site, number, task, tell, happened)
     finally:
         site.stop(STOP_SECONDS)
         site.close()
@@ -91,8 +93,28 @@ def start(site: Site, action: str, given: dict[str, str]) -> tuple[int, Task]:
         raise AtiliteError(f"{action} is running as run {error.running} and does not overlap (wait for it)") from None
 
 
-def finished(site: Site, number: int, task: Task, told: Callable[[Record], None]) -> Outcome:
-    """Wait for the run's end, telling its records as they are stored. Ctrl-C cancels the run first."""
+@contextmanager
+def asked_to_end() -> Iterator[SimpleQueue[bool]]:
+    """A queue that gets True at each Ctrl-C and SIGTERM, which do nothing else meanwhile. For the main thread.
+
+    An exception could come just before the run is waited for, and would leave it behind.
+    """
+    asked: SimpleQueue[bool] = SimpleQueue()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, lambda *_: asked.put(True))
+    try:
+        yield asked
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+
+
+def finished(
+    site: Site, number: int, task: Task, told: Callable[[Record], None], happened: SimpleQueue[bool]
+) -> Outcome:
+    """Wait for the run's end, telling its records as they are stored. Each True that has happened cancels the run."""
     journals = site.catalogue.journals
     seen = [0]
 
@@ -103,22 +125,14 @@ def finished(site: Site, number: int, task: Task, told: Callable[[Record], None]
 
     stop_listening = journals.recorded.listen(catch_up)
     try:
-        wait(site, number, task)
+        # Without a limit: the action has its own. How it ended is looked at afterwards.
+        task.promise.on_done(lambda _: happened.put(False))
+        while happened.get():
+            site.catalogue.cancel(number)
     finally:
         stop_listening()
     catch_up()
     return outcome(task, journals.headline(number))
-
-
-def wait(site: Site, number: int, task: Task) -> None:
-    """Wait without a limit: the action has its own. How it ended is looked at afterwards."""
-    ended = threading.Event()
-    task.promise.on_done(lambda _: ended.set())
-    try:
-        ended.wait()
-    except KeyboardInterrupt:
-        site.catalogue.cancel(number)
-        ended.wait()
 
 
 @dataclass(frozen=True, slots=True)

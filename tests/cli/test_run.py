@@ -126,12 +126,16 @@ def test_beside_a_running_server_it_is_refused(running: Shell, tmp_path: Path) -
     assert f"in use by process {os.getpid()}" in running.err or "already open in this process" in running.err
 
 
-def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sender", ["itself", "another"])
+def test_ctrl_c_cancels_the_run_however_early_it_comes(tmp_path: Path, number: int, sender: str) -> None:
     (tmp_path / "serve.py").write_text(
-        "import atilite, time\n"
+        "import atilite, os, time\n"
         "app = atilite.Atilite(__name__)\n"
         "@app.action\n"
         "def wait(was):\n"
+        f"    if {sender == 'itself'}:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
         "    print('waiting', flush=True)\n"
         "    while not was.cancelled:\n"
         "        time.sleep(0.01)\n"
@@ -147,7 +151,8 @@ def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
 
-    process.send_signal(signal.SIGINT)
+    if sender == "another":
+        process.send_signal(number)
     _, said = process.communicate(timeout=30)
 
     assert process.returncode == 1
