@@ -15,6 +15,8 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 def encode(value: object, what: str = "value") -> str:
     """Return `value` as JSON text. Raises TypeError naming `what` if JSON has no such value."""
+    if type(value) is int:
+        return str(value)  # the encoder takes ten times as long
     try:
         text = _ENCODER.encode(value)
         if not text.isascii():
@@ -43,7 +45,8 @@ def micros(moment: datetime) -> int:
     """Return the integer microseconds since 1970 of a timezone-aware moment."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone; give it one, for example tzinfo=UTC")
-    return (moment - EPOCH) // MICROSECOND
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(micros: int) -> datetime:

@@ -118,14 +118,13 @@ class Journals(History):
         def ended(headline: Headline) -> Headline | None:
             if not headline.pending:
                 return None
-            return replace(
-                headline,
-                status=status,
-                finished_at=self._clock.now(),
-                duration=duration,
-                error=None if error is None else clean(error),
-                traceback=None if traceback is None else clean(traceback),
-                result=kept,
+            return headline.ended(
+                status,
+                self._clock.now(),
+                duration,
+                None if error is None else clean(error),
+                None if traceback is None else clean(traceback),
+                kept,
             )
 
         return self._live.change(id, ended, done, here=here)

@@ -55,6 +55,22 @@ class Headline:
         """Whether it still waits or runs."""
         return self.status in PENDING
 
+    def ended(
+        self,
+        status: str,
+        finished_at: datetime,
+        duration: float | None,
+        error: str | None,
+        traceback: str | None,
+        result: Any,
+    ) -> Headline:
+        """Return this run as it has ended. Every run comes here: `replace` would take ten times as long."""
+        return Headline(
+            self.id, self.operation, self.description, self.kind, self.trigger, self.who, self.parameters, status,
+            self.created_at, self.started_at, finished_at, duration, error, traceback, result, self.labels,
+            self.parent, self.attempt,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -196,8 +212,8 @@ def record_of(row: tuple[Any, ...]) -> Record:
 
 def storable(result: object) -> Any:
     """Return `result` if JSON has it, else a text that shows it: a run must not fail for what it returned."""
-    if result is None:
-        return None
+    if result is None or type(result) in (bool, int):
+        return result
     try:
         encode(result)
     except TypeError:
