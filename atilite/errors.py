@@ -5,6 +5,7 @@ Facts are attributes, the text says what to do. HTTP statuses and exit codes are
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -13,6 +14,7 @@ class AtiliteError(Exception):
     """Base of everything atilite raises on purpose."""
 
 
+@functools.lru_cache(256)
 def status_line(status: str | int) -> str:
     """Return "404 Not Found" for 404, "404" or "404 Not Found"; a text of one's own after the code is kept."""
     text = str(status).strip()

@@ -155,6 +155,10 @@ class Catalogue:
     def _owner(
         self, name: str, names: Callable[[Automation], Iterable[str]], kind: str
     ) -> tuple[Automation, str]:
+        if "/" not in name:  # then it is shown as it is, and the first app that has it is meant
+            for automation in self._automations:
+                if name in names(automation):
+                    return automation, name
         known: list[str] = []
         for automation, own, shown in self._shown(names):
             if shown == name:

@@ -7,6 +7,7 @@ developer's server on a loopback address.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import secrets
 from collections.abc import Callable, Mapping
@@ -114,7 +115,11 @@ def remote_address(environ: Environ) -> str:
 
 def on_this_machine(environ: Environ) -> bool:
     """True when the client is on this machine, or came through a Unix socket."""
-    address = remote_address(environ)
+    return _is_loopback(remote_address(environ))
+
+
+@functools.lru_cache(256)
+def _is_loopback(address: str) -> bool:
     try:
         return not address or ipaddress.ip_address(address).is_loopback
     except ValueError:

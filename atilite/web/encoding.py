@@ -84,14 +84,19 @@ def _members(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form: {value!r:.80}")
 
 
+_PLAIN = frozenset((str, int, bool, type(None)))
+
+
 def simple(value: object, dates: Callable[[datetime], object] = utcoffset) -> object:
     """Reduce `value`, through all its members, to what JSON knows. NaN and infinities become None."""
+    if type(value) in _PLAIN:
+        return value
     if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {_key(key, dates): simple(item, dates) for key, item in value.items()}
+        return {key if type(key) is str else _key(key, dates): simple(item, dates) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and not hasattr(value, "_asdict"):
         return [simple(item, dates) for item in value]
     return simple(plainer(value, dates), dates)

@@ -195,7 +195,7 @@ def serialize(
         if type(value) is str:
             body = value.encode("utf-8", "replace")
             return OK, [HTML, ("Content-Length", str(len(body)))], body
-        response = Response(request.env)
+        response = value if isinstance(value, Response) else Response(request.env)
     if isinstance(value, Response):
         if value is not response:
             _inherit(value, response)
