@@ -44,7 +44,7 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, Validation, Life, Protection, Admission, Permission, Prework, ErrorPages, Sharing):
+class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Permission, Prework, Sharing):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import bottle
+
 from .clock import Clock
 from .errors import Error, SetupError
 from .hooks import fitted
@@ -36,7 +38,26 @@ class Mistake:
         self.software = f"atilite {VERSION}"
 
 
-class ErrorPages:
+class ErrorHandlers(dict[int, Callable[..., Any]]):
+    """What `app.error_handler` is: for Bottle its dictionary, for everybody else a decorator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: dict[int, Callable[..., Any]] = {}
+
+    def __call__(self, code: int) -> Callable[[F], F]:
+        """Decorator: `function(was, error)` makes the page for this status. Raises SetupError for what is no error."""
+        if not 400 <= int(code) <= 599:
+            raise SetupError(f"@app.error_handler({code}): an error has a status from 400 to 599")
+
+        def register(function: F) -> F:
+            self.pages[int(code)] = fitted(function, 2)
+            return function
+
+        return register
+
+
+class ErrorPages(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     """The part of an app that makes its error pages. `begin_error_pages` is called when the app is made."""
 
     clock: Clock
@@ -44,23 +65,14 @@ class ErrorPages:
 
     def begin_error_pages(self) -> None:
         """Make what the decorators need."""
-        self._error_handlers: dict[int, Callable[..., Any]] = {}
+        self.error_handler = ErrorHandlers()
 
-    def default_error_handler(self, function: F) -> F:
+    def default_error_handler(self, function: Any) -> Any:
         """Decorator: `function(was, error)` makes the page for every error without a handler of its own."""
-        self._error_handlers[0] = fitted(function, 2)
+        if isinstance(function, bottle.HTTPResponse):
+            return super().default_error_handler(function)  # Bottle asks for the page of an error of its own
+        self.error_handler.pages[0] = fitted(function, 2)
         return function
-
-    def error_handler(self, code: int) -> Callable[[F], F]:
-        """Decorator: `function(was, error)` makes the page for this status. Raises SetupError for what is no error."""
-        if not 400 <= int(code) <= 599:
-            raise SetupError(f"@app.error_handler({code}): an error has a status from 400 to 599")
-
-        def register(function: F) -> F:
-            self._error_handlers[int(code)] = fitted(function, 2)
-            return function
-
-        return register
 
     def error_page(
         self, was: Any, error: Error, traceback: Sequence[str] = ()
@@ -69,7 +81,7 @@ class ErrorPages:
 
         To be asked for clients that want HTML. A handler that raises, or returns nothing, is told in the log.
         """
-        handlers = self._error_handlers
+        handlers = self.error_handler.pages
         handler = handlers.get(error.status_code) or handlers.get(0)
         if handler is None or error.status_code < 400:
             return None

@@ -32,7 +32,7 @@ class Cors:
 
         Raises SetupError for what is neither "*" nor an origin such as "https://www.example.org:8443".
         """
-        given = [origins] if isinstance(origins, str) else list(origins or ())
+        given = [origins] if isinstance(origins, str) and origins else list(origins or ())
         cleaned = [origin.strip().lower().rstrip("/") for origin in given]
         for origin in cleaned:
             if origin != ANYONE and not _ORIGIN.fullmatch(origin):
