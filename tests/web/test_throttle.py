@@ -117,3 +117,18 @@ def test_who_waits_too_long_for_a_hasher_is_told_to_come_back() -> None:
 def test_what_a_hash_raises_is_raised() -> None:
     with pytest.raises(KeyError):
         Hashers().call({}.__getitem__, "missing")
+
+
+def test_who_counts_wrong_tries_only_is_refused_after_them_without_counting() -> None:
+    clock = StepClock()
+    throttle = Throttle(clock, tries=2)
+    for _ in range(9):
+        throttle.refuse("ana")
+    throttle.wait("ana")
+    throttle.refuse("ana")
+    throttle.wait("ana")
+    with pytest.raises(Error) as refused:
+        throttle.refuse("ana")
+    assert refused.value.status_code == 429
+    clock.at += 60
+    throttle.refuse("ana")

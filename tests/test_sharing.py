@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import atilite
+from atilite import Atilite
+from atilite.config import Settings
+from atilite.errors import SetupError
+from atilite.sharing import TICK, Numbers
+from atilite.site import Site
+from atilite.testing.client import Client
+from atilite.testing.clock import FakeClock
+
+
+@pytest.mark.row("A39", "A40", "A41")
+def test_the_newest_of_several_times_counts_and_the_start_if_there_is_none() -> None:
+    clock = FakeClock(1000.0)
+    numbers = Numbers(clock)
+    numbers.register("users", "photos")
+
+    assert numbers.newest("users", "photos") == numbers.newest() == 1000.0
+    clock.advance(5)
+    assert numbers.touch("users") == 1005.0
+    clock.advance(5)
+    numbers.touch("photos")
+    assert [numbers.newest(*names) for names in (["users"], ["users", "photos"], ["never"])] == [1005.0, 1010.0, 1000.0]
+
+
+def test_two_updates_within_one_tick_of_the_clock_are_two() -> None:
+    numbers = Numbers(FakeClock(1000.0))
+    numbers.register("users")
+
+    times = [numbers.touch("users") for _ in range(3)]
+    assert times == pytest.approx([1000.0, 1000.0 + TICK, 1000.0 + 2 * TICK], abs=1e-9)
+
+
+@pytest.mark.row("A41")
+def test_a_name_that_nobody_registered_is_told_with_those_that_are_known() -> None:
+    numbers = Numbers()
+    numbers.register("tables.users")
+
+    with pytest.raises(LookupError, match=r"nobody registered 'tables.user'.*known: tables.users"):
+        numbers.touch("tables.user")
+    with pytest.raises(SetupError):
+        numbers.register("")
+
+
+@pytest.mark.row("A42", "A43")
+def test_the_shared_object_keeps_numbers_only() -> None:
+    atilite.register_g("sharing.count")
+    atilite.g["sharing.count"] = 3
+
+    assert atilite.g["sharing.count"] == 3.0
+    assert "sharing.count" in atilite.g
+    assert len(atilite.g) == len(list(atilite.g))
+    for wrong in ("3", True, None):
+        with pytest.raises(TypeError, match="numbers only"):
+            atilite.g["sharing.count"] = wrong  # type: ignore[assignment]
+    del atilite.g["sharing.count"]
+    assert atilite.g.get("sharing.count") is None
+
+
+@pytest.mark.row("A39", "A40")
+def test_an_update_is_told_to_every_app_of_the_process(tmp_path: Path) -> None:
+    atilite.register_g("sharing.users")
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    one, two = Atilite("one"), Atilite("two")
+    for app in (one, two):
+
+        @app.on("setlu:sharing.users")
+        def updated(was: Any, *args: Any, **kwargs: Any) -> None:
+            told.put((was.app.import_name, args, kwargs))
+
+    @one.route("/update")
+    def update(was: Any) -> Any:
+        before = was.getlu("sharing.users")
+        was.setlu("sharing.users", 7, by="ana")
+        return was.API(newer=was.getlu("sharing.users") > before)
+
+    site = Site(tmp_path)
+    site.mount("/", one, name="one")
+    site.mount("/two", two, name="two")
+    try:
+        client = Client(site.open(Settings(db=f"sqlite:///{tmp_path}/data.db")))
+        assert client.get("/update").json() == {"newer": True}
+        assert sorted(told.get(timeout=10) for _ in range(2)) == [
+            (name, (7,), {"by": "ana"}) for name in ("one", "two")
+        ]  # fmt: skip
+    finally:
+        site.close()
