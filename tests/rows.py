@@ -221,6 +221,31 @@ A201 __spec__ in developer mode
 A202 a client for a running server
 A203 was.Task
 A204 tasks without an alias
+D1 nested points are relative
+D2 the seven events of an app's life
+D3 extends in any order
+D4 maintenance runs on a timer
+D5 permissions by method are a union
+D6 basic authentication works
+D7 the claims are always the user
+D8 finish_request gets the response and may replace it
+D9 the event is called finish_request
+D10 a content type that is not taken is 415
+D11 underscores in paths stay
+D12 broken JSON is 400
+D13 exactly one of several
+D14 an upload always has a path
+D15 input streaming with and without a length
+D16 reading does not extend a session
+D17 a category without messages is an empty list
+D18 if_cache_updated takes a name and a list
+D19 one path for errors in coroutines
+D20 a bug is 500
+D21 error pages for HTML clients only
+D22 one-time passwords of RFC 6238
+D23 onopen comes first
+D24 the time limit of a subprocess is kept
+D25 a transparent proxy
 B1 replaceable parts
 B2 the app is server and registry
 B3 decorators in any order
@@ -424,7 +449,7 @@ def main(arguments: list[str] | None = None) -> int:
     for row, title in known.items():
         if (row in found) == options.have:
             print(f"{row:5} {title}" + "".join(f"\n      {test}" for test in found.get(row, [])))
-    for letter, part in (("A", "framework"), ("B", "platform"), ("P", "pod"), ("I", "flow"), ("r", "reliability")):
+    for letter, part in (("A", "framework"), ("D", "decisions"), ("B", "platform"), ("P", "pod"), ("I", "flow"), ("r", "reliability")):
         rows = [row for row in known if row[0] == letter]
         print(f"{part}: {sum(row in found for row in rows)} of {len(rows)} rows have a test", file=sys.stderr)
     return 0

@@ -11,6 +11,7 @@ def test_the_list_is_complete() -> None:
     known = list(rows.titles())
 
     assert [row for row in known if row[0] == "A"] == [f"A{n}" for n in range(1, 205)]
+    assert [row for row in known if row[0] == "D"] == [f"D{n}" for n in range(1, 26)]
     assert [row for row in known if row[0] == "B"] == [f"B{n}" for n in range(1, 49)]
     assert [row for row in known if row[0] == "P"] == [f"P{n}" for n in range(1, 30)]
     assert [row for row in known if row[0] == "I"] == [f"I{n}" for n in range(1, 50)]
