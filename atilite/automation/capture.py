@@ -185,6 +185,18 @@ class RunHandler(logging.Handler):
             last.handle(record)
 
 
+def shown(logger: logging.Logger, level: int) -> bool:
+    """Tell whether a message goes to anybody else than the runs' journals; to make one for nobody takes some 10 us."""
+    if not logger.isEnabledFor(level):
+        return False
+    here: logging.Logger | None = logger
+    while here is not None:
+        if any(handler.level <= level and type(handler) is not RunHandler for handler in here.handlers):
+            return True
+        here = here.parent if here.propagate else None
+    return False
+
+
 _installing = threading.Lock()
 # `print` holds no reference of its own to sys.stdout while it writes (Python 3.11 and 3.12): should somebody put
 # another stream in its place meanwhile, the one that is written to must not be freed, or the process crashes.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
-from atilite.automation.capture import masked_data, output_here
+from atilite.automation.capture import masked_data, output_here, shown
 from atilite.automation.naming import description_of, name_of
 from atilite.automation.runs import Job, Run, Runs, outcome
 from atilite.automation.storage import Storage, refuse_database
@@ -192,7 +192,7 @@ class Journals:
             message, fields = masked_data(message, output.secrets), masked_data(fields, output.secrets)
         journals = self._storage.journals
         task = self._storage.write(lambda done: journals.record(journal, message, fields, done=done))
-        if log.isEnabledFor(logging.INFO):
+        if shown(log, logging.INFO):
             log.info("%s", message, extra={"in_journal": True})
         return task
 

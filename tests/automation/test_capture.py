@@ -161,3 +161,24 @@ def test_warnings_are_still_shown_where_nobody_set_up_logging(monkeypatch: pytes
     logging.getLogger("pump").warning("dry")
 
     assert shown.getvalue() == "dry\n"
+
+
+def test_a_message_is_shown_where_somebody_besides_the_runs_takes_it() -> None:
+    parent = logging.getLogger("capture-test")
+    child = logging.getLogger("capture-test.child")
+    parent.propagate = False
+    parent.setLevel(logging.INFO)
+    parent.addHandler(capture.RunHandler())
+    assert not capture.shown(child, logging.INFO)
+
+    warner = logging.StreamHandler()
+    warner.setLevel(logging.WARNING)
+    parent.addHandler(warner)
+    assert not capture.shown(child, logging.INFO)
+    assert capture.shown(child, logging.WARNING)
+
+    warner.setLevel(logging.NOTSET)
+    assert capture.shown(child, logging.INFO)
+    assert not capture.shown(child, logging.DEBUG)
+    child.propagate = False
+    assert not capture.shown(child, logging.INFO)
