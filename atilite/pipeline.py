@@ -69,7 +69,7 @@ class Pipeline:
         if found is not None:
             return found
         for verb, rule, policy in self._ruled_policies:
-            if verb == method and rule.match(path) is not None:
+            if verb == method and rule.matches(path):
                 return policy
         limit = self._max_body({})
         return None if limit == MAX_BODY else RequestPolicy(max_body=limit)

@@ -24,6 +24,9 @@ class Query:
     """The fields of a query string or of an urlencoded body. An empty value is the same as none."""
 
     def __init__(self, text: str) -> None:
+        if not text:
+            self.fields: dict[str, list[str]] = {}
+            return
         try:
             self.fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
         except ValueError as error:

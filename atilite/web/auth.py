@@ -53,6 +53,9 @@ class Identity:
         return self.role is not None and ROLES.index(self.role) >= _rank(role)
 
 
+DEVELOPER = Identity("devel", "admin", "devel")
+
+
 @dataclass(frozen=True, slots=True)
 class FormToken:
     """What a page with a form needs: the token, and the Set-Cookie value that must go out with it (or None)."""
@@ -183,7 +186,7 @@ class Access:
         if session is not None:
             return Identity(session.name, _role(session.role), "session", session=session.id)
         if self._devel and on_this_machine(environ):
-            return Identity("devel", "admin", "devel")
+            return DEVELOPER
         return Identity(fault="the session has ended; sign in again" if cookie else "")
 
     def _by_token(self, secret: str) -> Identity:

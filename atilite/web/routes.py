@@ -96,9 +96,11 @@ class Rule:
 
     text: str
     parts: tuple[str | Param, ...]
+    params: tuple[Param, ...] = field(init=False, repr=False, compare=False)
     _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "params", tuple(part for part in self.parts if isinstance(part, Param)))
         pattern = "".join(
             _literal(part) if isinstance(part, str) else f"(?P<{part.name}>{part.pattern})" for part in self.parts
         )
@@ -115,10 +117,6 @@ class Rule:
         if "\\" in _WILDCARD.sub("", text):
             raise SetupError(f"route {text!r} contains a backslash, which no URL can")
         return cls(text, tuple(_parts(text)))
-
-    @property
-    def params(self) -> tuple[Param, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Param))
 
     @property
     def static(self) -> bool:
@@ -141,6 +139,10 @@ class Rule:
         literal = before[:-1] or ("/" if len(self.parts) == 2 else "")
         parts = (*self.parts[:-2], literal) if literal else self.parts[:-2]
         return Rule("".join(p if isinstance(p, str) else f"<{p.kind}:{p.name}>" for p in parts), parts)
+
+    def matches(self, path: str) -> bool:
+        """Tell whether a decoded `path` is this rule's."""
+        return self._regex.fullmatch(path) is not None
 
     def match(self, path: str) -> dict[str, object] | None:
         """Return the values in a decoded `path`, or None if it is not this rule's."""
