@@ -176,7 +176,12 @@ class Pipeline:
     def _unrouted(self, environ: dict[str, Any], missing: Any) -> Reply:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         reads = method in ("GET", "HEAD")
-        if missing.status_code == 404 and reads and not path.endswith("/") and self._app.serves(path + "/"):
+        if (
+            missing.status_code == 404
+            and reads
+            and not path.endswith("/")
+            and self._app.serves(path + "/", environ.get("HTTP_HOST", ""))
+        ):
             query = environ.get("QUERY_STRING")
             target = Request(environ).uri.partition("?")[0] + "/" + (f"?{query}" if query else "")
             return self._refusal(environ, Error(301, headers=[("Location", target)]))

@@ -13,6 +13,7 @@ from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline, has_default
 from .web.hosts import split_host
+from .web.params import parameters_of
 from .web.resources import Resource
 from .web.routes import Rule
 from .web.static import StaticFiles
@@ -127,6 +128,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             raise Frozen("route", text)
         if text and not text.startswith("/"):
             raise SetupError(f"route {text!r} of {function.__qualname__} must be blank or start with '/'")
+        parameters_of(function)  # one that a route cannot give is told here, with the decorator's line
         rule = Rule.parse(self.mounting.prefix + text)
         full_name = name or self.mounting.namespace + function.__name__
         mount = self.mounting.current
@@ -207,10 +209,10 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         tail = f".{self.subdomain_base.lower()}"
         return name.removesuffix(tail) if name.endswith(tail) else ""
 
-    def serves(self, path: str) -> bool:
+    def serves(self, path: str, host: str = "") -> bool:
         """Whether a GET of `path` (below the app's prefix) finds a route or a static file."""
         try:
-            self.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})
+            self.match({"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": host})
         except bottle.HTTPError as error:
             if error.status_code == 404:
                 return any(path.startswith(url) and files.find(path[len(url) :]) for url, files in self.static_folders)

@@ -150,8 +150,10 @@ class Site:
     def open(self, settings: Settings) -> Site:
         """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError."""
         self.settings = settings
-        self._hosts = Hosts(settings.allowed_host, addresses=not settings.loopback)
         self.mounts = [self.build(wanted) for wanted in self.wanted]
+        below = {"localhost", *(app.subdomain_base for app in self.apps.values())} - {""}
+        names = settings.allowed_host or tuple(f".{name}" for name in below)
+        self._hosts = Hosts(names, addresses=not settings.loopback)
         self._subscribe()
         own = [("/internal", API, "internal"), ("", HEALTH, "root")]
         if not settings.no_console:
@@ -292,7 +294,7 @@ class Site:
         """Who may do what on the console and the API."""
         if self._access is None:
             devel = self.settings.devel and self.settings.loopback
-            self._access = Access(self.database().accounts, self.keys, Clock(), devel, hosts=self._hosts)
+            self._access = Access(self.database().accounts, self.keys, Clock(), devel, hosts=self._hosts, origins=self.settings.origins)
         return self._access
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -335,7 +337,7 @@ class Site:
                 return self._refuse(Error(302, headers=[("Location", target)]), environ, start_response)
             return self._refuse(Error(404, f"nothing is mounted at {path}"), environ, start_response)
         if mounted.prefix:
-            if path == mounted.prefix and mounted.app is not None and not mounted.app.serves(""):
+            if path == mounted.prefix and mounted.app is not None and not mounted.app.serves("", host or ""):
                 target = environ.get("SCRIPT_NAME", "") + path + "/"
                 return self._refuse(Error(301, headers=[("Location", target)]), environ, start_response)
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + mounted.prefix
@@ -357,7 +359,7 @@ class Site:
 
     def _is_bare(self, mounted: Mounted, environ: dict[str, Any]) -> bool:
         reads = environ.get("REQUEST_METHOD") in ("GET", "HEAD")
-        return reads and mounted.app is not None and not mounted.app.serves("/")
+        return reads and mounted.app is not None and not mounted.app.serves("/", environ.get("HTTP_HOST", ""))
 
     def policy(self, method: str, path: str) -> RequestPolicy | None:
         """How the server shall treat this request; None for the usual way."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..web.resources import Resource, Resources
-from ..web.routes import TooManyArguments, quoted
+from ..web.routes import MissingArgument, TooManyArguments, quoted
 
 Target = str | Callable[..., Any]
 
@@ -15,9 +15,13 @@ Target = str | Callable[..., Any]
 def urls_of(was: Any) -> Urls:
     """What makes URLs for the app of `was`, under the prefix that its request came in by."""
     app = was.app
-    point = _sent(was.env.get("SCRIPT_NAME", "")) if was.request else quote(app.prefix)
-    current = {**was.request.PARAMS, **was.request.URL} if was.request else {}
-    return Urls(app, point, current)
+    if not was.request:
+        return Urls(app, quote(app.prefix), {})
+    point = _sent(was.env.get("SCRIPT_NAME", ""))
+    served_by = was.env.get("bottle.app", app)
+    if served_by is not app:  # a handler that another app's handler pipes to
+        point = point.removesuffix(quote(served_by.prefix)) + quote(app.prefix)
+    return Urls(app, point, {**was.request.PARAMS, **was.request.URL})
 
 
 def _sent(script_name: str) -> str:
@@ -80,6 +84,10 @@ class Urls:
         return found
 
     def _made(self, resource: Resource, params: Mapping[str, Any]) -> str:
+        parts, signature = resource.rule.params, resource.signature
+        last = parts[-1].name if parts else ""
+        if last and params.get(last) is None and last not in signature.defaults:
+            raise MissingArgument(f"{resource.rule.text!r} needs {last}")
         return self._prefix + resource.rule.build(**params) or "/"
 
     def _file(self, path: str, setting: str, default: str | None) -> str:

@@ -65,13 +65,10 @@ class Signature:
     @classmethod
     def of(cls, function: Callable[..., Any], rule: Rule | None = None) -> Signature:
         """Read the signature of `function`, to be called for `rule`. Raises SetupError for `*args`."""
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = parameters_of(function)
         takes_was = bool(parameters) and parameters[0].name == "was"
         if takes_was:
             del parameters[0]
-        for one in parameters:
-            if one.kind in (one.VAR_POSITIONAL, one.POSITIONAL_ONLY):
-                raise SetupError(f"{_name(function)} takes {one}: a route passes parameters by name; give it one")
         rest = next((one.name for one in parameters if one.kind is one.VAR_KEYWORD), None)
         named = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
         names = tuple(one.name for one in named)
@@ -195,6 +192,15 @@ def inspections_of(function: Callable[..., Any]) -> tuple[Inspection, ...]:
     """What `app.inspect` noted for a handler or for what it wraps."""
     found: tuple[Inspection, ...] = getattr(function, KEPT, ())
     return found or (inspections_of(function.func) if isinstance(function, partial) else ())
+
+
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a handler, `was` included. Raises SetupError for one that cannot be given by its name."""
+    parameters = list(inspect.signature(function).parameters.values())
+    for one in parameters:
+        if one.kind in (one.VAR_POSITIONAL, one.POSITIONAL_ONLY) and one.name != "was":
+            raise SetupError(f"{_name(function)} takes {one}: a route passes parameters by name; give it one")
+    return parameters
 
 
 def _missing(names: typing.Sequence[str]) -> Error:
