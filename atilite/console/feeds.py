@@ -32,6 +32,8 @@ class Feed:
 
     def wake(self) -> None:
         """There is something new."""
+        if self._fresh:
+            return  # known already: whoever asks next is told at once, and reads after that
         with self._lock:
             waiting, self._waiting = self._waiting, None
             self._fresh = waiting is None

@@ -20,7 +20,9 @@ from atilite.store.runs import Headline, Progress
 FIRST = 500
 AT_ONCE = 500
 MOST = 5000
-PAUSE = 0.1
+# Seconds between two pieces: some, and so many times as long as the last one took. So a run that writes without a
+# break goes on nearly as fast as with nobody watching.
+PAUSE, REST, LONGEST = 0.1, 20, 2.0
 BEAT = 20.0
 REFRESH = 3
 MARK = "\x00"
@@ -47,6 +49,7 @@ class News:
     """A piece of the stream: records, and how the run stands now if that changed."""
 
     records: tuple[Item, ...]
+    note: str
     standing: Standing | None
 
 
@@ -85,7 +88,9 @@ class Stream:
         self._visit, self._number = visit, number
         self._last, self._sent = 0, 0
         self._shown: tuple[str, str, int | None] | None = None
-        self.ended = False
+        self.over = False  # the run has ended; what it said last may be still to come
+        self.behind = False  # there was more than one piece takes
+        self.ended = False  # all has been sent
 
     def first(self) -> str:
         """The newest of the records that are there already."""
@@ -96,8 +101,11 @@ class Stream:
         """What came since the last piece, "" for nothing."""
         # The headline first: when it says that the run has ended, all of its records are there.
         headline = self._headline()
-        found = self._visit.reads.journals.records(self._number, after=self._last, limit=AT_ONCE)
-        return self._piece(found, None if len(found) == AT_ONCE else headline)
+        self.over = headline is not None and headline.status not in states.UNFINISHED
+        room = min(AT_ONCE, MOST - self._sent)
+        found = self._visit.reads.journals.records(self._number, after=self._last, limit=room) if room else []
+        self.behind = bool(found) and len(found) == room < MOST - self._sent
+        return self._piece(found, None if self.behind else headline)
 
     def _headline(self) -> Headline | None:
         return self._visit.reads.stored(self._number)
@@ -105,13 +113,13 @@ class Stream:
     def _piece(self, records: list[Any], headline: Headline | None) -> str:
         if records:
             self._last = records[-1].id
+        self._sent += len(records)
         face = Clockface(self._visit.desk.clock.now(), self._visit.face.zone)
-        shown = records[: max(0, MOST - self._sent)]
-        self._sent += len(shown)
         now = self._standing(headline, face) if headline is not None else None
-        if not shown and now is None:
+        if not records and now is None:
             return ""
-        news = News(run.items(shown, face), now)
+        full = f"{words.number(MOST)} records are shown; the others are on the page of the finished run"
+        news = News(run.items(records, face), full if records and self._sent == MOST else "", now)
         text: str = self._visit.desk.app.templates.render("stream.html", {"news": news})
         return text
 
@@ -148,7 +156,7 @@ def snapshot(visit: Visit, headline: Headline, *, refresh: bool) -> str:
 
 def stream(visit: Visit, headline: Headline, feed: Feed) -> Generator[Any, Any, None]:
     """The page that stays open. Yields HTML and promises; closed when the client leaves."""
-    was, runtime = visit.was, visit.desk.app.runtime
+    was, runtime, clock = visit.was, visit.desk.app.runtime, visit.desk.clock
     told = f"streaming, {words.plural(visit.desk.feeds.count, 'live page')} open"
     try:
         whole = visit.render("run_live.html", page(visit, headline, streaming=True), effort=told, stream=MARK)
@@ -156,12 +164,15 @@ def stream(visit: Visit, headline: Headline, feed: Feed) -> Generator[Any, Any, 
         told_so_far = Stream(visit, headline.id)
         yield top + told_so_far.first()
         while not told_so_far.ended:
-            news = feed.news()
-            timer = runtime.loop.call_later(BEAT, news.set, None)
-            yield news
-            timer.cancel()
+            if not told_so_far.behind:
+                news = feed.news()
+                timer = runtime.loop.call_later(BEAT, news.set, None)
+                yield news
+                timer.cancel()
+            began = clock.monotonic()
             yield told_so_far.more() or "\n"
-            yield was.Sleep(PAUSE)
+            if not told_so_far.over:
+                yield was.Sleep(min(LONGEST, max(PAUSE, REST * (clock.monotonic() - began))))
         yield bottom
     finally:
         feed.close()

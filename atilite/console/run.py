@@ -132,7 +132,7 @@ class RunPage(Head):
 def items(records: Sequence[Record], face: Clockface) -> tuple[Item, ...]:
     """Records in their order."""
     return tuple(
-        Item(record.id, face.ago(record.created_at), record.message, lines.pairs(record.params), record.source)
+        Item(record.id, face.at(record.created_at), record.message, lines.pairs(record.params), record.source)
         for record in records
     )
 

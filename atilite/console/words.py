@@ -150,7 +150,8 @@ class Moment:
     @property
     def clock(self) -> str:
         """Hours, minutes and seconds in the zone of the page."""
-        return f"{self.at:%H:%M:%S}"
+        at = self.at
+        return f"{at.hour:02d}:{at.minute:02d}:{at.second:02d}"
 
     @property
     def raw(self) -> str:
@@ -197,6 +198,10 @@ class Clockface:
         local, today = self.local(at), self.local(self.now).date()
         day = "" if local.date() == today else WEEKDAYS[local.weekday()] + " "
         return self._moment(at, f"{day}{local:%H:%M}")
+
+    def at(self, at: datetime) -> Moment:
+        """A moment that is shown by its clock alone: of thousands of records, so without words and title."""
+        return Moment(self.local(at), "", "")
 
     def stamp(self, at: datetime) -> Moment:
         """The time of day to the second with its zone, for the foot of a page."""

@@ -52,6 +52,12 @@ class Garden:
             self.go.wait(20)
             app.journal.record("behind the gate")
 
+        @app.action(name="Flood")
+        def flood(lines: int) -> None:
+            """Wait, then print all at once"""
+            self.go.wait(20)
+            print("\n".join(f"line {number}" for number in range(lines)))
+
         @app.action(name="Only one", overlap="skip")
         def only_one() -> None:
             """Wait alone"""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from atilite.console import live
 from atilite.site import Site
 from tests.console.conftest import Garden, Person
 
@@ -155,3 +156,35 @@ def test_a_closed_page_leaves_no_feed(garden: Garden, site: Site, person: People
     second.until("half way")
     garden.go.set()
     assert "streaming, 1 live page open" in second.end()
+
+
+def test_a_run_that_wrote_more_than_a_piece_before_it_ended_is_sent_to_its_end_at_once(
+    garden: Garden, site: Site, person: People, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AT_ONCE", 3)
+    monkeypatch.setattr(live, "BEAT", 3600.0)
+    number, _ = site.catalogue.start_action("Flood", {"lines": 10}, "call")
+    page = opened(person("view"), f"/runs/{number}")
+    page.until("Running")
+
+    garden.go.set()
+    whole = page.end()
+
+    assert [whole.count(f"<span>line {line}</span>") for line in range(10)] == [1] * 10
+    assert "See the finished run" in whole
+
+
+def test_a_page_says_when_it_shows_no_more_records(
+    garden: Garden, site: Site, person: People, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AT_ONCE", 3)
+    monkeypatch.setattr(live, "MOST", 4)
+    number, _ = site.catalogue.start_action("Flood", {"lines": 10}, "call")
+    page = opened(person("view"), f"/runs/{number}")
+    page.until("Running")
+
+    garden.go.set()
+    whole = page.end()
+
+    assert ("line 3<" in whole, "line 4<" in whole) == (True, False)
+    assert whole.count("4 records are shown; the others are on the page of the finished run") == 1
