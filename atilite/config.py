@@ -34,8 +34,10 @@ PREFIX = "ATILITE_"
 FLAG_PREFIX = "setting_"
 # Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
 OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
-# The name that programs written for BINP already have in their environment.
-OLD_VARIABLES = MappingProxyType({"DB_URL": "db"})
+# Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
+OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
+# Whose pages may call the APIs then: where developers of BINP serve theirs from.
+DEV_ORIGINS = ("http://localhost", "http://localhost:8000", "http://localhost:5000", "http://127.0.0.1:5000")
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
 
@@ -198,7 +200,16 @@ class Settings:
     )
     log_level: str = setting("info", "Least level that is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = setting("text", "Form of a log line.", choices=("text", "json"))
+    dev: bool = setting(
+        False,
+        "Let pages from localhost, localhost:8000, localhost:5000 and 127.0.0.1:5000 call the internal API (CORS).",
+    )
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of other sites whose pages may call the internal API."""
+        return DEV_ORIGINS if self.dev else ()
 
     @property
     def loopback(self) -> bool:
@@ -259,8 +270,9 @@ def known(name: str, source: str) -> Setting:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for variable, name in OLD_VARIABLES.items():
-        if environ.get(variable):
-            found[name] = environ[variable]
+        given = environ.get(variable)
+        if given and (variable != "DEV" or given == "true"):
+            found[name] = given
     for variable, given in environ.items():
         if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
             found[variable[len(PREFIX) :].lower()] = given

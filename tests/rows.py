@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PARTS = {
+    "A": "framework", "D": "decisions", "B": "platform", "P": "pod", "I": "flow", "r": "reliability",
+}  # fmt: skip
 
 TITLES = """
 A1 the application object
@@ -449,7 +452,7 @@ def main(arguments: list[str] | None = None) -> int:
     for row, title in known.items():
         if (row in found) == options.have:
             print(f"{row:5} {title}" + "".join(f"\n      {test}" for test in found.get(row, [])))
-    for letter, part in (("A", "framework"), ("D", "decisions"), ("B", "platform"), ("P", "pod"), ("I", "flow"), ("r", "reliability")):
+    for letter, part in PARTS.items():
         rows = [row for row in known if row[0] == letter]
         print(f"{part}: {sum(row in found for row in rows)} of {len(rows)} rows have a test", file=sys.stderr)
     return 0

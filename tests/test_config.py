@@ -47,7 +47,9 @@ def test_a_flag_that_was_not_given_hides_nothing() -> None:
 @pytest.mark.row("B38")
 def test_the_environment_of_a_binp_program_is_understood() -> None:
     assert load(environ={"DB_URL": "sqlite:////srv/data.db"}).db == "sqlite:////srv/data.db"
-    assert load(environ={"DB_URL": ""}) == Settings()
+    assert load(environ={"DB_URL": "", "DEV": "false"}) == Settings()
+    assert load(environ={"DEV": "1"}) == Settings()
+    assert load(environ={"DEV": "true"}).origins[1] == "http://localhost:8000"
     assert load(environ={"DB_URL": "sqlite:///a.db", "ATILITE_DB": "sqlite:///b.db"}).db == "sqlite:///b.db"
 
 

@@ -93,5 +93,6 @@ def deployment(call: Call) -> Iterator[Finding]:
     proxied = settings.loopback or bool(settings.behind_proxy)
     open_door = f"{settings.host} without TLS (put a proxy in front and name it: --behind-proxy 127.0.0.1)"
     yield Finding("encryption", proxied, "left to the proxy in front" if proxied else open_door)
+    yield Finding("cross-origin calls", not settings.dev, "none" if not settings.dev else "allowed (leave DEV out)")
     installed = Systemd().installed(settings.name)
     yield Finding("service", installed, f"{settings.name}.service" if installed else f"none ({call.remedy('install')})")

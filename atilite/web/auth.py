@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -154,7 +154,8 @@ def set_cookie(environ: Environ, name: str, value: str, max_age: int | None = No
 class Access:
     """The door of one server: identifies, signs in and out, and admits requests. Any thread, except `login`.
 
-    `devel` is true only for a server that was started as a developer's and listens on a loopback address.
+    `devel` is true only for a server that was started as a developer's and listens on a loopback address. `origins`
+    are other sites whose pages may call as our own do.
     """
 
     def __init__(
@@ -166,8 +167,9 @@ class Access:
         *,
         hosts: Hosts | None = None,
         lifetime: Lifetime | None = None,
+        origins: Collection[str] = (),
     ) -> None:
-        self._accounts, self._devel = accounts, devel
+        self._accounts, self._devel, self._origins = accounts, devel, frozenset(origins)
         self.hosts = hosts or Hosts()
         self._logins = Logins(accounts, keys.secret("session"), clock, lifetime or Lifetime())
         self.tokens = csrf.Tokens(keys.secret("csrf"))
@@ -235,12 +237,14 @@ class Access:
         """Raise Error 403 unless a changing request was meant by whoever sends it.
 
         A bearer token is never sent by a browser on its own, so it needs no more. `programs` excuses requests to a
-        developer's server that show no mark of a browser (curl, scripts) from the form's token.
+        developer's server that show no mark of a browser (curl, scripts), or come from a page of one of `origins`,
+        from the form's token.
         """
         if identity.via == "token":
             return
         self.check_origin(environ)
-        if programs and identity.via == "devel" and not csrf.from_browser(environ):
+        trusted = environ.get("HTTP_ORIGIN") in self._origins
+        if programs and identity.via == "devel" and (trusted or not csrf.from_browser(environ)):
             return
         token = csrf.sent_token(environ) or form_token()
         if not self.tokens.valid(self._binding(environ, identity), token):
@@ -249,7 +253,7 @@ class Access:
     def check_origin(self, environ: Environ) -> None:
         """Raise Error 403 when the browser says that another site sends this. Also for WebSockets, whatever method."""
         reason = csrf.foreign(environ)
-        if reason:
+        if reason and environ.get("HTTP_ORIGIN") not in self._origins:
             raise Error(403, reason)
 
     def form_token(self, environ: Environ, identity: Identity) -> FormToken:

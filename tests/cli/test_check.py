@@ -68,9 +68,9 @@ def test_it_can_be_asked_beside_a_running_server(shell: Shell, tmp_path: Path) -
 
 def test_what_others_could_reach_is_looked_at_before_deploying(shell: Shell, tmp_path: Path) -> None:
     shell("migrate")
-    open_to_all = findings(shell, "--deploy", "--host", "0.0.0.0", "--devel")
+    open_to_all = findings(shell, "--deploy", "--host", "0.0.0.0", "--devel", "--dev")
     wrong = {what for what, ok in open_to_all.items() if not ok}
-    assert wrong == {"accounts", "developer mode", "host names", "encryption", "service"}
+    assert wrong == {"accounts", "developer mode", "host names", "encryption", "cross-origin calls", "service"}
 
     shell("user", "add", "ana", "--role", "admin", stdin="correct horse\n")
     (tmp_path / "units").mkdir()
