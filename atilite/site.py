@@ -294,7 +294,8 @@ class Site:
         """Who may do what on the console and the API."""
         if self._access is None:
             devel = self.settings.devel and self.settings.loopback
-            self._access = Access(self.database().accounts, self.keys, Clock(), devel, hosts=self._hosts, origins=self.settings.origins)
+            accounts, origins = self.database().accounts, self.settings.origins
+            self._access = Access(accounts, self.keys, Clock(), devel, hosts=self._hosts, origins=origins)
         return self._access
 
     # -- life -------------------------------------------------------------------------------------------------------
