@@ -14,6 +14,7 @@ from atilite.runtime.executors import Threads
 from atilite.runtime.kinds import run_function
 from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
+from atilite.runtime.timers import Timer
 
 # Few threads are quickest for many short runs. When all are held for longer than STUCK seconds, by runs that take
 # their time or wait for each other, more are added.
@@ -21,6 +22,8 @@ POOL = 16
 MOST = 500
 STUCK = 0.05
 AT_ONCE = 16
+# Seconds after which the threads that were added are looked at again: they go when they are not needed any more.
+REST = 5.0
 
 
 class Places:
@@ -29,6 +32,7 @@ class Places:
     def __init__(self, runtime: Callable[[], Runtime]) -> None:
         self._runtime = runtime
         self._probing = threading.Lock()
+        self._resting: Timer | None = None
 
     @functools.cached_property
     def loop(self) -> Loop:
@@ -77,6 +81,9 @@ class Places:
     def release(self) -> None:
         """Let the threads end; a later run starts new ones."""
         threads = self.__dict__.pop("threads", None)
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if threads is not None:
             threads.stop(0.0)
 
@@ -97,7 +104,16 @@ class Places:
         for _ in range(max(1, min(threads.open - threads.size, AT_ONCE))):
             threads.size += 1
             threads.submit(_nothing)  # a pool grows when it is given something
+        if self._resting is None:
+            self._resting = self.loop.call_later(REST, self._rest, threads)
         self._probe(threads)
+
+    def _rest(self, threads: Threads) -> None:
+        if threads.open > POOL:
+            self._resting = self.loop.call_later(REST, self._rest, threads)
+            return
+        self._resting = None
+        threads.shrink(POOL)
 
 
 def unfinished(value: Any) -> bool:

@@ -92,6 +92,14 @@ class Threads:
         threading.Thread(target=call.run, name=f"{self._name}-{describe(function)}", daemon=True).start()
         return call.promise
 
+    def shrink(self, size: int) -> None:
+        """Have at most `size` threads from now on; those above it end after what they do."""
+        with self._lock:
+            if not self._stopped:
+                self.size = size
+                for _ in range(len(self._threads) - size):
+                    self._queue.put(None)
+
     def stop(self, timeout: float = 5.0) -> int:
         """Cancel what is queued, wait at most so many seconds for what runs; return how many calls go on."""
         with self._lock:
@@ -125,6 +133,8 @@ class Threads:
         while True:
             call = self._queue.get()
             if call is None:
+                with self._lock:
+                    self._threads.remove(threading.current_thread())
                 return
             call.run()
             del call  # a waiting thread must not keep the last call's result alive
