@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Program
+from tests.faults.program import Program
 
 SCRIPT = """
     import atilite

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 
 SCRIPT = """
     import os, time
@@ -63,7 +63,7 @@ def test_it_is_started_again_with_growing_pauses_and_costs_next_to_nothing(progr
     assert restarts <= found["restarts"] <= 6
     assert found["status"] == "restarting"
     assert "the device is not there" in found["error"]
-    # The bar is one hundredth, on a machine of its own. On a busy one it costs more, and a busy loop takes all there is.
+    # The bar is one hundredth, on a machine of its own. A busy one takes more, and a busy loop all there is.
     assert used / seconds < 0.1
     status, page = program.ask("GET", "/console/services", Accept="text/html")
     assert status == 200

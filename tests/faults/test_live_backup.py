@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from atilite.store.backup import verify
-from tests.faults.conftest import Program
+from tests.faults.program import Program
 
 SCRIPT = """
     import atilite

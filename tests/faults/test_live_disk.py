@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 from tests.require import require
 
 KILOBYTE = 1024

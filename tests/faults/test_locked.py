@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.conftest import Program
+from tests.faults.program import Program
 
 SCRIPT = """
     import atilite

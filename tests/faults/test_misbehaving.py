@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 from tests.packages import write
 
 MEGABYTE = 1 << 20

@@ -15,7 +15,7 @@ from atilite.automation.engine import Automation
 from atilite.automation.schedules import Schedule
 from atilite.store.database import Database
 from atilite.testing.clock import FakeClock
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 from tests.require import require
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -17,7 +17,7 @@ import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import Request
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 from tests.packages import write
 
 SCRIPT = """

@@ -17,7 +17,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 
 SCRIPT = """
     import time
@@ -40,10 +40,13 @@ SCRIPT = """
     atilite.run(name="watched")
 """
 # systemd sets LISTEN_PID after the fork.
-ACTIVATED = """
+ACTIVATED = (
+    """
     import os
     os.environ["LISTEN_PID"] = str(os.getpid())
-""" + SCRIPT
+"""
+    + SCRIPT
+)
 INTERVAL = 0.2
 
 

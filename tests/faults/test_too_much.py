@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Program, until
+from tests.faults.program import Program, until
 
 MEGABYTE = 1 << 20
 SCRIPT = """
