@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from atilite.errors import SetupError
 from atilite.scalars import SCALARS, Check, text, words_of
 
 _LISTS = (list, tuple, collections.abc.Sequence)
@@ -240,12 +241,14 @@ def _record(kind: Any) -> Check:
 def _members(kind: Any) -> tuple[dict[str, tuple[str, Check | None]], tuple[str, ...]]:
     """The members by the name in which they are sent: (attribute, check); and the names of those without default.
 
-    Found when a value is first checked and not before, so that a class may have members of its own kind.
+    Found when a value is first checked and not before, so that a class may have members of its own kind. Raises
+    SetupError for an annotation that names what its module does not have.
     """
     try:
         hints = typing.get_type_hints(kind, include_extras=True)
-    except (NameError, TypeError, SyntaxError):  # a class made in a function may name what cannot be found from here
-        hints = {}
+    except (NameError, TypeError, SyntaxError) as error:
+        # Going on without would let everything pass.
+        raise SetupError(f"an annotation of {kind.__qualname__} cannot be read from its module: {error}") from error
     if hasattr(kind, "__struct_fields__"):
         attributes, sent = kind.__struct_fields__, kind.__struct_encode_fields__
         none = getattr(sys.modules.get("msgspec"), "NODEFAULT", None)

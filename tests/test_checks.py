@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from atilite.automation.parameters import Schema
 from atilite.checks import Faults, check_of
-from atilite.errors import ParameterError
+from atilite.errors import ParameterError, SetupError
 from atilite.scalars import Pattern, Range, Secret
 from atilite.uploads import Upload
 
@@ -277,6 +277,20 @@ def test_what_a_class_itself_refuses_is_the_reason() -> None:
     assert check is not None
     with pytest.raises(ValueError, match="does not fit: the word is wrong"):
         check({"word": "shut"})
+
+
+def test_a_class_whose_annotations_cannot_be_read_is_no_class_without_demands() -> None:
+    class Local: ...
+
+    @dataclasses.dataclass
+    class Holder:
+        it: Local
+
+    check = check_of(Holder)
+
+    assert check is not None
+    with pytest.raises(SetupError, match="Holder cannot be read"):
+        check({"it": 1})
 
 
 def test_an_endless_structure_is_refused_and_not_followed() -> None:
