@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from atilite.automation.actions import ActionInfo
 from atilite.automation.engine import Automation
@@ -17,8 +17,7 @@ from atilite.store.journals import Journals
 from atilite.store.kv import KV
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """A service with its switches; each returns the task of the status that it comes to."""
 
     info: Info

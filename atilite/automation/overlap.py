@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from atilite.errors import RunSkipped, SetupError
 
@@ -34,8 +34,7 @@ class Lane(Generic[R]):
     running: list[R] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission(Generic[R]):
+class Admission(NamedTuple, Generic[R]):
     """The decision about one run: whether it goes now, and which runs have to end for it."""
 
     goes: bool

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atilite.automation.duration import words_of
 from atilite.errors import SetupError
@@ -99,16 +99,14 @@ def next_times(rule: Rule, after: datetime, count: int = 5) -> list[datetime]:
     return list(itertools.islice(rule.after(after), count))
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(NamedTuple):
     """A run to be started: for which due time, and whether that was missed."""
 
     due: datetime
     caught_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do at a moment: the runs to start, and the time until which every due time is dealt with."""
 
     firings: tuple[Firing, ...]

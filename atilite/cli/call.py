@@ -1,20 +1,18 @@
 """One use of the command line: what was asked, for which site, and how to say it again."""
-
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..config import Settings, as_flags
 from ..site import Site
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """How the program was started: by a script such as serve.py, or as `atilite` with or without `--app`.
 
     `folder` is where atilite.toml, the pid file and the log of a daemon are.
@@ -38,8 +36,7 @@ class Program:
         return shlex.join(["atilite", *(["--app", self.app] if self.app else []), *words])
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a command's function gets. `flags` are the settings that stood on the command line."""
 
     program: Program

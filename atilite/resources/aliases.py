@@ -1,17 +1,15 @@
 """Aliases: names such as `@rates` for outside resources, declared at set-up."""
-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import AliasError, DuplicateName
 
 PROTO_HTTP, PROTO_HTTPS = "http", "https"
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """One declared resource. `members` are as the user wrote them: "user:pass@host/base weight"."""
 
     name: str

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from atilite.clock import Clock
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
@@ -33,8 +33,7 @@ class State(StrEnum):
 AT_REST = (State.STOPPED, State.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """A change of state, as told to listeners. `error` and `traceback` belong to the end that led to it."""
 
     name: str
@@ -46,8 +45,7 @@ class Transition:
     traceback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A unit at one moment. `since` is when the state began, `uptime` is in seconds and None unless it runs."""
 
     name: str

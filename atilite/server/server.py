@@ -8,8 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, MutableSet, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from waitress.adjustments import Adjustments
@@ -42,8 +41,7 @@ LAST_WORDS = 0.1
 PROXY_HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"}
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(NamedTuple):
     """What the server is doing."""
 
     connections: int

@@ -6,9 +6,8 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..clock import Clock
 from ..errors import StoreError
@@ -29,8 +28,7 @@ _SESSION = """SELECT login.user, "user".role, login.created, login.seen, login.k
 JOIN "user" ON "user".name = login.user WHERE login.digest = ?"""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """A person who may sign in. `seen_at` is the last login."""
 
     name: str
@@ -39,8 +37,7 @@ class Account:
     seen_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A program that may call the API; its secret is known to nobody but the program."""
 
     name: str
@@ -50,8 +47,7 @@ class Token:
     used_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A person who has signed in, with the role that the account has now."""
 
     name: str

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..errors import StoreFull
 from .columns import micros
@@ -66,8 +66,7 @@ class Limits:
         return cls(float(days) if days else None, int(runs) if runs else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(NamedTuple):
     """What a sweep removed: runs, keys with sessions, and pages of the file given back to the disk."""
 
     runs: int = 0

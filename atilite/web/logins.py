@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atilite.clock import Clock
 from atilite.lazily import LazyModule
@@ -19,8 +18,7 @@ else:
     itsdangerous = LazyModule("itsdangerous")
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetime:
+class Lifetime(NamedTuple):
     """How long sessions last. `keep` is for those who asked to stay signed in."""
 
     idle: timedelta = timedelta(hours=12)
@@ -59,8 +57,7 @@ class SessionStore(Protocol):
     def close_session(self, session: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A session that is alive."""
 
     id: str

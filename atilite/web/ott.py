@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from atilite.clock import Clock
 from atilite.web.signing import BadSignature, SecureKey, Signing
@@ -41,8 +40,7 @@ class Revoked:
         return token_id in self._until or (self._load is not None and self._load(token_id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     id: str
     value: Any
     until: float

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bottle import HTTPResponse
@@ -30,8 +29,7 @@ class Unanswerable(AtiliteError, TypeError):
     """A handler returned something that is no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How values become JSON: `dates` is one of encoding.DATES."""
 
     dates: str = "utcoffset"

@@ -4,12 +4,12 @@
 spelling and keeps Bottle's meaning: any whole number and no words. `<name>` is one segment, `<path:rest>` and
 `<rest:path>` take slashes as well. A rule is compiled to one that Bottle's router understands.
 """
-
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 from atilite.errors import AtiliteError, SetupError
@@ -37,8 +37,7 @@ class TooManyArguments(AtiliteError, TypeError):
     """A URL was asked for with more positional values than its path has places."""
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """One variable part of a path.
 
     `kind` is str, int, float, path, re or the name of one of the app's own Bottle filters; `config` is what
