@@ -68,6 +68,9 @@ class Signal:
     def set(self) -> None:
         self._event.set()
 
+    def clear(self) -> None:
+        self._event.clear()
+
     def wait(self) -> bool:
         return self._event.wait(5)
 
@@ -318,3 +321,72 @@ def test_the_context_of_a_coroutine_is_its_own_at_every_step(app: Atilite, serve
     for thread in threads:
         thread.join(10)
     assert found == {number: {"seen": [number, number]} for number in range(10)}
+
+
+@pytest.mark.row("A76", "A77", "A78", "A81", "D8")
+def test_the_hooks_of_a_parked_request_run_at_its_true_end(app: Atilite, serve: Any) -> None:
+    order: list[str] = []
+    ended = Signal()
+
+    @app.finish_request
+    def finish(was: Any, response: Any) -> Any:
+        order.append("finish")
+        if response is was.response:  # of a stream
+            response.set_header("X-Finished", "yes")
+            return "instead" if was.request.uri == "/instead" else None
+        return {**response, "finished": True}
+
+    app.failed_request(lambda was, expt: order.append(expt[0].__name__))
+
+    @app.teardown_request
+    def teardown(was: Any) -> None:
+        order.append("teardown")
+        ended.set()
+
+    @app.route("/value")
+    def value(was: Any) -> Any:
+        yield was.Sleep(0.01)
+        order.append("handler")
+        return {"late": True}
+
+    @app.route("/stream")
+    def stream(was: Any) -> Any:
+        try:
+            yield was.Sleep(0.01)
+            yield "a"
+            yield was.Sleep(0.01)
+            yield "b"
+        finally:
+            order.append("handler")
+
+    app.route("/instead", name="instead")(stream)
+
+    @app.route("/broken")
+    def broken(was: Any) -> Any:
+        yield was.Sleep(0.01)
+        yield "a"
+        yield was.Sleep(0.01)
+        raise ValueError("broken")
+
+    server = serve()
+
+    def ask(path: str) -> tuple[tuple[int, bytes, dict[str, str]], list[str]]:
+        order.clear()
+        ended.clear()
+        answer = server.request("GET", path)
+        assert ended.wait()
+        return answer, list(order)
+
+    answer, seen = ask("/value")
+    assert (json.loads(answer[1]), seen) == ({"late": True, "finished": True}, ["handler", "finish", "teardown"])
+    answer, seen = ask("/stream")
+    assert (answer[1], answer[2]["X-Finished"], seen) == (b"ab", "yes", ["finish", "handler", "teardown"])
+    answer, seen = ask("/instead")
+    assert (answer[:2], answer[2]["Content-Length"]) == ((200, b"instead"), "7")
+    assert seen == ["finish", "handler", "teardown"]
+    order.clear()
+    ended.clear()
+    with pytest.raises(http.client.IncompleteRead):
+        server.request("GET", "/broken")
+    assert ended.wait()
+    assert order == ["finish", "ValueError", "teardown"]
