@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
-from types import TracebackType
 
 from atilite.errors import RunFailed
-
-OWN = f"{Path(__file__).parents[1]}/"
+from atilite.runtime.traces import from_user
 
 MAX_ERROR = 2000
 MAX_TRACEBACK = 20_000
@@ -28,7 +25,7 @@ def error_text(error: BaseException) -> str:
 
 def traceback_text(error: BaseException) -> str:
     """Return the whole traceback from the first frame that is not atilite's own."""
-    text = "".join(traceback.format_exception(type(error), error, _from_user(error.__traceback__)))
+    text = "".join(traceback.format_exception(type(error), error, from_user(error.__traceback__)))
     return shortened(text)
 
 
@@ -38,10 +35,3 @@ def shortened(text: str) -> str:
         return text
     half = MAX_TRACEBACK // 2
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
-
-
-def _from_user(trace: TracebackType | None) -> TracebackType | None:
-    found = trace
-    while found is not None and found.tb_frame.f_code.co_filename.startswith(OWN):
-        found = found.tb_next
-    return found or trace

@@ -15,6 +15,7 @@ from atilite.clock import Clock
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
+from atilite.runtime.traces import from_user
 
 log = logging.getLogger("atilite.runtime")
 
@@ -311,7 +312,8 @@ class Unit:
     def _texts(self, error: BaseException | None) -> tuple[str | None, str | None]:
         if error is None or isinstance(error, TaskCancelled):
             return (None, None)
-        return _line(error), "".join(traceback.format_exception(error))
+        shown = traceback.format_exception(type(error), error, from_user(error.__traceback__))
+        return _line(error), "".join(shown)
 
     def _forget(self) -> None:
         self._streak = 0
