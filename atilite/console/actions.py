@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from atilite.console import attention, figures, forms, lines, states, words
+from atilite.console import attention, confirm, figures, forms, lines, states, words
 from atilite.console.desk import Visit
 from atilite.console.figures import Figure
 from atilite.console.lines import HTML_ONLY, Deed, Fact
@@ -165,6 +165,7 @@ class FormPage:
     facts: tuple[Fact, ...]
     script: str
     confirm: str
+    asks_here: bool = field(metadata=HTML_ONLY)
     role: str
     may_run: bool = field(metadata=HTML_ONLY)
 
@@ -233,6 +234,7 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
         facts=facts(action),
         script=forms.script(action.name, action.schema),
         confirm=str(action.confirm or ""),
+        asks_here=bool(action.confirm) and not confirm.carried(action.schema),
         role=action.role,
         may_run=visit.may_start(action),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atilite.console import actions, forms, kv, lines, words
+from atilite.console import actions, confirm, forms, kv, lines, schedules, words
 from atilite.console.desk import Visit
 from atilite.console.flash import Flash
 from atilite.errors import Error, ParameterError, RunSkipped, TaskTimeout
@@ -16,11 +16,22 @@ DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "pause": 
 
 
 def start(visit: Visit) -> Any:
-    """Run an action with the parameters of its form; what is wrong with them is told on the form."""
+    """Run an action with the parameters of its form; what is wrong with them is told on the form.
+
+    An action that asks before it runs shows the values first, unless the form has asked itself.
+    """
     action = visit.reads.action(visit.path("name"))
     _demand(visit, action)
-    raw = forms.sent(action.schema, visit.was.request.FORM)
+    raw, said = forms.sent(action.schema, visit.was.request.FORM), visit.field(confirm.FIELD)
+    asks = action.confirm and action.schema.fields and said != confirm.YES
+    if said == confirm.NO and not action.schema.fields:
+        return visit.go("/actions")
+    if said == confirm.NO or (asks and not confirm.carried(action.schema)):
+        return visit.render("action.html", actions.filled(visit, action, raw, {}))
     try:
+        if asks:
+            action.schema.check(raw)
+            return visit.render("confirm.html", confirm.page(action, raw))
         return _started(visit, action, raw)
     except ParameterError as faults:
         return visit.refuse("action.html", actions.filled(visit, action, raw, faults.fields))
@@ -38,6 +49,8 @@ def again(visit: Visit) -> Any:
         return visit.go(f"{lines.action_path(action.name)}?from={headline.id}")
     known = {item.name for item in fields}
     raw = {name: value for name, value in headline.parameters.items() if name in known}
+    if action.confirm:
+        return visit.render("confirm.html", confirm.page(action, raw))
     try:
         return _started(visit, action, raw)
     except ParameterError as faults:
@@ -89,7 +102,8 @@ def schedule(visit: Visit) -> Any:
     except LookupError as unknown:
         raise Error(404, str(unknown.args[0] if unknown.args else unknown)) from None
     getattr(visit.reads.catalogue, f"{verb}_schedule")(plan.id).fetch(STORE_SECONDS)
-    return visit.go(f"/schedules#{words.slug(plan.action)}", Flash(f"{plan.action}: schedule {DONE[verb]}."))
+    anchor = schedules.anchors(visit.reads.catalogue.schedules)[plan.id]
+    return visit.go(f"/schedules#{anchor}", Flash(f"{plan.action}: schedule {DONE[verb]}."))
 
 
 def pause_all(visit: Visit) -> Any:

@@ -271,7 +271,7 @@ class Visit:
     def frame(self, title: str, *, bare: bool = False, told: str = "") -> Frame:
         """What surrounds a page with this title; takes the flash out of its cookie."""
         site, identity = self.desk.site, self.identity
-        path = self.was.request.env.get("PATH_INFO", "")
+        path = self.was.request.env.get("PATH_INFO") or "/"  # the console's own address may come without its slash
         places = () if bare else frame.places(path, self.reads.troubles)
         spent = self.desk.clock.monotonic() - self._began
         stranger = identity.role is None
@@ -291,7 +291,7 @@ class Visit:
             csrf=self.was.form.value,
             flash=self._taken_flash(),
             problem="" if stranger else self._problem(),
-            twin="" if bare else self._twin(path),
+            twin="" if bare or self.was.request.method == "POST" else self._twin(path),
         )
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +18,7 @@ from atilite.console.words import Clockface, Moment
 from atilite.store.runs import Headline
 
 SHOWN_TIMES = 5
+MINUTE = timedelta(minutes=1)
 MISSED = {"skip": "skip it", "once": "run once", "all": "run all"}
 
 
@@ -82,10 +85,21 @@ def _order(plan: Any) -> tuple[bool, float, str]:
 
 def lines(schedules: Iterable[Any], face: Clockface) -> tuple[Line, ...]:
     """The schedules for the overview."""
+    plans = list(schedules)
+    ids = anchors(plans)
     return tuple(
-        Line(words.slug(plan.action), plan.action, plan.words, _next(plan, face), _paused(plan))
-        for plan in ordered(schedules)
+        Line(ids[plan.id], plan.action, plan.words, _next(plan, face), _paused(plan)) for plan in ordered(plans)
     )
+
+
+def anchors(plans: Sequence[Any]) -> dict[str, str]:
+    """The HTML id of each schedule: the first one of an action has the action's."""
+    first: dict[str, str] = {}
+    for plan in plans:
+        first.setdefault(plan.action, plan.id)
+    return {id: words.slug(action) for action, id in first.items()} | {
+        plan.id: words.slug(f"{plan.action} {plan.id}") for plan in plans if first[plan.action] != plan.id
+    }
 
 
 def _paused(plan: Any) -> State | None:
@@ -104,11 +118,13 @@ def missed_words(missed: str, window: float | None) -> str:
     return f"{told}, up to {words.duration(window)} late" if window else f"{told}, any time later"
 
 
-def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool) -> Row:
-    """A schedule for the table; `last` is the last run of its action."""
+def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool, id: str) -> Row:
+    """A schedule for the table; `last` is the last run of its action, `id` its HTML id."""
     verb = "resume" if plan.paused else "pause"
+    times = tuple(plan.times)[:SHOWN_TIMES]
+    often = any(later - sooner < MINUTE for sooner, later in pairwise(times))
     return Row(
-        id=words.slug(plan.action),
+        id=id,
         schedule=str(plan.id),
         action=plan.action,
         path=run_lines.runs_path(action=plan.action),
@@ -116,7 +132,7 @@ def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool) -> Row
         rule=plan.rule or (f"every={plan.every:g}" if plan.every else "at_start=True" if plan.at_start else ""),
         next=_next(plan, face),
         next_time=face.time(plan.next) if plan.next else None,
-        times=tuple(face.time(at) for at in tuple(plan.times)[:SHOWN_TIMES]),
+        times=tuple(face.time(at, seconds=often) for at in times),
         missed=missed_words(plan.missed, getattr(plan, "window", None)),
         paused=_paused(plan),
         state=states.of_run(last.status) if last else states.NEVER,
@@ -127,7 +143,8 @@ def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool) -> Row
 
 def present(plans: Sequence[Any], latest: Mapping[str, Headline], face: Clockface, may_run: bool) -> SchedulesPage:
     """The page of these schedules."""
-    rows = tuple(row(plan, latest.get(plan.action), face, may_run) for plan in ordered(plans))
+    ids = anchors(plans)
+    rows = tuple(row(plan, latest.get(plan.action), face, may_run, ids[plan.id]) for plan in ordered(plans))
     first = next((one for one in rows if one.next and not one.paused), None)
     zone = face.local(face.now).tzname() or "UTC"
     return SchedulesPage(rows, first, zone, may_run and any(not one.paused for one in rows) and len(rows) > 1)

@@ -85,11 +85,11 @@ def board(visit: Visit) -> tuple[Fact, ...]:
     """What this program is and what it runs on."""
     database = visit.desk.site.database()
     health = database.health()
+    size = health.size + health.log_size
     versions = f"{platform.python_version()}, atilite {visit.desk.version}, SQLite {sqlite3.sqlite_version}"
     facts = [
         Fact("Python", versions),
-        Fact("Data", f"{database.path if visit.may('admin') else database.path.name}, {words.size(health.size)}"),
-        Fact("Not yet folded in", words.size(health.log_size)),
+        Fact("Data", f"{database.path if visit.may('admin') else database.path.name}, {words.size(size)}"),
         Fact("Disk", f"{words.size(health.free)} free"),
         Fact("System", f"{platform.system()} {platform.machine()}"),
     ]

@@ -76,8 +76,9 @@ def _memory(path: Path) -> tuple[int, int] | None:
 
 
 def _size(path: Path) -> int | None:
+    log = path.with_name(f"{path.name}-wal")  # what is new is there first
     try:
-        return path.stat().st_size
+        return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
     except OSError:
         return None
 
@@ -125,8 +126,10 @@ def _memory_vital(reading: Reading) -> Vital | None:
         return None
     used, total = reading.memory
     percent = _share(used, total)
-    unit = f"of {words.number(total >> 20)} MiB"
-    return Vital("Memory", words.number(used >> 20), unit, percent, f"Memory {percent} % used")
+    title = f"Memory {percent} % used"
+    if total < 10 << 30:
+        return Vital("Memory", words.number(used >> 20), f"of {words.number(total >> 20)} MiB", percent, title)
+    return Vital("Memory", f"{used / (1 << 30):.1f}", f"of {total / (1 << 30):.0f} GiB", percent, title)
 
 
 def _disk_vital(reading: Reading) -> Vital | None:

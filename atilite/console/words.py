@@ -38,7 +38,7 @@ def duration(seconds: float) -> str:
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
-        return f"{seconds:.1f} s".replace(".0 s", " s") if seconds >= 10 else f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
     if whole < HOUR:
         return _two(whole, MINUTE, "min", 1, "s")
@@ -193,11 +193,13 @@ class Clockface:
         seconds = (at - self.now).total_seconds()
         return self._moment(at, f"in {span(seconds)}" if seconds >= 1 else "now")
 
-    def time(self, at: datetime) -> Moment:
-        """The time of day, with the weekday when it is another day: `18:30`, `Sun 18:30`."""
-        local, today = self.local(at), self.local(self.now).date()
-        day = "" if local.date() == today else WEEKDAYS[local.weekday()] + " "
-        return self._moment(at, f"{day}{local:%H:%M}")
+    def time(self, at: datetime, *, seconds: bool = False) -> Moment:
+        """The time of day, on another day with weekday or date: `18:30`, `Sun 18:30`, `29 Nov 18:30`."""
+        local = self.local(at)
+        days = abs((local.date() - self.local(self.now).date()).days)
+        date = f"{local.day} {MONTHS[local.month - 1]} "
+        day = "" if not days else f"{WEEKDAYS[local.weekday()]} " if days < 7 else date
+        return self._moment(at, f"{day}{local:%H:%M:%S}" if seconds else f"{day}{local:%H:%M}")
 
     def at(self, at: datetime) -> Moment:
         """A moment that is shown by its clock alone: of thousands of records, so without words and title."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import pytest
 
 from atilite.app import Atilite
-from atilite.automation.parameters import Range
+from atilite.automation.parameters import Range, Secret
 from atilite.config import Settings
 from atilite.site import Site
 from atilite.store.accounts import Accounts
@@ -38,6 +38,14 @@ class Garden:
         @app.action(name="Water", confirm="Open the valve?")
         def water(seconds: Annotated[int, Range(1, 600)], zone: str = "north") -> None:
             """Open one valve"""
+
+        @app.action(name="Move")
+        def move(seconds: int, zone: str = "north") -> None:
+            """Take parameters and ask nothing"""
+
+        @app.action(name="Unlock", confirm="Open the door?")
+        def unlock(code: Secret) -> None:
+            """Open the door"""
 
         @app.action(name="Break")
         def fail() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 
@@ -19,6 +20,12 @@ def finished(site: Site, name: str, **params: object) -> int:
     number, task = site.catalogue.start_action(name, params, "call")
     task.wait(20)
     return number
+
+
+def kept(text: str) -> dict[str, str]:
+    """The hidden fields of the question before a run."""
+    found = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text.partition("<h1>Run ")[2]))
+    return {name: unescape(value) for name, value in found.items() if name != "csrf"}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -166,7 +173,7 @@ def test_a_second_run_of_an_action_that_goes_alone_leads_to_the_first(person: Pe
 
 
 def test_a_run_can_be_repeated_with_its_parameters(site: Site, person: People) -> None:
-    number = finished(site, "Water", seconds=45, zone="south")
+    number = finished(site, "Move", seconds=45, zone="south")
 
     target = person("run").post(f"/runs/{number}/again").header("Location")
 
@@ -174,6 +181,55 @@ def test_a_run_can_be_repeated_with_its_parameters(site: Site, person: People) -
     assert again is not None
     assert again.id != number
     assert again.parameters == {"seconds": 45, "zone": "south"}
+
+
+def test_an_action_that_asks_shows_its_values_before_it_runs(site: Site, person: People) -> None:
+    runner = person("run")
+
+    question = runner.post("/actions/Water", seconds="45", zone="<south>")
+
+    assert question.status_code == 200
+    assert "<h1>Run Water?</h1><p>Open the valve?</p>" in question.text
+    assert "<dt>Zone</dt><dd>&lt;south&gt;</dd>" in question.text
+    assert site.catalogue.journals.count() == 0
+    back = runner.post("/actions/Water", **kept(question.text), **{"confirm-run": "no"})
+    assert 'value="45"' in back.text
+    assert site.catalogue.journals.count() == 0
+    started = runner.post("/actions/Water", **kept(question.text), **{"confirm-run": "yes"})
+    assert started.status_code == 303
+    run = site.catalogue.journals.headline(int(started.header("Location").rpartition("/")[2]))
+    assert run is not None
+    assert run.parameters == {"seconds": 45, "zone": "<south>"}
+
+
+def test_an_action_that_asks_is_not_repeated_without_a_question_either(site: Site, person: People) -> None:
+    number, runner = finished(site, "Water", seconds=45, zone="south"), person("run")
+
+    question = runner.post(f"/runs/{number}/again")
+
+    assert "<h1>Run Water?</h1>" in question.text
+    assert kept(question.text) == {"seconds": "45", "zone": "south"}
+    assert site.catalogue.journals.count() == 1
+
+
+def test_a_secret_stays_on_its_form_which_asks_itself(site: Site, person: People) -> None:
+    runner = person("run")
+    form = runner.get("/actions/Unlock").text
+
+    unasked = runner.post("/actions/Unlock", code="topsecret")
+
+    assert '<button class="btn first" form="f" name="confirm-run" value="yes">' in form
+    assert "<button disabled hidden>" in form  # what the Enter key would press
+    assert "topsecret" not in unasked.text
+    assert site.catalogue.journals.count() == 0
+    assert runner.post("/actions/Unlock", code="topsecret", **{"confirm-run": "yes"}).status_code == 303
+
+
+def test_the_console_is_the_same_without_its_slash(person: People) -> None:
+    page = person("view").get("").text
+
+    assert 'href="/console/" aria-current="page"' in page
+    assert 'href="/console/overview.json"' in page
 
 
 @pytest.mark.row("B47")

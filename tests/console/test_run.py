@@ -55,7 +55,7 @@ def test_the_usual_duration_is_the_middle_one_of_the_good_runs() -> None:
     history = [headline(n, duration=took) for n, took in ((5, 9.0), (4, 1.0), (3, 2.0))] + [headline(2, "failed")]
 
     assert run.usual(history) == 2.0
-    assert run.took_words(headline(duration=31.4), history) == "31.4 s, usually 2.0 s"
+    assert run.took_words(headline(duration=31.4), history) == "31.4 s, usually 2 s"
     assert run.took_words(headline(status="running"), history) == ""
 
 

@@ -25,7 +25,7 @@ def test_what_fires_next_comes_first_and_paused_ones_last() -> None:
 
 
 def test_a_schedule_shows_its_next_five_times_and_its_last_run() -> None:
-    row = schedules.row(plan(), headline(status="failed"), FACE, True)
+    row = schedules.row(plan(), headline(status="failed"), FACE, True, "n-water")
 
     assert [time.words for time in row.times] == ["18:32", "Sun 18:32", "Mon 18:32", "Tue 18:32", "Wed 18:32"]
     assert row.state.word == "Failed"
@@ -33,8 +33,26 @@ def test_a_schedule_shows_its_next_five_times_and_its_last_run() -> None:
 
 
 def test_a_paused_schedule_can_be_resumed_and_who_may_not_run_sees_no_button() -> None:
-    assert schedules.row(plan(paused=True), None, FACE, True).deed == "/schedules/s1/resume"
-    assert schedules.row(plan(), None, FACE, False).deed == ""
+    assert schedules.row(plan(paused=True), None, FACE, True, "n-water").deed == "/schedules/s1/resume"
+    assert schedules.row(plan(), None, FACE, False, "n-water").deed == ""
+
+
+def test_a_schedule_of_every_few_seconds_shows_its_times_with_seconds() -> None:
+    times = tuple(NOW + timedelta(seconds=9 * count) for count in range(5))
+
+    row = schedules.row(plan(every=9.0, rule=None, times=times), None, FACE, False, "n-water")
+
+    assert [time.words for time in row.times] == ["14:32:07", "14:32:16", "14:32:25", "14:32:34", "14:32:43"]
+
+
+def test_two_schedules_of_an_action_have_places_of_their_own_on_the_page() -> None:
+    plans = [plan(id="water"), plan(id="water~2"), plan(id="other", action="Other")]
+
+    rows = schedules.present(plans, {}, FACE, False).rows
+
+    assert {row.schedule: row.id for row in rows} == schedules.anchors(plans)
+    assert schedules.anchors(plans)["water"] == "n-water"
+    assert len({row.id for row in rows}) == 3
 
 
 def test_policies_are_sentences() -> None:

@@ -20,7 +20,7 @@ FACE = Clockface(NOW, ZoneInfo("Europe/Berlin"))
         (0, "0.0 ms"),
         (0.0004, "0.4 ms"),
         (0.112, "112 ms"),
-        (0.9996, "1.0 s"),
+        (0.9996, "1 s"),
         (1.8, "1.8 s"),
         (31.4, "31.4 s"),
         (30, "30 s"),
@@ -64,6 +64,8 @@ def test_a_moment_says_the_absolute_time_with_its_zone_in_the_title() -> None:
 def test_another_day_has_its_weekday() -> None:
     assert FACE.time(NOW + timedelta(hours=4)).words == "18:32"
     assert FACE.time(NOW + timedelta(hours=28)).words == "Sun 18:32"
+    assert FACE.time(NOW + timedelta(days=8)).words == "29 Nov 14:32"
+    assert FACE.time(NOW - timedelta(days=7)).words == "14 Nov 14:32"
 
 
 def test_numbers_are_grouped_by_narrow_spaces() -> None:
