@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from .app import Atilite
 from .appdata import SharedDict
@@ -173,14 +173,19 @@ class Site:
         """Make what one `mount` asked for. Raises what its hooks raise."""
         original, target, prefix = wanted, wanted.target, clean_point(wanted.point)
         if isinstance(target, (str, Path)):
-            folder = StaticFiles(self.abspath(str(target)))
-            return Mounted(prefix, wanted.name, folder, wanted=original)
+            path = Path(self.abspath(str(target)))
+            if not path.is_dir():
+                raise SetupError(f"{path} cannot be mounted at {wanted.point}: there is no such folder (make it)")
+            return Mounted(prefix, wanted.name, StaticFiles(str(path)), wanted=original)
         # A copy, because __config__ adds to it and runs again at each reload.
         wanted = replace(wanted, preference=wanted.preference.copy())
         if isinstance(target, ModuleType):
             app = self._app_of(target, wanted.preference)
         elif isinstance(target, Atilite):
             app = target
+        elif not callable(cast("object", target)):
+            what = "a module, an Atilite, a folder or a WSGI callable"
+            raise SetupError(f"{target!r} cannot be mounted at {wanted.point} (mount {what})")
         else:
             return Mounted(prefix, wanted.name, target, wanted=original)
         self._prepare(app, wanted, prefix)

@@ -87,6 +87,14 @@ def test_a_folder_and_any_wsgi_callable_can_be_mounted(site: Site) -> None:
     assert (served.text, served.header("X-Frame-Options")) == ("/x", "DENY")
 
 
+@pytest.mark.parametrize(("target", "said"), [("nothing", "no such folder"), (1, "1 cannot be mounted at /x \\(mount")])
+def test_what_cannot_be_mounted_is_refused_with_what_can(site: Site, target: Any, said: str) -> None:
+    site.mount("/x", target)
+
+    with pytest.raises(SetupError, match=said):
+        opened(site)
+
+
 @pytest.mark.row("A46")
 def test_a_subscriber_receives_the_events_of_the_app_it_names(site: Site) -> None:
     told: SimpleQueue[Any] = SimpleQueue()

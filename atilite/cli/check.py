@@ -77,7 +77,7 @@ def mounts(call: Call) -> Finding:
     """Whether the program's own code can be put together."""
     try:
         with looked_at(call) as site:
-            found = f"{len(site.apps)} apps, {len(site.catalogue.actions)} actions"
+            found = f"apps: {len(site.apps)}, actions: {len(site.catalogue.actions)}"
     except AtiliteError as error:
         return Finding("mounts", False, str(error))
     return Finding("mounts", True, found)

@@ -81,8 +81,12 @@ def start(call: Call) -> int:
     if pid := file.running():
         raise AtiliteError(f"{name} runs already as process {pid} (use restart)")
     log = file.path.with_suffix(".log")
-    process = launch(call, log)
-    file.write(process.pid)
+    try:
+        process = launch(call, log)
+        file.write(process.pid)
+    except OSError as error:
+        what = f"{error.filename} cannot be written: {error.strerror}"
+        raise AtiliteError(f"{what} (make its folder writable for this user)") from None
     print(f"started {name} as process {process.pid}; its log is {log}")
     return 0
 

@@ -117,8 +117,10 @@ def target_of(name: str) -> Target:
         module: ModuleType = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise
+            raise ConfigError(f"{module_name}: {error.msg} (install it, or correct its name)") from None
         raise ConfigError(f"there is no module {error.name!r} here (start in its folder, or check --app)") from None
+    except SyntaxError as error:
+        raise ConfigError(f"{error.filename}, line {error.lineno}: {error.msg} (correct it)") from None
     if not attribute:
         return module
     if not hasattr(module, attribute):

@@ -28,14 +28,14 @@ def open_listeners(address: str, *, unix_mode: int = 0o600) -> list[socket.socke
         return [_open_unix(address[5:], unix_mode)]
     match = _TCP.fullmatch(address)
     if match is None:
-        raise SetupError(f"{address!r} is no address to listen on; write HOST:PORT, [IPV6]:PORT or unix:PATH")
+        raise SetupError(f"{address!r} is no address to listen on (write HOST:PORT, [IPV6]:PORT or unix:PATH)")
     host, port = match["six"] or match["host"], int(match["port"])
     try:
         found = socket.getaddrinfo(
             None if host in ("*", "") else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except (socket.gaierror, OverflowError) as error:
-        raise SetupError(f"{address} cannot be listened on: {error}; check the name of the host") from None
+        raise SetupError(f"{address} cannot be listened on: {error} (check the name of the host)") from None
     opened: list[socket.socket] = []
     try:
         for family, _, _, _, place in dict.fromkeys(found):
@@ -43,7 +43,7 @@ def open_listeners(address: str, *, unix_mode: int = 0o600) -> list[socket.socke
     except OSError as error:
         for one in opened:
             one.close()
-        raise SetupError(f"{address} cannot be listened on: {error.strerror}; {_remedy(error)}") from None
+        raise SetupError(f"{address} cannot be listened on: {error.strerror} ({_remedy(error)})") from None
     return opened
 
 
@@ -134,7 +134,7 @@ def _open_unix(path: str, mode: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise SetupError(f"unix:{path} cannot be listened on: {error.strerror}; {_remedy(error)}") from None
+        raise SetupError(f"unix:{path} cannot be listened on: {error.strerror} ({_remedy(error)})") from None
     finally:
         os.umask(mask)
     return sock
@@ -147,7 +147,7 @@ def _remove_stale(path: str) -> None:
     except OSError:
         return
     if not stat.S_ISSOCK(kind):
-        raise SetupError(f"unix:{path} cannot be listened on: a file has this name; remove it or choose another")
+        raise SetupError(f"unix:{path} cannot be listened on: a file has this name (remove it or choose another)")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
@@ -156,7 +156,7 @@ def _remove_stale(path: str) -> None:
         except OSError as error:
             log.debug("whether %s is in use is unknown: %s", path, error)
         else:
-            raise SetupError(f"unix:{path} is served by another process; stop it or choose another path")
+            raise SetupError(f"unix:{path} is served by another process (stop it or choose another path)")
 
 
 def _remedy(error: OSError) -> str:

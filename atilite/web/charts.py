@@ -86,9 +86,9 @@ def line_chart(
         area = f"M{_n(track[0][0])},{floor} L{line} L{_n(track[-1][0])},{floor}Z"
         parts.append(f'<path d="{area}" fill="currentColor" fill-opacity=".1" stroke="none"/>')
         # A single reading between two gaps is a dot: a line of no length is not drawn.
-        drawn = f"M{line}" if len(track) > 1 else f"M{line}h.01"
+        drawn, thick = (f"M{line}", "1.5") if len(track) > 1 else (f"M{line}h.01", "5")
         parts.append(
-            f'<path d="{drawn}" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" '
+            f'<path d="{drawn}" fill="none" stroke="currentColor" stroke-width="{thick}" stroke-linecap="round" '
             'stroke-linejoin="round"/>'
         )
     parts.extend(_bottom(labels, scale, height))

@@ -98,6 +98,14 @@ def test_restart_is_another_process(call: Make, program: Path, tmp_path: Path) -
     daemon.stop(call(name="board"))
 
 
+def test_a_log_that_cannot_be_written_is_one_line(call: Make, program: Path, tmp_path: Path) -> None:
+    program.write_text(SERVES, encoding="utf-8")
+    (tmp_path / "board.log").mkdir()
+
+    with pytest.raises(AtiliteError, match=r"board\.log cannot be written: Is a directory \(make its folder writable"):
+        daemon.start(call(name="board"))
+
+
 def test_what_does_not_start_is_told_with_its_own_last_words(call: Make, program: Path, tmp_path: Path) -> None:
     program.write_text(REFUSES, encoding="utf-8")
 

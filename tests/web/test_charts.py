@@ -100,9 +100,10 @@ def test_the_axis_encloses_the_values(numbers: list[float], figures: list[str]) 
 def test_a_gap_splits_the_line_and_a_lone_reading_is_a_dot() -> None:
     root = parsed(line_chart([1, 2, None, 3, None], "x"))
 
-    lines = [path.get("d", "") for path in root.iter("path") if path.get("stroke") == "currentColor"]
+    lines = [path for path in root.iter("path") if path.get("stroke") == "currentColor"]
     assert len(lines) == 2
-    assert lines[1].endswith("h.01")
+    assert lines[1].get("d", "").endswith("h.01")
+    assert [path.get("stroke-width") for path in lines] == ["1.5", "5"]  # a dot as thin as the line is hardly seen
 
 
 def test_a_chart_without_data_says_so() -> None:
