@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -227,3 +228,16 @@ def test_annotations_check_structures_as_actions_do(app: Atilite, client: Client
         "valves.1.seconds": "must be at least 1",
         "code": "letters only",
     }
+
+
+@pytest.mark.row("A110", "A173")
+def test_a_template_sees_the_values_and_the_request_s_parameters(app: Atilite, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "profile.j2").write_text("{{ context.id + 1 }} {{ request.args.id + 1 }} {{ request.args.detail }}")
+    app.use_templates([tmp_path], reload=False)
+
+    @app.route("/profiles/<id>")
+    @app.inspect(ints="id")
+    def profile(was: Any, id: Any, detail: Any = "yes") -> Any:
+        return was.render("profile.j2", id=id, detail=detail)
+
+    assert client.get("/profiles/5").text == "6 6 yes"

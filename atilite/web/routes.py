@@ -16,7 +16,7 @@ from atilite.errors import AtiliteError, SetupError
 
 WORDS = ("me", "notme", "new")
 _DIGITS = "[0-9]{1,300}"  # longer ones would become infinite floats
-_REAL = "[0-9]{1,300}[.]?[0-9]{0,300}|[.][0-9]{1,300}"
+_REAL = "[0-9]{1,300}(?:[.][0-9]{0,300})?|[.][0-9]{1,300}"
 _WORDS = "|".join(WORDS)
 _KINDS = {
     "str": "[^/]+",

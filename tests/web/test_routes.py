@@ -51,6 +51,7 @@ def through_bottle(text: str, path: str) -> dict[str, Any] | None:
         ("/f/<float:x>", "/f/3", {"x": 3.0}),
         ("/f/<float:x>", "/f/new", {"x": "new"}),
         ("/f/<float:x>", "/f/...", None),
+        ("/f/<float:x>", "/f/" + "9" * 400, None),
         ("/f/<float:x>", "/f/1.2.3", None),
         ("/<path:rest>", "/a/b c/d", {"rest": "a/b c/d"}),
         ("/<path:rest>", "/", None),
