@@ -1,4 +1,4 @@
-"""docs/access.md, docs/cors.md and docs/hooks.md are true: each of their sections is executed, with an app of its own."""
+"""docs/access.md, docs/cors.md and docs/hooks.md are true: each section is executed, with an app of its own."""
 
 from __future__ import annotations
 
