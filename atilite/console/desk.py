@@ -301,8 +301,9 @@ class Visit:
         return chosen if chosen in LOOKS else ""
 
     def _problem(self) -> str:
-        fault = self.desk.site.database().writer.fault
-        return "" if fault is None else f"Nothing can be stored: {fault}"
+        database = self.desk.site.database()
+        fault = database.writer.fault
+        return "" if fault is None else f"Nothing can be stored: {str(fault).removeprefix(f'{database.path}: ')}"
 
     def _status(self) -> str:
         clock, celsius = f"{self.face.local(self.face.now):%H:%M}", self.reads.board.celsius
