@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote
 
 from .clock import Clock
 from .errors import Error, SetupError
@@ -142,7 +143,7 @@ class Admission:
         proof = Proof.read(header)
         if proof is None or proof.realm != self._area or proof.algorithm not in self.digest_algorithms:
             raise self._challenged(was, "this needs a name and a password")
-        if proof.uri not in _written(was.request):
+        if not _is_address(proof.uri, was.request):
             raise Error(400, "the digest was made for another address")
         if not self._nonces.fresh(proof.nonce):
             raise self._challenged(was, "the challenge is too old; answer the new one", stale=True)
@@ -199,8 +200,9 @@ class Admission:
         return Error(401, reason, headers=[("WWW-Authenticate", f"Bearer realm={quoted(self._area)}{problem}")])
 
 
-def _written(request: Any) -> tuple[str, ...]:
-    """The ways in which a client may have written the address of this request."""
-    sent = str(request.env.get("REQUEST_URI") or request.env.get("RAW_URI") or request.uri)
-    host = request.env.get("HTTP_HOST", "")
-    return sent, request.uri, f"{request.scheme}://{host}{sent}"
+def _is_address(uri: str, request: Any) -> bool:
+    """Whether a client that sent this request may have written its address as `uri`."""
+    sent = request.env.get("REQUEST_URI") or request.env.get("RAW_URI")
+    if not sent:  # this server does not tell how it was written
+        return unquote(uri) == unquote(request.uri)
+    return uri in (sent, f"{request.scheme}://{request.env.get('HTTP_HOST', '')}{sent}")

@@ -12,7 +12,7 @@ import pytest
 
 from atilite import Atilite, Error
 from atilite.errors import SetupError
-from atilite.testing.client import Answer, Client
+from atilite.testing.client import Answer, Client, environ
 from atilite.testing.clock import FakeClock
 from atilite.web.digest import hashed, secret_of
 
@@ -197,6 +197,35 @@ def test_a_digest_covers_the_query(app: Atilite, client: Client) -> None:
     header = {"Authorization": digest(first, "ana", "1234", uri="/find?q=a%20b")}
     assert client.get("/find?q=a%20b", headers=header).text == "a b"
     assert client.get("/find?q=other", headers=header).status_code == 400
+
+
+@pytest.mark.row("A69")
+@pytest.mark.parametrize(
+    ("told", "written", "status"),
+    [
+        ("/find?q=a%20b", "/find?q=a%20b", 200),
+        ("/find?q=a%20b", "http://localhost/find?q=a%20b", 200),
+        ("/find?q=a%20b", "/find?q=a+b", 400),
+        (None, "/find?q=a%20b", 200),
+        (None, "/find?q=%61%20b", 200),
+        (None, "/find?q=c", 400),
+    ],
+)
+def test_the_address_is_compared_as_far_as_the_server_knows_it(
+    app: Atilite, client: Client, told: str | None, written: str, status: int
+) -> None:
+    app.users = {"ana": "1234"}
+    app.route("/find", authenticate="digest")(lambda was, q: q)
+    (first, _) = challenges(client.get("/find?q=x"))
+    sent = environ("GET", "/find?q=a%20b", {"Host": "localhost"}, b"")
+    sent["HTTP_AUTHORIZATION"] = digest(first, "ana", "1234", uri=written)
+    sent.pop("REQUEST_URI")
+    if told is not None:
+        sent["REQUEST_URI"] = told
+    started: list[str] = []
+    app(sent, lambda status, headers: started.append(status))
+
+    assert int(started[0][:3]) == status
 
 
 def test_too_many_wrong_passwords_for_one_name_are_429_even_with_the_right_one(app: Atilite, client: Client) -> None:
