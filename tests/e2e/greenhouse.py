@@ -43,7 +43,8 @@ def water(
 def rates() -> None:
     """Store today's euro rates from the bank's feed"""
     app.journal.record("Fetching rates", base="EUR", symbols="USD GBP CHF JPY")
-    raise TimeoutError("the bank did not answer in 10 s")
+    address = "https://bank.example/rates/of/the/european/central/bank/latest/daily/all?base=EUR"
+    raise TimeoutError(f"no answer in 10 s from {address}")
 
 
 @app.action(name="Prune old photos", label="system", confirm="Deletes the photos of last year for good.")
