@@ -81,6 +81,8 @@ SCRIPT = """
 """
 # Threads that a program may keep: the pools' own, and some of the system's.
 SETTLED = 45
+# Short actions that one request asks for.
+PIECE = 1000
 PATHS = ("/console/", "/console/runs", "/internal/actions/", "/internal/journals/", "/internal/services/")
 
 
@@ -185,7 +187,8 @@ def short_actions(program: Program, count: int, rounds: int) -> list[Vitals]:
     """
     found = []
     for _ in range(rounds):
-        program.call("many", count=count // rounds)
+        for _ in range(count // rounds // PIECE):
+            program.call("many", count=PIECE)
         until(lambda: program.threads() <= SETTLED)
         found.append(Vitals.of(program))
     return found
@@ -283,12 +286,14 @@ def run(quick: bool) -> list[str]:
             verdict("queue-page", max(queued.delays), 0.5),
         ]
     with served("--keep", "2000") as program:
-        rounds = short_actions(program, 100_000 // scale, 5)
-        warm, last = rounds[1], rounds[-1]
-        lines.append(f"short actions: {warm} after two fifths, {last} at the end")
+        rounds = short_actions(program, 150_000 // scale, 5)
+        warm, last = rounds[2], rounds[-1]
+        lines.append(f"short actions: {warm} after three fifths, {last} at the end")
         for name in ("greenlets", "threads", "descriptors"):
             lines.append(verdict(f"actions-{name}", getattr(last, name) - getattr(warm, name), 2))
-        lines.append(verdict("actions-growth-mb", (last.resident - warm.resident) / MEGABYTE, 2))
+        lines.append(verdict("actions-growth-mb", (last.resident - warm.resident) / MEGABYTE, 1))
+        size = (program.folder / "data.db").stat().st_size
+        lines.append(verdict("actions-database-mb", size / MEGABYTE, 40))
     with served() as program:
         viewed = viewers(program, 100, 300 // scale, 0.1)
         lines.append(f"100 viewers: each saw {min(viewed.lines)} to {max(viewed.lines)} lines")
