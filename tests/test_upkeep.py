@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from atilite.config import Settings
+from atilite.errors import StoreFull
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.retention import Limits
@@ -120,6 +121,17 @@ def test_a_sweep_that_fails_is_told_and_the_next_change_tries_again(
     timer.call()
 
     assert "old runs could not be removed" in caplog.text
+
+
+def test_a_full_disk_is_swept_at_once(database: Database) -> None:
+    runtime = Runtime()
+    upkeep(database, runtime, runs=2)
+    for _ in range(5):
+        ended(database)
+
+    database.writer.failing.emit(StoreFull("the disk is full"))
+
+    assert kept(database) == 2
 
 
 def test_an_action_may_say_for_itself_how_long_its_runs_are_kept() -> None:

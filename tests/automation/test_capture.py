@@ -182,3 +182,46 @@ def test_a_message_is_shown_where_somebody_besides_the_runs_takes_it() -> None:
     assert not capture.shown(child, logging.DEBUG)
     child.propagate = False
     assert not capture.shown(child, logging.INFO)
+
+
+class Narrow(io.StringIO):
+    """A terminal that knows nothing but ASCII."""
+
+    def write(self, text: str) -> int:
+        text.encode("ascii")
+        return super().write(text)
+
+
+def test_a_terminal_of_another_encoding_fails_no_run():
+    shown = Narrow()
+    stream = capture.Routed(shown, "stdout")
+    stream.write("30 \u00b0C\n")
+    assert shown.getvalue() == "30 \\xb0C\n"
+
+
+def test_output_that_nobody_reads_any_more_is_still_in_the_journal():
+    closed, book = io.StringIO(), Book()
+    closed.close()
+    token = current_run.set(SimpleNamespace(output=Output(book)))
+    try:
+        stream = capture.Routed(closed, "stdout")
+        stream.write("here\n")
+        stream.flush()
+    finally:
+        current_run.reset(token)
+    assert book.messages == ["here"]
+
+
+def test_a_run_cannot_close_the_output_of_everybody():
+    shown = io.StringIO()
+    capture.Routed(shown, "stdout").close()
+    assert not shown.closed
+
+
+def test_of_a_text_far_beyond_the_limit_no_more_than_that_is_looked_at():
+    book = Book()
+    output = Output(book)
+    assert len(output.feed("stdout", "x" * 10 * MAX_OUTPUT)) == 10 * MAX_OUTPUT
+    output.close()
+    assert sum(map(len, book.messages[:-1])) <= MAX_OUTPUT
+    assert "more output" in book.messages[-1]

@@ -145,3 +145,20 @@ def test_a_waiting_thread_keeps_nothing_of_its_last_call(threads: Threads) -> No
     del big
 
     assert gone.wait(10)
+
+
+def test_threads_that_are_not_needed_any_more_end_and_the_others_go_on() -> None:
+    threads = Threads(6)
+    gate = threading.Barrier(7)
+    held = [threads.submit(gate.wait, 10) for _ in range(6)]
+    gate.wait(10)
+    for one in held:
+        one.wait(10)
+    before = [thread for thread in threading.enumerate() if thread in threads._threads]
+    threads.shrink(2)
+    assert [threads.submit(lambda number=number: number).wait(10) for number in range(20)] == list(range(20))  # type: ignore[misc]
+    for thread in before:
+        if thread not in threads._threads:
+            thread.join(10)
+    assert threads.size == 2
+    assert threads.stop(5) == 0

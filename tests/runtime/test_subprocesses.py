@@ -147,3 +147,11 @@ def test_a_program_has_a_session_of_its_own(subprocesses: Subprocesses) -> None:
 
 def test_an_unknown_signal_still_has_a_text() -> None:
     assert exit_text(-200) == "ended by signal 200"
+
+
+def test_stop_ends_by_force_what_is_deaf(told: Path) -> None:
+    subprocesses = Subprocesses(4, grace=60)
+    subprocesses.run(f"trap '' TERM; echo $$ > {told}; sleep 60; sleep 60", None)
+    pid = wait_for(told)
+    subprocesses.stop(0.1)
+    assert gone(pid)

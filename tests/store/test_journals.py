@@ -12,7 +12,7 @@ import pytest
 
 from atilite.errors import StoreFull
 from atilite.store.database import Database
-from atilite.store.journals import Journals
+from atilite.store.journals import MAX_RECORD, Journals
 from atilite.store.runs import Filter, Progress
 from atilite.testing.clock import FakeClock
 
@@ -414,3 +414,12 @@ def test_a_record_is_never_on_the_disk_without_its_run(journals: Journals, datab
     assert seen == [(2, 2)]
     assert [run.operation for run in journals.search()] == ["second", "first"]
     assert [run.id for run in journals.changes(0)] == [first, second]
+
+
+def test_a_record_above_the_limit_is_refused_where_it_is_made(journals: Journals, database: Database) -> None:
+    run = journals.open("water")
+    with pytest.raises(ValueError, match="a record holds at most 1048576 characters"):
+        journals.record(run, "much", {"data": "x" * MAX_RECORD})
+    journals.record(run, "x" * (MAX_RECORD - 2))
+    database.writer.flush()
+    assert [len(record.message) for record in journals.records(run)] == [MAX_RECORD - 2]
