@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,16 @@ def test_a_mount_gives_its_routes_a_namespace(tmp_path: Path) -> None:
         assert client.get("/other/toc").text == "sub"
         assert client.get("/which?name=toc").text == "several routes end in 'toc': library.toc, sub.toc"
         assert client.get("/which?name=nothing").text.startswith("no route is called 'nothing'")
+
+
+@pytest.mark.row("A95")
+@pytest.mark.parametrize("name", ["self", "function", "args", "app", "texts"])
+@pytest.mark.parametrize("start", ["worker", "hub"])
+def test_no_name_of_our_own_code_is_kept_from_a_client(app: Atilite, client: Client, name: str, start: str) -> None:
+    @app.route("/x", start=start)
+    def handler(was: Any, **DATA: Any) -> Any:
+        return was.API(DATA)
+
+    assert client.get(f"/x?{name}=1").json() == {name: "1"}
+    loop = app.runtime.loop  # a server calls a handler with start="hub" through its watchdog
+    assert loop.spawn(functools.partial(loop.watched, dict, **{name: "1"})).wait(5) == {name: "1"}

@@ -153,7 +153,7 @@ class Loop:
         self._post(self._step, job)
         return promise
 
-    def watched(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def watched(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function` under the watchdog's eyes, on the loop's thread.
 
         For callbacks that are given to gevent itself: `watcher.start(loop.watched, function)`.

@@ -49,7 +49,8 @@ class Signature:
 
     `names` in order, `required` those without default, `rest` the name of its `**` parameter, `checks` what its
     annotations demand, `inspections` what `app.inspect` demands, the outermost first, `astray` the route's variables
-    that it does not take, `words` those that may be me, notme or new in place of a number.
+    that it does not take, `words` those that may be me, notme or new in place of a number, `hidden` the names of
+    what is passed without a client's doing, such as `was` and `self`: not even a `**` parameter can take them.
     """
 
     names: tuple[str, ...]
@@ -61,6 +62,7 @@ class Signature:
     astray: tuple[str, ...] = ()
     inspections: tuple[Inspection, ...] = ()
     words: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, function: Callable[..., Any], rule: Rule | None = None) -> Signature:
@@ -84,6 +86,7 @@ class Signature:
             astray=() if rest else tuple(part.name for part in parts if part.name not in names),
             inspections=inspections_of(function),
             words=words,
+            hidden=_hidden(function, names),
         )
 
     @property
@@ -116,8 +119,11 @@ class Signature:
             if token in arguments and token not in self.names:
                 del arguments[token]
         unneeded: list[str] = []
-        if self.rest is None and not (arguments.keys() <= frozenset(self.names)):
-            unneeded = [name for name in arguments if name not in self.names]
+        if not (arguments.keys() <= frozenset(self.names)):
+            everything = self.rest is not None
+            unneeded = [
+                name for name in arguments if name not in self.names and (name in self.hidden or not everything)
+            ]
             for name in unneeded:
                 del arguments[name]
         refusal = _missing(missing) if missing else None
@@ -201,6 +207,16 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
         if one.kind in (one.VAR_POSITIONAL, one.POSITIONAL_ONLY) and one.name != "was":
             raise SetupError(f"{_name(function)} takes {one}: a route passes parameters by name; give it one")
     return parameters
+
+
+def _hidden(function: Callable[..., Any], names: tuple[str, ...]) -> frozenset[str]:
+    """The parameters of the function at the bottom that are bound already, or are `was`."""
+    inner = inspect.unwrap(function)
+    while isinstance(inner, partial):
+        inner = inspect.unwrap(inner.func)
+    inner = getattr(inner, "__func__", inner if inspect.isroutine(inner) else type(inner).__call__)
+    taken = (one for one in inspect.signature(inner).parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD)
+    return frozenset(one.name for one in taken if one.name not in names) | {"was"}
 
 
 def _missing(names: typing.Sequence[str]) -> Error:

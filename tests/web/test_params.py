@@ -181,6 +181,33 @@ def test_blank_and_null_are_nothing_where_nothing_is_allowed() -> None:
     assert Signature.of(blank).bind({"n": "", "m": None}) == {"n": None, "m": None}
 
 
+class Handler:
+    def method(self, was: Any, **DATA: Any) -> None: ...
+    def __call__(self, was: Any, **DATA: Any) -> None: ...
+
+
+@pytest.mark.row("A95", "A96")
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (rest, "was"),
+        (Handler().method, "was"),
+        (Handler().method, "self"),
+        (Handler(), "self"),
+        (partial(rest, None), "was"),
+        (partial(rest, None, 5), "a"),
+    ],
+)
+def test_nobody_sends_what_the_program_itself_passes(function: Callable[..., Any], name: str) -> None:
+    signature = Signature.of(function)
+    given = {**dict.fromkeys(signature.required, 1), "other": 1}
+
+    with pytest.raises(Error) as error:
+        signature.bind({**given, name: "x"})
+    assert (error.value.status_code, error.value.fields) == (400, {name: "is not needed"})
+    assert signature.bind({**given, name: "x"}, strict=False) == given
+
+
 def test_was_is_seen_by_its_name_also_through_a_partial() -> None:
     assert Signature.of(one).takes_was
     assert not Signature.of(bare).takes_was
