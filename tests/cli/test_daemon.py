@@ -20,14 +20,13 @@ from tests.cli.conftest import Make, Shell
 
 SERVES = """
 import os, signal, socket, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("serving with", *sys.argv[1:], flush=True)
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGTERM})
 """
 REFUSES = 'import sys; print("atilite: the port is taken (use another --port)", file=sys.stderr); sys.exit(1)'
-DEAF = SERVES.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN")
+DEAF = SERVES.replace("signal.sigwait", "while True: signal.sigwait")
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,8 @@ def acknowledged(*words):
     return stored, done
 
 def work(name):
-    number = 0
+    # Goes on where the last process was, so that a value that was stored unacknowledged is never below an earlier one.
+    number = kv.get("test", name) or 0
     while True:
         number += 1
         stored, done = acknowledged("kv", name, number)
