@@ -27,7 +27,7 @@ def client(app: Atilite) -> Client:
     return Client(app)
 
 
-@pytest.mark.row("A91")
+@pytest.mark.row("A91", "D10")
 def test_a_body_of_a_type_that_the_route_does_not_take_is_415(app: Atilite, client: Client) -> None:
     @app.route("/hello", content_types=["application/json", "image/*"])
     def hello(was: Any, **DATA: Any) -> str:
@@ -63,7 +63,7 @@ def test_one_function_may_have_several_routes_and_one_path_several_functions(app
     assert (client.get("/items").text, client.post("/items").text) == ("list", "add")
 
 
-@pytest.mark.row("A93")
+@pytest.mark.row("A93", "D11")
 @pytest.mark.parametrize(
     ("path", "got"),
     [
@@ -128,7 +128,7 @@ def test_a_part_of_the_path_that_the_handler_does_not_take_is_530(app: Atilite, 
     assert client.get("/x/5").status_code == 530
 
 
-@pytest.mark.row("A98")
+@pytest.mark.row("A98", "D12")
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [

@@ -138,7 +138,7 @@ def test_what_nones_made_none_is_no_number_that_is_missing() -> None:
     assert Inspection.of(nones="age", ints="age", age__gt=3).check({"age": ""}) == ({"age": None}, {})
 
 
-@pytest.mark.row("A104")
+@pytest.mark.row("A104", "D13")
 @pytest.mark.parametrize(
     ("values", "one", "many"),
     [
