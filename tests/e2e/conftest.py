@@ -24,9 +24,9 @@ START_SECONDS, STOP_SECONDS = 20.0, 10.0
 
 
 @contextmanager
-def served(folder: Path, *flags: str) -> Iterator[str]:
-    """Serve the greenhouse with its data in `folder`; gives the address."""
-    command = [sys.executable, str(ROOT / "tests/e2e/greenhouse.py"), str(folder), *flags]
+def served(folder: Path, *flags: str, program: str = "greenhouse.py") -> Iterator[str]:
+    """Serve the greenhouse, or another program of this folder, with its data in `folder`; gives the address."""
+    command = [sys.executable, str(ROOT / "tests/e2e" / program), str(folder), *flags]
     process = subprocess.Popen(
         command, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TZ": "Europe/Berlin"},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -47,7 +47,7 @@ def served(folder: Path, *flags: str) -> Iterator[str]:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        assert told.wait(START_SECONDS), "the greenhouse did not start in time"
+        assert told.wait(START_SECONDS), f"{program} did not start in time"
         assert address, "".join(log)
         yield address[0]
     finally:
@@ -69,6 +69,11 @@ def greenhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+def chromium() -> str | None:
+    """The path of the browser, None without one."""
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A Chromium without a window.
@@ -78,7 +83,7 @@ def browser() -> Iterator[Any]:
     require(importlib.util.find_spec("playwright"), "playwright is not installed")
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    program = chromium()
     require(program, "chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
