@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from atilite.console import words
 
 MINI_HEIGHT, MINI_BARS = 24, 10
@@ -39,6 +41,16 @@ class Figure:
     def raw(self) -> str:
         """What the JSON page says: the sentence."""
         return self.title
+
+    @property
+    def rects(self) -> Markup:
+        """The bars as SVG. A page of actions has hundreds: numbers and classes of our own, so nothing is escaped."""
+        return Markup("".join(map(_rect, self.bars)))
+
+
+def _rect(bar: Bar) -> str:
+    look = f' class="{bar.look}"' if bar.look else ""
+    return f'<rect{look} x="{bar.x}" y="{bar.y}" width="{bar.width}" height="{bar.height}"/>'
 
 
 def durations(runs: Sequence[tuple[float, bool]]) -> Figure | None:
