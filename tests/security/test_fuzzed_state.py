@@ -13,6 +13,8 @@ from atilite import Atilite
 from atilite.testing.client import Client
 from tests.web.fakes import StepClock
 
+# Each test takes half a minute of an idle machine.
+pytestmark = pytest.mark.timeout(600)
 MANY = settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 NAMES = ("ATLSES_DEFAULT", "ATLSES_ADMIN", "ATLMBX_DEFAULT", "atilite_csrf", "XSRF_TOKEN", "other")
 # What can stand in a header as a server hands it on: bytes as latin-1, no line ends.
