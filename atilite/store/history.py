@@ -27,14 +27,16 @@ FOREVER = 2**62
 
 _SEVERAL = f"SELECT {COLUMNS} FROM journal WHERE id IN "
 _GLANCES = "SELECT id, status, duration FROM journal WHERE id IN "
-_NEWEST = f"""SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? AND created_at >= ? AND created_at < ?
-ORDER BY id DESC LIMIT ? OFFSET ?"""
 _RECORDS = """SELECT journal, id, created_at, source, level, message, params FROM record
 WHERE journal = ? AND id > ? AND id < ? ORDER BY id {} LIMIT ?"""
 _OLDEST_FIRST, _NEWEST_FIRST = _RECORDS.format("ASC"), _RECORDS.format("DESC")
 # Times and ids agree unless the clock was set back; looking at some more rows than one makes up for small steps back.
 _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
 _LAST_UNTIL = "SELECT max(id) FROM (SELECT id FROM journal WHERE created_at < ? ORDER BY created_at DESC LIMIT 100)"
+_BETWEEN = f"""SELECT {COLUMNS} FROM journal
+WHERE id BETWEEN coalesce(({_FIRST_SINCE.replace("?", "?1")}), {FOREVER})
+AND min(?3, coalesce(({_LAST_UNTIL.replace("?", "?2")}), 0))
+AND created_at >= ?1 AND created_at < ?2 ORDER BY id DESC LIMIT ?4 OFFSET ?5"""
 _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIMIT 10000)
 WHERE change > ? ORDER BY change LIMIT ?"""
 
@@ -88,13 +90,14 @@ class History:
         """
         connection = self._database.connection()
         filter = filter or Filter()
-        low, high = self._span(connection, filter)
-        high = min(high, FOREVER if before is None else before - 1)
         since, until = filter.since, filter.until
+        highest = FOREVER if before is None else before - 1
         if filter == Filter(since=since, until=until):
             times = (0 if since is None else micros(since), FOREVER if until is None else micros(until))
-            rows = connection.execute(_NEWEST, (low, high, *times, limit, offset)).fetchall()
+            rows = connection.execute(_BETWEEN, (*times, highest, limit, offset)).fetchall()
             return [headline_of(row) for row in rows]
+        low, high = self._span(connection, filter)
+        high = min(high, highest)
         if filter.text is not None:
             ids = self._text.find(connection, filter, low, high, limit + offset)
         else:

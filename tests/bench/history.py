@@ -25,7 +25,8 @@ from tests.bench.store import fill
 NAME = "history"
 
 GOAL_MS = 5.0
-GOAL_QUERIES = 3  # two, and the one that finds the session
+# Two, the one that finds the session, and a second one for the run above its records.
+GOAL_QUERIES = 4
 PASSWORD = "a long enough password"
 # The filters of the page of runs; `day` is one in the middle of the history.
 FILTERS = {
@@ -68,7 +69,8 @@ def _measured(count: int, every: float, rounds: int) -> list[str]:
             pages = {kind: _page(site, client, "/console" + one, rounds)
                      for kind, one in (("html", html), ("json", path.format(".json")))}  # fmt: skip
             for kind, figures in pages.items():
-                worst[kind] = [max(pair) for pair in zip(worst[kind], figures, strict=True)]
+                counted = (figures[0] if "text" not in path else 0, figures[1])  # a text is asked for in steps
+                worst[kind] = [max(pair) for pair in zip(worst[kind], counted, strict=True)]
             told = " | ".join(f"{queries:4.0f} {ms:6.2f}" for queries, ms in pages.values())
             lines.append(f"  {name:24s} {told}")
     for kind, (queries, ms) in worst.items():
