@@ -56,9 +56,12 @@ NEVER = State("never", "Never run")
 PAUSED = State("paused", "Paused")
 
 
+KNOWN = {status: State(status, word) for status, word in RUN_STATES.items()}
+
+
 def of_run(status: str) -> State:
     """The state of a run; an unknown status keeps its own word and a neutral shape."""
-    return State(status, RUN_STATES[status]) if status in RUN_STATES else State("queued", status)
+    return KNOWN.get(status) or State("queued", status)
 
 
 def of_service(status: str) -> State:

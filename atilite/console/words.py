@@ -140,7 +140,13 @@ class Moment:
 
     at: datetime
     words: str
-    title: str
+
+    @property
+    def title(self) -> str:
+        """The whole of it with the zone: `Sat 21 Nov 2026, 14:32:07 CET`."""
+        at = self.at
+        day = f"{WEEKDAYS[at.weekday()]} {at.day:02d} {MONTHS[at.month - 1]} {at.year}"
+        return f"{day}, {self.clock} {at.tzname() or ''}".rstrip()
 
     @property
     def iso(self) -> str:
@@ -202,8 +208,8 @@ class Clockface:
         return self._moment(at, f"{day}{local:%H:%M:%S}" if seconds else f"{day}{local:%H:%M}")
 
     def at(self, at: datetime) -> Moment:
-        """A moment that is shown by its clock alone: of thousands of records, so without words and title."""
-        return Moment(self.local(at), "", "")
+        """A moment that is shown by its clock alone."""
+        return Moment(self.local(at), "")
 
     def stamp(self, at: datetime) -> Moment:
         """The time of day to the second with its zone, for the foot of a page."""
@@ -222,12 +228,7 @@ class Clockface:
         return Span(seconds, duration(int(seconds)) if seconds >= 1 else "1 s")
 
     def _moment(self, at: datetime, words: str) -> Moment:
-        local = self.local(at)
-        title = (
-            f"{WEEKDAYS[local.weekday()]} {local.day:02d} {MONTHS[local.month - 1]} {local.year},"
-            f" {local:%H:%M:%S} {local.tzname() or ''}"
-        )
-        return Moment(local, words, title.rstrip())
+        return Moment(self.local(at), words)
 
 
 def took(seconds: float | None) -> Span | None:
