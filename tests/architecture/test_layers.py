@@ -76,3 +76,10 @@ def test_a_planted_import_is_found(module: str, line: str, contract: str, tmp_pa
 
     assert checked.returncode == 1
     assert contract in checked.stdout
+
+
+def test_the_document_names_every_room() -> None:
+    document = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {path.stem for path in (ROOT / "atilite").iterdir() if path.suffix in ("", ".py")}
+
+    assert {room for room in rooms if not room.startswith("__") and f"`{room}`" not in document} == set()
