@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -15,8 +16,7 @@ DAY_WIDTH, DAY_HEIGHT = 480, 72
 UP_FROM, UP_ROOM, DOWN_FROM, DOWN_ROOM = 52, 45, 55, 14
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One rectangle; `look` is a class of the sheet, or "" for ink."""
 
     x: int
