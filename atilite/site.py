@@ -29,7 +29,7 @@ from .web.auth import Access
 from .web.errors import error_answer
 from .web.exchange import RequestPolicy
 from .web.headers import secure
-from .web.hosts import Hosts
+from .web.hosts import Hosts, permitted
 from .web.static import StaticFiles
 
 log = logging.getLogger("atilite")
@@ -151,9 +151,7 @@ class Site:
         """Run the mount hooks and put everything together; starts nothing. Raises SetupError, ConfigError."""
         self.settings = settings
         self.mounts = [self.build(wanted) for wanted in self.wanted]
-        below = {"localhost", *(app.subdomain_base for app in self.apps.values())} - {""}
-        names = settings.allowed_host or tuple(f".{name}" for name in below)
-        self._hosts = Hosts(names, addresses=not settings.loopback)
+        self._hosts = permitted(settings.allowed_host, self.apps.values(), loopback=settings.loopback)
         self._subscribe()
         own = [("/internal", API, "internal"), ("", HEALTH, "root")]
         if not settings.no_console:

@@ -140,6 +140,19 @@ def test_a_strangers_name_for_this_machine_is_refused(site: Site) -> None:
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
 
 
+@pytest.mark.row("reliability-25")
+def test_a_server_for_other_machines_is_called_as_they_like_until_an_app_names_itself(site: Site) -> None:
+    app = app_with("one", "/", "root")
+    site.mount("/", app)
+    client = opened(site, host="0.0.0.0")
+    assert client.get("/", headers={"Host": "board.lan:5000"}).status_code == 200
+    assert client.get("/", headers={"Host": "a, b"}).status_code == 400
+    vars(app)["allowed_hosts"] = ["board.lan"]
+    client = Client(site.open(site.settings))
+    assert client.get("/", headers={"Host": "board.lan:5000"}).status_code == 200
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
 def test_the_server_is_told_how_to_treat_special_routes(site: Site) -> None:
     app = Atilite("special")
     app.route("/hub", methods=["GET"], start="hub")(lambda was: "x")

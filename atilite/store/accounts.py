@@ -26,6 +26,8 @@ _PASSWORD = 'SELECT name, role, password, created, seen FROM "user" WHERE name =
 _TOKEN = "SELECT name, role, created, expires, seen FROM token WHERE digest = ?"
 _SESSION = """SELECT login.user, "user".role, login.created, login.seen, login.keep FROM login
 JOIN "user" ON "user".name = login.user WHERE login.digest = ?"""
+_END_SESSIONS = """DELETE FROM login WHERE user IN (
+SELECT name FROM "user" WHERE name = ?1 AND (?2 IS NOT NULL OR role <> coalesce(?3, role)))"""
 
 
 class Account(NamedTuple):
@@ -104,16 +106,16 @@ class Accounts:
         return self._database.writer.call(write)
 
     def change(self, name: str, *, password: str | None = None, role: str | None = None) -> bool:
-        """Give an account another password, which ends its sessions, or another role; False if there is none. Blocks.
+        """Give an account another password or another role; False if there is none. Blocks.
 
-        Raises StoreError for an unknown role.
+        Either ends its sessions, so that whoever signs in with the new rights has a new session id. The role that
+        it has already changes nothing. Raises StoreError for an unknown role.
         """
         _check(name, role or "view", "an account")
         hashed = None if password is None else hash_password(password)
 
         def write(connection: sqlite3.Connection) -> bool:
-            if hashed is not None:
-                connection.execute("DELETE FROM login WHERE user = ?", (name,))
+            connection.execute(_END_SESSIONS, (name, hashed, role))
             changed = connection.execute(
                 'UPDATE "user" SET password = coalesce(?, password), role = coalesce(?, role) WHERE name = ?',
                 (hashed, role, name),

@@ -75,3 +75,20 @@ class Hosts:
         except ValueError:
             return False
         return address.is_loopback or self._addresses
+
+
+def permitted(named: Iterable[str], apps: Iterable[Any], *, loopback: bool) -> Hosts:
+    """The allow-list of a site: `named` by its operator, and what its apps prefer as `allowed_hosts`.
+
+    With none of them a server that only this machine reaches (`loopback`) is called localhost, or below that, or
+    below the `subdomain_base` of an app; one for other machines takes every well-formed name, because nobody said
+    which names lead to it.
+    """
+    names, below = list(named), {"localhost"}
+    for app in apps:
+        own = getattr(app, "allowed_hosts", ())
+        names += [own] if isinstance(own, str) else own
+        below.add(app.subdomain_base)
+    if not names:
+        names = [f".{name}" for name in below if name] if loopback else ["*"]
+    return Hosts(names, addresses=not loopback)

@@ -79,19 +79,35 @@ def test_a_removed_account_takes_its_sessions_along(accounts: Accounts) -> None:
     assert accounts.session("s") is None
 
 
-def test_another_password_ends_the_sessions_and_another_role_does_not(accounts: Accounts) -> None:
+def test_another_password_ends_the_sessions(accounts: Accounts) -> None:
     accounts.add("ana", "x", "admin")
     accounts.open_session("s", "ana", keep=False)
-    assert accounts.change("ana", role="run") is True
-    session = accounts.session("s")
-    assert session is not None
-    assert session.role == "run"
     assert accounts.change("ana", password="new") is True
 
     assert accounts.session("s") is None
     assert accounts.verify("ana", "x") is None
     assert accounts.verify("ana", "new") is not None
     assert accounts.change("ben", role="run") is False
+
+
+@pytest.mark.row("reliability-26")
+@pytest.mark.parametrize("role", ["view", "admin"])
+def test_another_role_ends_the_sessions_of_that_account(accounts: Accounts, role: str) -> None:
+    accounts.add("ana", "x", "run")
+    accounts.add("ben", "x", "run")
+    accounts.open_session("s", "ana", keep=False)
+    accounts.open_session("t", "ben", keep=True)
+
+    assert accounts.change("ana", role="run") is True
+    assert accounts.session("s") is not None
+    assert accounts.change("ana", role=role) is True
+    assert accounts.session("s") is None
+    accounts.open_session("u", "ana", keep=False)
+    session = accounts.session("u")
+
+    assert session is not None
+    assert session.role == role
+    assert accounts.session("t") is not None
 
 
 def test_a_hash_of_other_parameters_holds_and_is_renewed(

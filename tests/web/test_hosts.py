@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from atilite.errors import Error
-from atilite.web.hosts import Hosts, split_host
+from atilite.web.hosts import Hosts, permitted, split_host
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,33 @@ def test_refused_names_are_not_remembered() -> None:
     for number in range(1000):
         hosts.allows(f"evil{number}.example")
     assert hosts._known == {}
+
+
+def app(**attributes: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{"subdomain_base": "", **attributes})
+
+
+@pytest.mark.row("reliability-25")
+def test_with_nothing_configured_a_server_for_this_machine_has_the_names_of_this_machine() -> None:
+    hosts = permitted((), [app(subdomain_base="board.test")], loopback=True)
+    names = ("localhost:5000", "a.localhost", "127.0.0.1", "[::1]:80", "board.test", "api.board.test")
+    assert [name for name in names if not hosts.allows(name)] == []
+    assert not any(hosts.allows(name) for name in ("evil.example", "192.168.1.5", "localhost.evil.example"))
+
+
+@pytest.mark.row("reliability-25")
+def test_with_nothing_configured_a_server_for_others_takes_every_well_formed_name_and_no_other() -> None:
+    hosts = permitted((), [app()], loopback=False)
+    names = ("board.lan", "Board.Lan.:5000", "192.168.1.5", "[fe80::1]:80", "localhost", "example.org")
+    assert [name for name in names if not hosts.allows(name)] == []
+    assert not any(hosts.allows(name) for name in ("", "a b", "a, b", "a/b@c", "a\r\nb", "[x]", "a:b", "ä.example"))
+
+
+@pytest.mark.row("reliability-25")
+@pytest.mark.parametrize("loopback", [True, False])
+def test_the_names_of_the_operator_and_those_that_apps_prefer_are_the_only_ones(loopback: bool) -> None:
+    apps = [app(allowed_hosts=["one.test", ".two.test"]), app(allowed_hosts="three.test"), app(subdomain_base="x.test")]
+    hosts = permitted(("board.lan",), apps, loopback=loopback)
+    names = ("board.lan:5000", "one.test", "a.two.test", "three.test", "localhost")
+    assert [name for name in names if not hosts.allows(name)] == []
+    assert not any(hosts.allows(name) for name in ("evil.example", "a.one.test", "a.x.test"))
