@@ -6,6 +6,7 @@ mappings, iterables, and objects with `model_dump()` or `to_dict()`.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -111,19 +112,16 @@ def _key(key: object, dates: Callable[[datetime], object]) -> str:
     return json.dumps(reduced)
 
 
-def _default(value: object) -> object:
-    if isinstance(value, Iterator):
-        # Whoever reads it must come to the end, and this way may be given up for the slow one.
-        raise TypeError("an iterator can be read only once")
-    return plainer(value)
+@functools.cache
+def _encoder(dates: Callable[[datetime], object], pretty: bool) -> json.JSONEncoder:
+    def default(value: object) -> object:
+        if isinstance(value, Iterator):
+            # Whoever reads it must come to the end, and this way may be given up for the slow one.
+            raise TypeError("an iterator can be read only once")
+        return plainer(value, dates)
 
-
-def _encoder(indent: int | None) -> json.JSONEncoder:
-    separators = (",", ":") if indent is None else None
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=_default)
-
-
-_COMPACT, _PRETTY = _encoder(None), _encoder(2)
+    separators, indent = (None, 2) if pretty else ((",", ":"), None)
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=default)
 
 
 def encode_json(value: object, dates: Callable[[datetime], object] = utcoffset, pretty: bool = False) -> bytes:
@@ -131,17 +129,12 @@ def encode_json(value: object, dates: Callable[[datetime], object] = utcoffset, 
 
     Raises TypeError for a value without JSON form.
     """
-    encoder = _PRETTY if pretty else _COMPACT
-    if dates is utcoffset:
-        try:
-            return encoder.encode(value).encode()
-        except (ValueError, TypeError):
-            # Not finite, a key that is no text, or half a surrogate pair: the slow way below knows them.
-            reduced = simple(value, dates)
-    else:
-        reduced = simple(value, dates)
-    text = encoder.encode(reduced)
-    return text.encode("utf-8", "replace")
+    encoder = _encoder(dates, pretty)
+    try:
+        return encoder.encode(value).encode()
+    except (ValueError, TypeError):
+        # Not finite, a key that is no text, or half a surrogate pair: the slow way knows them.
+        return encoder.encode(simple(value, dates)).encode("utf-8", "replace")
 
 
 def encode_xml(value: object, dates: Callable[[datetime], object] = utcoffset) -> bytes:
