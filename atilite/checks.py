@@ -23,8 +23,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from atilite.errors import SetupError
 from atilite.scalars import SCALARS, Check, text, words_of
 
-_LISTS = (list, tuple, collections.abc.Sequence)
-_MAPPINGS = (dict, collections.abc.Mapping)
+LISTS = (list, tuple, collections.abc.Sequence)
+MAPPINGS = (dict, collections.abc.Mapping)
 _Test = Callable[[Any], None]
 
 
@@ -53,9 +53,9 @@ def check_of(annotation: Any) -> Check | None:
         return _constrained(check_of(arguments[0]), arguments[1:])
     if origin is Union or origin is types.UnionType:
         return _union(arguments)
-    if origin in _LISTS or annotation in (list, tuple):
+    if origin in LISTS or annotation in (list, tuple):
         return _sequence(origin or annotation, arguments)
-    if origin in _MAPPINGS or annotation is dict:
+    if origin in MAPPINGS or annotation is dict:
         return _mapping(arguments)
     return _of_class(annotation) if isinstance(annotation, type) else None
 
@@ -237,12 +237,20 @@ def _record(kind: Any) -> Check:
     return check
 
 
-@functools.lru_cache(maxsize=256)
-def _members(kind: Any) -> tuple[dict[str, tuple[str, Check | None]], tuple[str, ...]]:
-    """The members by the name in which they are sent: (attribute, check); and the names of those without default.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """A named member of a record: the attribute, its annotation, and whether it has to be given."""
 
-    Found when a value is first checked and not before, so that a class may have members of its own kind. Raises
-    SetupError for an annotation that names what its module does not have.
+    attribute: str
+    annotation: Any
+    required: bool
+
+
+@functools.lru_cache(maxsize=256)
+def members_of(kind: Any) -> Mapping[str, Member]:
+    """The members of a dataclass or a msgspec struct, by the name in which they are sent.
+
+    Raises SetupError for an annotation that names what its module does not have.
     """
     try:
         hints = typing.get_type_hints(kind, include_extras=True)
@@ -259,9 +267,19 @@ def _members(kind: Any) -> tuple[dict[str, tuple[str, Check | None]], tuple[str,
         attributes = sent = tuple(field.name for field in fields)
         none = dataclasses.MISSING
         required = {field.name for field in fields if field.default is none and field.default_factory is none}
-    names = list(zip(sent, attributes, strict=True))
-    members = {name: (attribute, check_of(hints.get(attribute))) for name, attribute in names}
-    return members, tuple(name for name, attribute in names if attribute in required)
+    names = zip(sent, attributes, strict=True)
+    return {name: Member(attribute, hints.get(attribute), attribute in required) for name, attribute in names}
+
+
+@functools.lru_cache(maxsize=256)
+def _members(kind: Any) -> tuple[dict[str, tuple[str, Check | None]], tuple[str, ...]]:
+    """The members by the name in which they are sent: (attribute, check); and the names of those without default.
+
+    Found when a value is first checked and not before, so that a class may have members of its own kind.
+    """
+    found = members_of(kind)
+    checks = {name: (member.attribute, check_of(member.annotation)) for name, member in found.items()}
+    return checks, tuple(name for name, member in found.items() if member.required)
 
 
 # -- constraints

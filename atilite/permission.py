@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from .errors import Error, SetupError
 from .hooks import fitted
-from .wrapping import guarded
+from .wrapping import guarded, noted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,8 +26,8 @@ class Demand:
     """Which permissions a handler demands: always, for a parameter that is given, for a method. Pure."""
 
     def __init__(self, always: Iterable[str], conditions: Mapping[str, Iterable[str]]) -> None:
-        self._always = frozenset(_listed(always))
-        self._of_method = {key: frozenset(_listed(value)) for key, value in conditions.items() if key in METHODS}
+        self.always = frozenset(_listed(always))
+        self.of_method = {key: frozenset(_listed(value)) for key, value in conditions.items() if key in METHODS}
         self.of_parameter = {key: frozenset(_listed(value)) for key, value in conditions.items() if key not in METHODS}
 
     def of(self, method: str, given: Mapping[str, Any]) -> set[str]:
@@ -43,7 +43,7 @@ class Demand:
                 raise Error("421 Misdirected Request", f"`{name}` cannot be `{NOT_MYSELF}` here: say whom you mean")
             if value is not None and value != MYSELF:
                 found = (found or set()) | permissions
-        return (set(self._always) if found is None else found) | self._of_method.get(method, frozenset())
+        return (set(self.always) if found is None else found) | self.of_method.get(method, frozenset())
 
 
 def _listed(permissions: Iterable[str]) -> list[str]:
@@ -83,14 +83,15 @@ class Permission:
         def demanding(function: F) -> F:
             self._refuse_routed(function, "permission_required")
             _check_parameters(function, demand.of_parameter)
-            return self._asked(function, lambda was, given: self._judge(was, demand.of(was.request.method, given)))
+            asked = self._asked(function, lambda was, given: self._judge(was, demand.of(was.request.method, given)))
+            return noted(asked, demand)
 
         return demanding
 
     def login_required(self, function: F) -> F:
         """Decorator, below `@app.route`: demand that the permission handler knows who calls."""
         self._refuse_routed(function, "login_required")
-        return self._asked(function, lambda was, given: self._judge(was, set()))
+        return noted(self._asked(function, lambda was, given: self._judge(was, set())), Demand((), {}))
 
     def identification_required(self, function: F) -> F:
         """Decorator, below `@app.route`: let the permission handler find out who calls; its errors are ignored."""

@@ -16,7 +16,7 @@ from .web.otp import OneTimeCodes
 from .web.ott import Revoked
 from .web.session import TIMEOUT
 from .web.signing import SecureKey, signing_keys
-from .wrapping import guarded
+from .wrapping import guarded, noted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,7 +73,7 @@ class Protection:
             if csrf.changing(was.request.method) and not was.verify_csrf():
                 raise Error(400, "CSRF token error")
 
-        return guarded(function, check)
+        return noted(guarded(function, check), csrf.FIELD)
 
     # A site's database belongs to one process, so what is kept there is all that was revoked.
 

@@ -14,6 +14,8 @@ Check = Callable[[Any, Mapping[str, Any]], Any]
 
 # A wrapper takes `was` even where its handler does not; this says that the handler works in Bottle's own style.
 PLAIN = "takes_no_was"
+# What is demanded of whoever calls a handler; functools.wraps takes it along.
+DEMANDS = "__demands__"
 
 
 def guarded(function: F, check: Check) -> F:
@@ -28,6 +30,12 @@ def guarded(function: F, check: Check) -> F:
         return inner() if answer is None else answer
 
     return wrapped(function, call)
+
+
+def noted(function: F, demand: object) -> F:
+    """The same handler, with a demand that its description tells."""
+    vars(function)[DEMANDS] = (demand, *getattr(function, DEMANDS, ()))
+    return function
 
 
 def wrapped(function: F, call: Callable[..., Any]) -> F:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from ..automation.naming import source_of
+from ..description import Route, describe_site
 from ..site import Site
 from ..store.database import Database, path_of
 from .call import Call, Command
 from .parser import Commands
 from .table import Row, show
 
-ROUTE_COLUMNS = ("method", "path", "role", "mount", "name", "source")
+ROUTE_COLUMNS = ("method", "path", "role", "access", "mount", "name", "source")
 ACTION_COLUMNS = ("name", "role", "parameters", "labels", "description")
 SERVICE_COLUMNS = ("name", "status", "autostart", "restart", "description")
 SCHEDULE_COLUMNS = ("action", "cron", "every", "next", "last", "paused", "missed")
@@ -56,30 +55,14 @@ def looked_at(call: Call) -> Iterator[Site]:
 
 
 def route_rows(site: Site) -> list[Row]:
-    """Every route of every mount, the console's and the API's included."""
-    rows: list[Row] = []
-    for mounted in site.mounts:
-        if mounted.app is None:
-            rows.append(
-                {"method": "*", "path": f"{mounted.prefix}/*", "role": None, "mount": mounted.name, "name": None}
-            )
-            continue
-        for route in mounted.app.routes:
-            rows.append(route_row(mounted.prefix, mounted.name, route))
-    return rows
+    """Every route of every mount, the console's and the API's included: one row a method."""
+    return [route_row(route, method) for route in describe_site(site, own=True) for method in route.methods]
 
 
-def route_row(prefix: str, mount: str, route: Any) -> Row:
-    facts = getattr(route, "facts", {})
-    callback = route.callback
-    return {
-        "method": route.method,
-        "path": prefix + (facts["rule"].text if facts else route.rule) or "/",
-        "role": facts["options"].get("role") if facts else None,
-        "mount": mount,
-        "name": facts.get("name"),
-        "source": source_of(callback),
-    }
+def route_row(route: Route, method: str) -> Row:
+    facts = route.plain
+    del facts["methods"], facts["named"]
+    return {"method": method, **facts, "role": route.access.role, "access": "; ".join(route.access.rules)}
 
 
 def action_rows(site: Site) -> list[Row]:

@@ -145,12 +145,22 @@ def _placed(container: Any, steps: list[str], value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """A demand as it was written: `name` is a list ("ints"), "type" or an operator, perhaps of the `length`."""
+
+    name: str
+    operand: Any = None
+    length: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """One demand on the value at a place. What `check` returns takes the value's place if the demand `converts`."""
 
     place: Place
     check: Check
     converts: bool
+    wish: Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +181,9 @@ class Inspection:
             raise SetupError(f"inspect: there is no scope {scope!r}; there are {', '.join(SCOPES)}")
         groups: dict[str, Any] = {name: _places(wanted.pop(name, None)) for name in _GROUPS}
         demands = [
-            Demand(place, check, True) for name, check in LISTS.items() for place in _places(wanted.pop(name, None))
+            Demand(place, check, True, Wish(name))
+            for name, check in LISTS.items()
+            for place in _places(wanted.pop(name, None))
         ]
         demands += [_demand(key, operand) for key, operand in wanted.items()]
         return cls(scope, demands=tuple(demands), **groups)
@@ -255,7 +267,8 @@ def _demand(key: str, operand: Any) -> Demand:
     words = rest[length:] or ["eq"]
     if len(words) > 1:
         raise SetupError(f"inspect: {key!r} has more than one operator")
-    return Demand(place, _tested(operation(words[0], operand, length=length)), False)
+    wish = Wish(words[0], operand, length)
+    return Demand(place, _tested(operation(words[0], operand, length=length)), False, wish)
 
 
 def _plain(place: Place, key: str, operand: Any) -> Demand:
@@ -265,12 +278,12 @@ def _plain(place: Place, key: str, operand: Any) -> Demand:
         check = check_of(typing.Union[tuple(types)])  # noqa: UP007 (made of what was given)
         if check is None:
             raise SetupError(f"inspect: {key}={operand!r} says nothing about what a client sends")
-        return Demand(place, check, True)
+        return Demand(place, check, True, Wish("type", typing.Union[tuple(types)]))  # noqa: UP007 (as above)
     if hasattr(operand, "search"):
-        return Demand(place, _tested(_searched(operand)), False)
+        return Demand(place, _tested(_searched(operand)), False, Wish("regex", getattr(operand, "pattern", operand)))
     if callable(operand):
         raise SetupError(f"inspect: {key}={operand!r} is a function; give a type, a regular expression or a value")
-    return Demand(place, _tested(operation("eq", operand)), False)
+    return Demand(place, _tested(operation("eq", operand)), False, Wish("eq", operand))
 
 
 def _searched(regex: Any) -> Test:

@@ -139,21 +139,31 @@ def operation(name: str, operand: Any, *, length: bool = False) -> Test:
 
     Raises SetupError for an unknown operator and for an operand that it cannot use.
     """
-    found = OPERATORS.get(ALIASES.get(name, name))
-    if found is None:
-        raise SetupError(f"there is no operator {name!r}; there are {', '.join((*OPERATORS, *ALIASES))}")
-    try:
-        ready = found.prepare(operand)
-    except (TypeError, ValueError, re.error) as error:
-        raise SetupError(f"{operand!r} is no operand for {name!r}: {error}") from None
-    reason = ("its length " if length else "") + found.words.format(_shown(ready, name))
-    holds = found.holds
+    found, ready = _prepared(name, operand)
+    reason, holds = told(name, operand, length=length), found.holds
 
     def test(value: Any) -> None:
         if not holds(_length(value) if length else value, ready):
             raise ValueError(reason)
 
     return test
+
+
+def told(name: str, operand: Any, *, length: bool = False) -> str:
+    """What an operator demands, in words: "must be at most 64". Raises SetupError as `operation` does."""
+    found, ready = _prepared(name, operand)
+    return ("its length " if length else "") + found.words.format(_shown(ready, name))
+
+
+def _prepared(name: str, operand: Any) -> tuple[Operator, Any]:
+    """The operator, and its operand made ready."""
+    found = OPERATORS.get(ALIASES.get(name, name))
+    if found is None:
+        raise SetupError(f"there is no operator {name!r}; there are {', '.join((*OPERATORS, *ALIASES))}")
+    try:
+        return found, found.prepare(operand)
+    except (TypeError, ValueError, re.error) as error:
+        raise SetupError(f"{operand!r} is no operand for {name!r}: {error}") from None
 
 
 def _length(value: Any) -> int:

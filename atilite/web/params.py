@@ -232,14 +232,14 @@ def _checks(
 ) -> dict[str, Check]:
     found: dict[str, Check] = {}
     for one in parameters:
-        check = check_of(_annotation(function, one))
+        check = check_of(annotation_of(function, one))
         if check is not None:
             check = _or_default(check, one.default) if one.default is None else check
             found[one.name] = _or_word(check) if one.name in words else check
     return found
 
 
-def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     """Resolve an annotation that is still a text; one that names something out of reach says nothing."""
     found = parameter.annotation
     if not isinstance(found, str):
