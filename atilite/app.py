@@ -9,14 +9,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import bottle
-
 from . import config
 from .admission import Admission
 from .appdata import AppConfig, SharedDict
 from .automation.engine import Automation
 from .errorpages import ErrorPages
 from .errors import SetupError
+from .foreign import mount_below
 from .hooks import Hooks
 from .life import Life
 from .mounting import Mounting, clean_point
@@ -30,12 +29,11 @@ from .runtime.engine import process_runtime
 from .sharing import Sharing
 from .store.binding import bind
 from .store.database import Database
+from .templating import Templating
 from .validation import Validation
 from .was.was import Was
-from .web import charts
 from .web.auth import Identity
 from .web.static import StaticFiles
-from .web.templates import Templates
 
 
 @functools.cache
@@ -44,7 +42,7 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Permission, Prework, Sharing):
+class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Admission, Permission, Prework, Sharing):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,
@@ -61,6 +59,7 @@ class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Perm
         self.begin_admission()
         self.begin_permission()
         self.begin_error_pages()
+        self.begin_templating()
         self.import_name = name
         self.config = AppConfig()
         self.config["catchall"] = True
@@ -76,7 +75,6 @@ class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Perm
         self.debug = False
         self.prefix = ""
         self.root = root
-        self.templates = Templates()
         self.automation = Automation(name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, **parts)
         self.bus = self.automation.bus
         self.journal, self.kv = self.automation.journal, self.automation.kv
@@ -92,7 +90,6 @@ class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Perm
         self.programs = True  # bearer tokens are accepted; the console takes sessions only
         self._freezing = threading.Lock()
 
-    jinja_env = property(lambda self: self.templates.environment, doc="The app's Jinja environment.")
     app = property(lambda self: self, doc="The app itself: programs written for BINP say `binp.app.get(...)`.")
     # Makers of tasks, for code outside of requests.
     Thread = property(lambda self: self.runtime.Thread)
@@ -124,11 +121,6 @@ class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Perm
         found: Identity = self.site.access.identify(was.env, bearer=self.programs)
         return found
 
-    def use_templates(self, folders: Iterable[Path], *, reload: bool, cache: Path | None = None) -> None:
-        """Search these folders for templates, the first one first; one that is made later is found then."""
-        self.templates = Templates(folders, reload=reload, cache=cache)
-        self.templates.add_global("charts", charts)
-
     # -- mounts ---------------------------------------------------------------------------------------------------
 
     def mount(self, point: str, target: Any, **options: Any) -> None:
@@ -139,8 +131,7 @@ class Atilite(Routing, ErrorPages, Validation, Life, Protection, Admission, Perm
         if isinstance(target, ModuleType):
             self.mounting.add(point, target, options)
         elif callable(target):
-            prefix = self.mounting.prefix + clean_point(point)
-            super().mount(prefix + "/" if isinstance(target, bottle.Bottle) else prefix, target, **options)
+            mount_below(self, point, target, options)
         else:
             raise SetupError(f"{target!r} cannot be mounted at {point!r}: it is neither a module nor a WSGI app")
 

@@ -37,7 +37,7 @@ class Guards:
         if cors is not None:
             steps.append(self._sharing(cors))
         if options.get("role") is not None or options.get("csrf"):
-            steps.append(self._admission(options.get("role")))
+            steps.append(self._admission(options.get("role"), bool(options.get("foreign"))))
         kind = self.scheme(callback, facts)
         if kind is not None:
             steps.append(self._app.authenticator(kind))
@@ -109,19 +109,19 @@ class Guards:
 
     # -- roles ----------------------------------------------------------------------------------------------------
 
-    def _admission(self, role: str | None) -> Guard:
+    def _admission(self, role: str | None, foreign: bool) -> Guard:
         def admit(was: Any) -> None:
-            was.request.user = was.identity = self._admitted(was.request, role)
+            was.request.user = was.identity = self._admitted(was.request, role, foreign)
 
         return admit
 
-    def _admitted(self, request: Request, role: str | None) -> Any:
+    def _admitted(self, request: Request, role: str | None, foreign: bool) -> Any:
         site, environ = self._app.site, request.env
         if site is None:
             raise Error(401, "this route needs a login, and the app runs without accounts; start it with atilite.run")
         access, programs = site.access, self._app.programs
         if role is not None:
-            return access.admit(environ, role, lambda: form_token(request), bearer=programs)
+            return access.admit(environ, role, lambda: form_token(request), bearer=programs, foreign=foreign)
         identity = access.identify(environ)
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             access.check_change(environ, identity, lambda: form_token(request))

@@ -99,8 +99,6 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         (False: the handler takes `was` only and reads path, query and body itself). Raises Frozen once the app
         serves, SetupError for a rule that cannot be understood.
         """
-        if "mountpoint" in options:  # Bottle's own route for a mounted WSGI app
-            return super().route(path, method, callback, name, apply, skip, **options)
         if callable(path):
             path, callback = None, path
         verbs = methods or method or ("GET", "POST")

@@ -20,6 +20,7 @@ from .automation.engine import Automation
 from .clock import Clock
 from .config import Settings
 from .errors import Error, SetupError
+from .foreign import Foreign
 from .mounting import Preference, call_hook, clean_point
 from .resources.aliases import Aliases
 from .serving import serve
@@ -185,7 +186,8 @@ class Site:
             what = "a module, an Atilite, a folder or a WSGI callable"
             raise SetupError(f"{target!r} cannot be mounted at {wanted.point} (mount {what})")
         else:
-            return Mounted(prefix, wanted.name, target, wanted=original)
+            foreign = Foreign(target, lambda: self.settings.devel)
+            return Mounted(prefix, wanted.name, foreign, wanted=original)
         self._prepare(app, wanted, prefix)
         if isinstance(target, ModuleType) and any(hasattr(target, hook) for hook in ("__setup__", "__mount__")):
             app.mounting.add("", target, {})
@@ -248,13 +250,16 @@ class Site:
 
     def _subscribe(self) -> None:
         apps = self.apps
+        receivers: dict[str, list[Atilite]] = {name: [] for name in apps}
         for mounted in self.mounts:
             for name in mounted.wanted.subscribe if mounted.wanted and mounted.app else ():
                 if name not in apps:
                     known = ", ".join(sorted(apps))
                     raise SetupError(f"{mounted.name} subscribes to {name!r}, which is not mounted (known: {known})")
                 assert mounted.app is not None
-                apps[name].relay_to(mounted.app)
+                receivers[name].append(mounted.app)
+        for name, app in apps.items():
+            app.relay_to(*receivers[name])
 
     def arrange(self) -> None:
         """Sort the mounts for dispatch and collect what the console sees of them."""

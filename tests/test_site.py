@@ -84,7 +84,7 @@ def test_a_folder_and_any_wsgi_callable_can_be_mounted(site: Site) -> None:
     assert client.get("/files/a.txt").text == "a file"
     assert client.get("/files/b.txt").status_code == 404
     served = client.get("/other/x")
-    assert (served.text, served.header("X-Frame-Options")) == ("/x", "DENY")
+    assert (served.text, served.header("X-Frame-Options")) == ("/x", "SAMEORIGIN")
 
 
 @pytest.mark.parametrize(("target", "said"), [("nothing", "no such folder"), (1, "1 cannot be mounted at /x \\(mount")])

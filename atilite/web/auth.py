@@ -214,16 +214,21 @@ class Access:
         form_token: Callable[[], str] = str,
         *,
         bearer: bool = True,
+        foreign: bool = False,
     ) -> Identity:
         """The whole door for one request: Host, identity, role, and for changes their origin and token.
 
-        `form_token` is asked for the form's field only when it is needed. Raises Error 400, 401 or 403.
+        `form_token` is asked for the form's field only when it is needed. `foreign` is for an application of another
+        framework, whose forms have tokens of their own: the origin has to do. Raises Error 400, 401 or 403.
         """
         self.hosts.check(environ)
         identity = self.identify(environ, bearer=bearer)
         self.check(identity, role)
         if role is not None and csrf.changing(str(environ.get("REQUEST_METHOD", "GET"))):
-            self.check_change(environ, identity, form_token, programs=bearer)
+            if not foreign:
+                self.check_change(environ, identity, form_token, programs=bearer)
+            elif identity.via != "token":
+                self.check_origin(environ)
         return identity
 
     def check_change(
