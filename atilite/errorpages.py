@@ -12,6 +12,7 @@ import bottle
 from .clock import Clock
 from .errors import Error, SetupError
 from .hooks import fitted
+from .pipeline import Pipeline
 from .version import VERSION
 from .web.errors import describe
 from .web.response import Body, Response, serialize
@@ -62,6 +63,7 @@ class ErrorPages(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
     clock: Clock
     debug: bool
+    pipeline: Pipeline
 
     def begin_error_pages(self) -> None:
         """Make what the decorators need."""
@@ -92,7 +94,7 @@ class ErrorPages(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         try:
             page = handler(was, mistake)
             if page is not None:
-                return serialize(page, was.response, was.request)
+                return serialize(page, was.response, was.request, self.pipeline.style)
             log.error("the error handler for %s returned nothing", error.status)
         except Exception:
             # An error page must come in any case: the plain one cannot fail.

@@ -20,6 +20,8 @@ from .errors import Error, ResourceError, StoreError
 from .was.was import Was
 from .web.answers import encoded
 from .web.banner import with_banner
+from .web.compression import MINIMUM, ON_LOOP, packed
+from .web.conditional import forget_forms
 from .web.errors import as_error, error_answer
 from .web.exchange import MAX_BODY, RequestPolicy
 from .web.headers import secure
@@ -28,7 +30,7 @@ from .web.negotiate import wants_html
 from .web.params import Signature
 from .web.request import Request, sent_path
 from .web.resources import Resources
-from .web.response import Response, serialize
+from .web.response import Response, Style, serialize
 from .web.routes import Rule
 from .wrapping import PLAIN
 
@@ -62,6 +64,13 @@ class Pipeline:
             self._policies[verb, rule.text or "/"] = policy
         else:
             self._ruled_policies.append((verb, rule, policy))
+
+    def redeclare(self, routes: Iterable[Any]) -> None:
+        """Forget how requests have to be treated; note it again for these routes only."""
+        self._policies.clear()
+        self._ruled_policies.clear()
+        for route in routes:
+            self.declare(route.facts["rule"], route.method, route.facts["options"])
 
     def policy(self, method: str, path: str) -> RequestPolicy | None:
         """How the server shall treat this request; None for the usual way. Loop only, so it must stay quick."""
@@ -140,6 +149,11 @@ class Pipeline:
             return result_of(self._app.runtime.aio.run(value))
         return None
 
+    @functools.cached_property
+    def style(self) -> Style:
+        """How values become JSON: what the app's configuration says when it is first needed."""
+        return Style.of(self._app.config)
+
     # -- requests -------------------------------------------------------------------------------------------------
 
     def respond(self, environ: dict[str, Any]) -> Reply:
@@ -149,6 +163,8 @@ class Pipeline:
         if not path.isascii():
             environ["PATH_INFO"] = path.encode("latin-1").decode("utf-8", "ignore")
         environ["bottle.app"] = app
+        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ:
+            forget_forms(environ)
         bottle.request.bind(environ)
         bottle.response.bind()
         for url, files in app.static_folders:
@@ -257,7 +273,7 @@ class Pipeline:
         if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
             _adopt(was.response, bottle.response)
         # Only a handler that asked for was.response can have set something on it.
-        return self._finished(was, Reply(*serialize(value, was.__dict__.get("response"), was.request)))
+        return self._finished(was, Reply(*serialize(value, was.__dict__.get("response"), was.request, self.style)))
 
     def error(self, was: Was, info: tuple[Any, Any, Any]) -> Reply:
         """The complete answer for what a handler raised."""
@@ -307,10 +323,18 @@ class Pipeline:
         site = self._app.site
         if site is not None and site.problem and wants_html(request.accept):
             reply.body = with_banner(headers, reply.body, site.problem)
+        body = reply.body
+        if type(body) is bytes and len(body) >= MINIMUM and self._packs(request, len(body)):
+            reply.body = packed(request.env, reply.status, headers, body)
         if request.env["REQUEST_METHOD"] == "HEAD":
             _close(reply.body)
             reply.body = b""
         return reply
+
+    def _packs(self, request: Request, size: int) -> bool:
+        """Whether an answer of that size may be compressed; on the loop everybody would wait for a large one."""
+        wanted = request.routable.get("compress", self._app.config.get("COMPRESS", True))
+        return bool(wanted) and (size <= ON_LOOP or not self._app.runtime.loop.inside())
 
 
 def _left(was: Was) -> list[tuple[str, str]]:

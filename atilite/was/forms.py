@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..web import csrf
 from ..web.auth import CSRF_COOKIE, cookie_value, set_cookie
+from ..web.compression import keep_secret
 from ..web.cookies import write_cookie
 
 # The manual's name for the field; as a cookie it tells the token to scripts of our own pages.
@@ -34,6 +35,7 @@ class Forms:
     def value(self) -> str:
         """The token for a page; its cookie, if it needs one, goes out with the answer."""
         if not self._value:
+            keep_secret(self._was.env)
             login = self._was.identity.session
             self._value = self._was.app.form_tokens.token(login or self._secret())
         return self._value

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..web import jwts, otp
+from ..web.compression import keep_secret
 from ..web.ott import TIMEOUT, OneTimeTokens
 
 
@@ -17,6 +18,7 @@ class Tokens:
 
     def encode_jwt(self, claims: Mapping[str, Any]) -> str:
         """Return a JSON Web Token (HS256, signed with pref.securekey) for claims with `exp`, in seconds since 1970."""
+        self._keep_secret()
         return jwts.make_jwt(self._app.securekey, claims)
 
     def dejwt(self, token: str | None = None) -> dict[str, Any]:
@@ -29,10 +31,12 @@ class Tokens:
     @property
     def otp_secret(self) -> str:
         """The base32 secret of the usual one-time passwords, for authenticator apps and other programs."""
+        self._keep_secret()
         return otp.secret_of(self._app.securekey)
 
     def generate_otp(self, secret: str | None = None) -> str:
         """Return the one-time password of this moment, for pref.securekey or a base32 secret."""
+        self._keep_secret()
         return otp.generate_otp(secret or self.otp_secret, self._app.clock)
 
     def verify_otp(self, code: str | None, secret: str | None = None, *, once: bool = True) -> bool:
@@ -46,6 +50,7 @@ class Tokens:
 
     def encode_ott(self, obj: Any, timeout: float = TIMEOUT, session_key: str | None = None) -> str:
         """Return a one-time token for a JSON value, good for `timeout` seconds; see `OneTimeTokens.encode`."""
+        self._keep_secret()
         return self._one_time().encode(obj, timeout, session_key)
 
     def decode_ott(self, token: str | None) -> Any:
@@ -55,6 +60,10 @@ class Tokens:
     def revoke_ott(self, token: str | None) -> None:
         """Let a one-time token count no more."""
         self._one_time().revoke(token)
+
+    def _keep_secret(self) -> None:
+        if self._was.request:
+            keep_secret(self._was.env)
 
     def _one_time(self) -> OneTimeTokens:
         app = self._app

@@ -67,6 +67,7 @@ class Was:
     user = property(lambda was: was.request.user, doc="Who was authenticated, or None.")
     response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
+    render_or_API = property(lambda was: was.render.or_api)
     identity = Facet[Identity](lambda was: was.app.identify(was), "Who sends this request.")
     exchange = Facet[Any](lambda was: None, "The parked request's connection; None until it is parked.")
     form = Facet[Forms](Forms, "The CSRF token of this page's forms.")
@@ -111,7 +112,8 @@ class Was:
 
     # What outlives the request.
     g = property(lambda was: was.app.site.g if was.app.site is not None else was.app.g, doc="Shared by all apps.")
-    apps = property(lambda was: was.app.site.apps, doc="The apps of this process by name.")
+    apps = property(lambda was: was.app.siblings, doc="The apps of this process by name.")
+    broadcast = property(lambda was: was.app.broadcast)
     kv = property(lambda was: was.app.kv)
     setlu = property(lambda was: was.app.setlu)
     getlu = property(lambda was: was.app.getlu)

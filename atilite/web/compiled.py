@@ -11,6 +11,18 @@ from pathlib import Path
 import jinja2
 from jinja2.bccache import Bucket
 
+#: What a template's delimiters can be told by, in the order of `app.jinja_overlay`.
+DELIMITERS = (
+    "variable_start_string",
+    "variable_end_string",
+    "block_start_string",
+    "block_end_string",
+    "comment_start_string",
+    "comment_end_string",
+    "line_statement_prefix",
+    "line_comment_prefix",
+)
+
 log = logging.getLogger("atilite")
 
 
@@ -64,5 +76,7 @@ class Compiled(jinja2.BytecodeCache):
 
 def _digest(bucket: Bucket, code: bytes) -> bytes:
     # What Jinja makes of a template depends on these too; its own checksum is of the source alone.
-    made_by = "\n".join([jinja2.__version__, *bucket.environment.extensions])
+    environment = bucket.environment
+    delimiters = [repr(getattr(environment, name)) for name in DELIMITERS]
+    made_by = "\n".join([jinja2.__version__, *environment.extensions, *delimiters])
     return hashlib.sha256(made_by.encode() + code).digest()

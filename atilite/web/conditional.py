@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
+
+# Where the environ keeps what the client sent as If-None-Match, when it names a compressed form.
+HELD = "atilite.held"
+_GZIP = '-gzip"'
 
 
 def etag_of(identifier: object) -> str:
     """Return a strong entity tag for a text that names this version of the resource."""
     digest = hashlib.sha256(str(identifier).encode("utf-8", "replace")).hexdigest()
     return f'"{digest[:32]}"'
+
+
+def gzip_etag(etag: str) -> str:
+    """Return the entity tag of the compressed form: other bytes, so another tag (RFC 9110, 8.8.3.3)."""
+    return f"{etag[:-1]}{_GZIP}"
+
+
+def forget_forms(environ: MutableMapping[str, Any]) -> None:
+    """Let the conditions of a request name versions only: "x-gzip", the compressed form of "x", becomes "x".
+
+    A handler that compares tags itself has never heard of the compressed form.
+    """
+    for name in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"):
+        wanted = environ.get(name)
+        if wanted is not None and _GZIP in wanted:
+            environ.setdefault(HELD, wanted)
+            environ[name] = wanted.replace(_GZIP, '"')
+
+
+def held_etag(environ: Mapping[str, Any], etag: str) -> str:
+    """Return the tag that a 304 for the version `etag` has to name: that of the form which the client holds."""
+    wanted = environ.get(HELD, "")
+    return gzip_etag(etag) if gzip_etag(etag) in wanted and etag not in wanted else etag
 
 
 def http_date(moment: float) -> str:

@@ -11,8 +11,8 @@ from bottle import HTTPResponse
 from bottle import html_escape as escape
 
 from atilite.clock import Clock
-from atilite.errors import AtiliteError, Error, status_line
-from atilite.web import conditional, encoding, negotiate
+from atilite.errors import AtiliteError, Error, SetupError, status_line
+from atilite.web import compression, conditional, encoding, negotiate
 from atilite.web.answers import API, Chunks, File, FileBody, attachment, close_body, encoded
 from atilite.web.headers import Header, clean
 from atilite.web.input import NOTHING
@@ -34,6 +34,14 @@ class Style(NamedTuple):
 
     dates: str = "utcoffset"
     pretty: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Style:
+        """The style that an app's JSON_ENCODER and PRETTY_JSON ask for. Raises SetupError for an unknown encoder."""
+        dates = config.get("JSON_ENCODER") or cls().dates
+        if dates not in encoding.DATES:
+            raise SetupError(f"config.JSON_ENCODER is {dates!r}; it can be {', '.join(encoding.DATES)}")
+        return cls(dates, bool(config.get("PRETTY_JSON")))
 
 
 PLAIN = Style()
@@ -205,7 +213,17 @@ def serialize(
         headers.append(kind)
     if status[:3] == "200" and response.unchanged(request.env):
         status = "304 Not Modified"
+    if status[:3] == "304" and conditional.HELD in request.env:
+        headers = _held(request.env, headers)
     return _complete(status, headers, body_of_value)
+
+
+def _held(environ: Mapping[str, Any], headers: list[Header]) -> list[Header]:
+    """Name the version in the form that the client holds."""
+    named = [(name, conditional.held_etag(environ, text) if name.lower() == "etag" else text) for name, text in headers]
+    if named != headers:
+        compression.vary(named)
+    return named
 
 
 def _inherit(value: Response, base: Response) -> None:

@@ -13,11 +13,15 @@ from typing import IO, Any
 from atilite.errors import Error
 from atilite.web import conditional
 from atilite.web.answers import FileBody, close_body
+from atilite.web.compression import VARY, Packed, accepts_gzip, encode, is_text
+from atilite.web.conditional import forget_forms
 from atilite.web.errors import error_answer
 from atilite.web.headers import Header, secure
 from atilite.web.request import Request, decoded
 from atilite.web.response import Body, Response, serialize
 
+# Bytes up to which a file is read at once.
+_SMALL = 64 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
 # What the table of some systems does not know.
@@ -32,6 +36,7 @@ class StaticFiles:
     """
 
     def __init__(self, root: str | os.PathLike[str], max_age: int = 0) -> None:
+        self._packed = Packed()
         self.root = Path(os.path.realpath(root))
         self.max_age = max_age
         self._prefix = os.path.join(str(self.root), "")
@@ -60,10 +65,15 @@ class StaticFiles:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
         found = self.find(path)
-        return send(found, environ, self.max_age) if found else None
+        return self.send(found, environ) if found else None
+
+    def send(self, found: str, environ: Mapping[str, Any]) -> Response:
+        """Return the answer with a file that `find` has found, compressed where that is worthwhile."""
+        return send(found, environ, self.max_age, self._packed)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as a WSGI application mounted on its own."""
+        forget_forms(environ)
         found = self.answer(decoded(environ.get("PATH_INFO", "")).lstrip("/"), environ)
         answer: tuple[str, list[Header], Body]
         if found is None:
@@ -72,12 +82,10 @@ class StaticFiles:
             answer = serialize(found, None, Request(environ))
         status, headers, body = answer
         start_response(status, secure(headers))
-        if isinstance(body, bytes):
-            return [body]
         if environ["REQUEST_METHOD"] == "HEAD":
             close_body(body)
             return []
-        return body
+        return [body] if isinstance(body, bytes) else body
 
 
 def mimetype(name: str) -> str:
@@ -88,32 +96,58 @@ def mimetype(name: str) -> str:
     return f"{known}; charset=utf-8" if known.startswith("text/") or known in _TEXTS else known
 
 
-def send(name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0) -> Response:
+def send(
+    name: str | os.PathLike[str], environ: Mapping[str, Any], max_age: int = 0, packed: Packed | None = None
+) -> Response:
     """Return the answer with the file `name`: 200, 206 for a range, 304, 412 or 416.
 
-    Its body may be an open file; whoever sends it closes it. Raises OSError if the file cannot be read.
+    With `packed` a client that accepts it gets a text compressed. The body may be an open file; whoever sends it closes
+    it. Raises OSError if the file cannot be read.
     """
+    name = os.fspath(name)
     file = open(name, "rb")  # noqa: SIM115 (closed with the body)
     facts = os.fstat(file.fileno())
     size, etag, mtime = facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
     if conditional.refused(environ, etag, mtime):
         return _without(file, 412, [])
+    kind = mimetype(name)
     headers: list[Header] = [
         ("ETag", etag),
         ("Last-Modified", conditional.http_date(mtime)),
         ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
     ]
+    if packed is not None and is_text(kind):
+        headers.append(("Vary", VARY))
     if conditional.unchanged(environ, etag, mtime):
         return _without(file, 304, headers)
+    headers += [("Content-Type", kind), ("Accept-Ranges", "bytes")]
+    if "HTTP_RANGE" not in environ:
+        smaller = packed.get(name, facts) if packed is not None and _wants_packed(environ, kind) else None
+        if smaller is None:
+            return Response(environ, 200, _content(file, size), headers)
+        file.close()
+        encode(headers, None)
+        return Response(environ, 200, smaller if isinstance(smaller, bytes) else FileBody(open(smaller, "rb")), headers)
     part = wanted_range(environ, size, etag, mtime)
     start, length = part or (0, size)
     if part and not length:
         return _without(file, 416, [("Content-Range", f"bytes */{size}")])
-    headers += [("Content-Type", mimetype(os.fspath(name))), ("Accept-Ranges", "bytes")]
     body = FileBody(file, start, length)
     if part is None:
         return Response(environ, 200, body, headers)
     return Response(environ, 206, body, [*headers, ("Content-Range", f"bytes {start}-{start + length - 1}/{size}")])
+
+
+def _wants_packed(environ: Mapping[str, Any], kind: str) -> bool:
+    return is_text(kind) and accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+
+
+def _content(file: IO[bytes], size: int) -> bytes | FileBody:
+    """The whole file: read at once if it is small, so that it goes out in one piece with its header."""
+    if size > _SMALL:
+        return FileBody(file, 0, size)
+    with file:
+        return file.read(size)
 
 
 def _without(file: IO[bytes], status: int, headers: list[Header]) -> Response:

@@ -9,17 +9,17 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from atilite.lazily import LazyModule
+from atilite.runtime.functions import wants_was
 
 if TYPE_CHECKING:
     import jinja2
 
-    from atilite.web import compiled
+    from atilite.web import compiled, dialect
 else:
     # Loaded when the first template is asked for: an API for programs has none.
     jinja2 = LazyModule("jinja2")
     compiled = LazyModule("atilite.web.compiled")
-
-_EXTENSIONS = ("jinja2.ext.do", "jinja2.ext.loopcontrols")
+    dialect = LazyModule("atilite.web.dialect")
 
 
 class Templates:
@@ -34,8 +34,8 @@ class Templates:
     ) -> None:
         self.folders: list[str] = [os.fspath(folder) for folder in folders]
         self._cache, self._reload = cache, reload
-        self._globals: dict[str, Any] = {}
         self._environment: jinja2.Environment | None = None
+        self._changes: list[Callable[[jinja2.Environment], object]] = []
         self._lock = Lock()
 
     @property
@@ -44,26 +44,23 @@ class Templates:
         if self._environment is None:
             with self._lock:
                 if self._environment is None:
-                    self._environment = self._made()
+                    made = dialect.environment(self.folders, self._reload, self._cache)
+                    for change in self._changes:
+                        change(made)
+                    self._environment = made
         return self._environment
 
-    def _made(self) -> jinja2.Environment:
+    def use(
+        self, folders: Iterable[str | os.PathLike[str]], *, cache: Path | None = None, reload: bool = False
+    ) -> None:
+        """Search these folders from now on, and none of those before; what was added to the environment stays."""
         # One list object for the loader's whole life: folders put in later are searched as well.
-        loader = jinja2.FileSystemLoader([], followlinks=True)
-        loader.searchpath = self.folders
-        made = jinja2.Environment(
-            loader=jinja2.ChoiceLoader([loader]),
-            autoescape=True,
-            auto_reload=self._reload,
-            line_statement_prefix="%",
-            line_comment_prefix="##",
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=_EXTENSIONS,
-            bytecode_cache=compiled.bytecode_cache(self._cache),
-        )
-        made.globals.update(self._globals)
-        return made
+        self.folders[:] = [os.fspath(folder) for folder in folders]
+        self._cache, self._reload = cache, reload
+        if self._environment is not None:
+            self._environment.auto_reload = reload
+            self._environment.bytecode_cache = compiled.bytecode_cache(cache)
+            self._forget()
 
     def first(self, folder: str | os.PathLike[str]) -> None:
         """Search this folder before all others: its templates override."""
@@ -77,20 +74,41 @@ class Templates:
         name = os.fspath(folder)
         if name not in self.folders:
             self.folders.insert(place, name)
-            if self._environment is not None and self._environment.cache is not None:
-                self._environment.cache.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let what was compiled be compiled anew."""
+        if self._environment is not None and self._environment.cache is not None:
+            self._environment.cache.clear()
 
     def add_global(self, name: str, value: Any) -> None:
-        self._globals[name] = value
-        if self._environment is not None:
-            self._environment.globals[name] = value
+        """Let every template use `value` by this name; a function whose first parameter is `was` is given it."""
+        self._change(lambda made: made.globals.update({name: dialect.given_was(value) if wants_was(value) else value}))
 
     def add_filter(self, name: str, function: Callable[..., Any]) -> None:
-        self.environment.filters[name] = function
+        """Add a filter; a function whose first parameter is `was` is given it."""
+        self._change(lambda made: made.filters.update({name: dialect.given_was(function)}))
 
     def add_extension(self, name: str) -> None:
-        """Add a Jinja2 extension by its dotted name."""
+        """Add a Jinja2 extension by its dotted name. Raises ImportError if there is none."""
         self.environment.add_extension(name)
+        self._forget()
+
+    def overlay(self, *delimiters: str | None, **named: str | None) -> None:
+        """Write the templates with other delimiters, in the order of `compiled.DELIMITERS` or by these names.
+
+        None switches line statements or line comments off. Raises SetupError for another name.
+        """
+        dialect.change(self.environment, *delimiters, **named)
+        self._forget()
+
+    def _change(self, change: Callable[[jinja2.Environment], object]) -> None:
+        """Change the environment, now or when it is made: an app that renders nothing does not load Jinja."""
+        with self._lock:
+            self._changes.append(change)
+            if self._environment is not None:
+                change(self._environment)
+                self._forget()
 
     def get(self, name: str) -> jinja2.Template:
         """Return a template. Raises jinja2.TemplateNotFound, whose text names the folders that were searched."""
