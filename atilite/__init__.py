@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .sharing import g as g
     from .sharing import register_g as register_g
     from .store.database import Database as Database
+    from .testing.process import test_client as test_client
     from .uploads import Upload as Upload
     from .web import charts as charts
     from .web.otp import generate_otp as generate_otp
@@ -61,6 +62,7 @@ _HOMES = {
     "scalars": ("Pattern", "Range", "Secret"),
     "sharing": ("g", "register_g"),
     "store.database": ("Database",),
+    "testing.process": ("test_client",),
     "uploads": ("Upload",),
     "web": ("charts",),
     "web.otp": ("generate_otp",),

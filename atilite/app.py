@@ -17,6 +17,7 @@ from .errorpages import ErrorPages
 from .errors import SetupError
 from .foreign import mount_below
 from .hooks import Hooks
+from .lazily import method_of
 from .life import Life
 from .mounting import Mounting, clean_point
 from .permission import Permission
@@ -98,6 +99,8 @@ class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Adm
     Sleep = property(lambda self: self.runtime.Sleep)
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
+    # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
+    test_client = method_of("atilite.testing.inside", "local_site")
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Bottle refuses to set an attribute twice; here preferences are copied on to the app, and users set more.

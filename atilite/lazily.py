@@ -29,6 +29,16 @@ class LazyModule:
         return value
 
 
+def method_of(module: str, name: str) -> Any:
+    """A method that is the function `name` of a module, which is loaded when the method is first called."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(self, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
 def in_asyncio() -> bool:
     """Whether an asyncio loop runs in the calling thread. Does not load asyncio: without it there is no loop."""
     events = sys.modules.get("asyncio.events")
