@@ -44,7 +44,7 @@ class Places:
 
     @functools.cached_property
     def threads(self) -> Threads:
-        return Threads(POOL, name="atilite-run")
+        return Threads(POOL, name="atilite-run", loop=self.loop)
 
     def run(
         self,

@@ -72,6 +72,8 @@ class Drive:
         """Take over a generator that has been advanced already, with what it has asked for last. Any thread."""
         if isinstance(wish, Done):
             self.promise.set(wish.value)
+        elif self._loop.inside():
+            self._grant_later(wish)
         else:
             self._loop.call_soon(self._grant_later, wish)
 

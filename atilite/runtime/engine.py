@@ -32,7 +32,7 @@ class Runtime:
 
     def __init__(self, *, loop: Loop | None = None, threads: int = 16, processes: int | None = None) -> None:
         self.loop = loop or process_loop()
-        self.threads = Threads(threads)
+        self.threads = Threads(threads, loop=self.loop)
         self._process_count = processes
         self._lock = threading.Lock()
         self._made: dict[object, Any] = {}

@@ -12,7 +12,7 @@ from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
-from atilite.runtime.loop import describe
+from atilite.runtime.loop import Loop, describe
 from atilite.runtime.promise import Promise, Work
 
 P = ParamSpec("P")
@@ -51,8 +51,14 @@ class _Call:
 class Threads:
     """A pool of daemon threads, started when they are needed and at most `size`. All methods from any thread."""
 
-    def __init__(self, size: int = 16, *, name: str = "atilite-task") -> None:
+    def __init__(self, size: int = 16, *, name: str = "atilite-task", loop: Loop | None = None) -> None:
+        """On `loop`, if one is given, a thread is woken after what the hub does just now, not in the midst of it.
+
+        Woken at once it would only take the processor away and then wait for the interpreter, and that costs as much
+        as a small function.
+        """
         self.size = size
+        self._loop = loop
         self._name = name
         self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -81,10 +87,20 @@ class Threads:
             if self._stopped:
                 return Promise.failed(TaskError(f"{describe(function)} was not started: the threads have been stopped"))
             self._open += 1
-            self._queue.put(call)
+            if self._loop is not None and self._loop.inside():
+                self._loop.call_soon(self._put, call)
+            else:
+                self._queue.put(call)
             if self._open > len(self._threads) < self.size:
                 self._grow()
         return call.promise
+
+    def _put(self, call: _Call) -> None:
+        with self._lock:
+            if not self._stopped:
+                self._queue.put(call)
+                return
+        _called_off(call)
 
     def dedicated(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
         """Run `function` on a new thread of its own, for what runs for ever; in the caller's context."""
@@ -120,8 +136,8 @@ class Threads:
                 call = self._queue.get_nowait()
             except queue.Empty:
                 return
-            if call is not None and call.call_off():
-                call.promise.fail(TaskCancelled("the threads were stopped before the task began"))
+            if call is not None:
+                _called_off(call)
 
     def _grow(self) -> None:
         thread = threading.Thread(target=self._work, name=f"{self._name}-{next(self._numbers)}", daemon=True)
@@ -140,3 +156,8 @@ class Threads:
             del call  # a waiting thread must not keep the last call's result alive
             with self._lock:
                 self._open -= 1
+
+
+def _called_off(call: _Call) -> None:
+    if call.call_off():
+        call.promise.fail(TaskCancelled("the threads were stopped before the task began"))

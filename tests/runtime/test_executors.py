@@ -11,6 +11,7 @@ import pytest
 from atilite.context import current_journal
 from atilite.errors import TaskCancelled, TaskError
 from atilite.runtime.executors import Threads
+from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
 
 place: ContextVar[str] = ContextVar("place", default="nowhere")
@@ -162,3 +163,44 @@ def test_threads_that_are_not_needed_any_more_end_and_the_others_go_on() -> None
             thread.join(10)
     assert threads.size == 2
     assert threads.stop(5) == 0
+
+
+def test_on_the_loop_a_thread_begins_after_what_the_hub_does_just_then() -> None:
+    loop = Loop()
+    threads = Threads(2, loop=loop)
+    order: list[str] = []
+    both: Promise[None] = Promise()
+
+    def work() -> None:
+        order.append("thread")
+        both.set(None)
+
+    def turn() -> None:
+        threads.submit(work)
+        threads.submit(int)  # a second one, so that the first thread has every chance to run
+        threading.Event().wait(0.05)
+        order.append("hub")
+
+    loop.call_soon(turn)
+    both.wait(10)
+    threads.stop(2)
+    loop.stop()
+
+    assert order == ["hub", "thread"]
+
+
+def test_a_call_that_was_on_its_way_over_the_loop_is_called_off_when_the_threads_stop() -> None:
+    loop = Loop()
+    threads = Threads(2, loop=loop)
+    submitted: Promise[Promise[int]] = Promise()
+
+    def turn() -> None:
+        call = threads.submit(int)
+        threads.stop(0)
+        submitted.set(call)
+
+    loop.call_soon(turn)
+    call = submitted.wait(10)
+    with pytest.raises(TaskCancelled):
+        call.wait(10)
+    loop.stop()
