@@ -62,7 +62,7 @@ class Templating(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     def add_jinja_ext(self, name: str) -> None:
         """Add a Jinja extension by its dotted name; `jinja2.ext.do` and `jinja2.ext.loopcontrols` are there.
 
-        Raises ImportError if there is none of that name.
+        Raises ImportError or AttributeError if there is none of that name.
         """
         self.templates.add_extension(name)
 

@@ -19,6 +19,7 @@ from .passwords import encrypt_password, verify_password
 from .pipe import Pipe
 from .render import Renderer
 from .runs import RunFacet
+from .statics import Statics
 from .tokens import Tokens as SignedTokens
 from .trace import Trace, make_uid
 from .urls import Urls, urls_of
@@ -68,6 +69,10 @@ class Was:
     response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
     render_or_API = property(lambda was: was.render.or_api)
+    _statics = Facet[Statics](Statics)
+    Static = property(lambda was: was._statics.static)
+    Media = property(lambda was: was._statics.media)
+    MountedFile = property(lambda was: was._statics.mounted)
     identity = Facet[Identity](lambda was: was.app.identify(was), "Who sends this request.")
     exchange = Facet[Any](lambda was: None, "The parked request's connection; None until it is parked.")
     form = Facet[Forms](Forms, "The CSRF token of this page's forms.")

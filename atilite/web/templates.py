@@ -90,7 +90,7 @@ class Templates:
         self._change(lambda made: made.filters.update({name: dialect.given_was(function)}))
 
     def add_extension(self, name: str) -> None:
-        """Add a Jinja2 extension by its dotted name. Raises ImportError if there is none."""
+        """Add a Jinja2 extension by its dotted name. Raises ImportError or AttributeError if there is none."""
         self.environment.add_extension(name)
         self._forget()
 
