@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
@@ -13,13 +14,15 @@ from . import config
 from .admission import Admission
 from .appdata import AppConfig, SharedDict
 from .automation.engine import Automation
+from .composition import Composition
 from .errorpages import ErrorPages
 from .errors import SetupError
 from .foreign import mount_below
 from .hooks import Hooks
 from .lazily import method_of
 from .life import Life
-from .mounting import Mounting, clean_point
+from .maintenance import Maintenance
+from .mounting import Mounting
 from .permission import Permission
 from .pipeline import Pipeline
 from .prework import Prework
@@ -34,7 +37,6 @@ from .templating import Templating
 from .validation import Validation
 from .was.was import Was
 from .web.auth import Identity
-from .web.static import StaticFiles
 
 
 @functools.cache
@@ -43,7 +45,20 @@ def process_database(url: str) -> Database:
     return Database.open(url)
 
 
-class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Admission, Permission, Prework, Sharing):
+class Atilite(
+    Routing,
+    ErrorPages,
+    Templating,
+    Validation,
+    Life,
+    Protection,
+    Admission,
+    Permission,
+    Prework,
+    Sharing,
+    Composition,
+    Maintenance,
+):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
     `app.action`, `app.journal`, `app.kv`, `app.service`, `app.schedule` are the automation; `app.route`, `app.get`,
@@ -59,6 +74,9 @@ class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Adm
         self.begin_protection()
         self.begin_admission()
         self.begin_permission()
+        self.begin_composition()
+        self.begin_maintenance()
+        self.begin_sharing()
         self.begin_error_pages()
         self.begin_templating()
         self.import_name = name
@@ -138,10 +156,6 @@ class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Adm
         else:
             raise SetupError(f"{target!r} cannot be mounted at {point!r}: it is neither a module nor a WSGI app")
 
-    def set_static(self, url: str, path: str | Path) -> None:
-        """Serve the files below `path` at `url` of this app."""
-        self.static_folders.append((clean_point(url) + "/", StaticFiles(path)))
-
     # -- life -----------------------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
@@ -163,14 +177,27 @@ class Atilite(Routing, ErrorPages, Templating, Validation, Life, Protection, Adm
         self._models.extend(models)
 
     def start(self) -> None:
-        """Freeze, then start services and schedules."""
+        """Freeze, then start services, schedules and maintenance."""
         self.freeze()
         self.automation.start()
+        self.start_maintenance()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop services and schedules, run `__umount__` hooks. Blocks up to `timeout` seconds; never on the loop."""
-        self.automation.stop(timeout)
-        self.mounting.unmount_all()
+        mounted = self.mounting.mounted
+        if mounted:
+            self.announce_end("before_umount")
+        left = self.stop_maintenance(timeout)
+        self.automation.stop(left)
+        if mounted:
+            self.mounting.unmount_all()
+            self.announce_end("umounted")
+
+    def run(self, **options: Any) -> None:
+        """Mount this app at "/" and do what the command line says, by default serve; see `atilite.run`. Main thread."""
+        # By name: these are the top of the house, and only a program of one file calls them from here.
+        importlib.import_module("atilite.launch").mount("/", self)
+        importlib.import_module("atilite.cli.entry").run(**options)
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI interface. Raises Park under atilite's server when the answer comes later."""

@@ -97,7 +97,7 @@ class Subscriber:
     """Calls one function with every event, one after the other, in a thread that the first event starts."""
 
     def __init__(self, function: Callable[..., Any], run: Run | None = None) -> None:
-        self._function = function
+        self.function = function
         self._run = run or self._call
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -122,17 +122,17 @@ class Subscriber:
     def _begin(self) -> None:
         with self._lock:
             if self._thread is None:
-                name = f"event-{getattr(self._function, '__name__', 'subscriber')}"
+                name = f"event-{getattr(self.function, '__name__', 'subscriber')}"
                 self._thread = threading.Thread(target=self._deliver, name=name, daemon=True)
                 self._thread.start()
 
     def _deliver(self) -> None:
         while (event := self._events.get()) is not _END:
             try:
-                self._run(self._function, *event)
+                self._run(self.function, *event)
             except Exception:
                 # The subscriber stays: one bad event must not silence all the later ones.
-                log.exception("event subscriber %r failed", self._function)
+                log.exception("event subscriber %r failed", self.function)
         if self._runner is not None:
             self._runner.close()
 
@@ -256,6 +256,16 @@ class Bus:
             return function
 
         return register
+
+    def off(self, name: str, function: Callable[..., Any]) -> None:
+        """Forget the function that was subscribed to `name` as this one; it still gets what was emitted before."""
+        with self._lock:
+            ending = [one for one in self._subscribers.get(name, ()) if one.function is function]
+            self._subscribers[name] = [one for one in self._subscribers.get(name, ()) if one not in ending]
+            listening = {id(one) for several in self._subscribers.values() for one in several}
+        for subscriber in ending:
+            if id(subscriber) not in listening:
+                subscriber.close()
 
     def emit(self, name: str, *args: Any, **kwargs: Any) -> int:
         """Tell the subscribers of `name`; returns how many there are. Any thread, never blocks."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 from .errors import Frozen
+from .runtime.functions import wants_was
 
 Hook = Callable[..., Any]
 F = TypeVar("F", bound=Hook)
@@ -28,42 +29,74 @@ log = logging.getLogger("atilite")
 
 def call_with_was(function: Hook, was: Any, *args: Any) -> Any:
     """Call a hook or handler with `was` first when it takes that, and with as many of `args` as it takes."""
-    return function(*fitting(function, was, *args))
-
-
-def fitting(function: Hook, *args: Any) -> tuple[Any, ...]:
-    """The leading arguments that `function` has room for. The first one, `was`, is dropped when it is not asked for."""
-    first, end = _room(function, len(args))
-    return args[first:end]
+    return fitted(function, 1 + len(args))(was, *args)
 
 
 def fitted(function: Hook, count: int) -> Hook:
     """A function of `count` arguments, `was` first, that gives `function` those of them that it has room for.
 
-    Looks at the signature once: a hook is called for each request.
+    A parameter called `was` gets that one wherever it stands. Looks at the signature once: a hook is called for each
+    request.
     """
-    first, end = _room(function, count)
-    if (first, end) == (0, count):
+    parameters = _parameters(function)
+    if parameters is None or any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return function
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if _wants_by_name(parameters):
+        others = [name for name in names if name != "was"]
+        return _named(function, others[: count - 1])
+    first = 1 if len(names) < count and names[:1] != ["was"] else 0
+    end = min(first + len(names), count)
+    return function if (first, end) == (0, count) else _cut(function, first, end)
+
+
+def with_was(function: Hook, make: Callable[[], Any]) -> Hook:
+    """The same function, called with a `was` that is made for each call, if it has a parameter of that name."""
+    if _wants_by_name(_parameters(function) or []):
+
+        @functools.wraps(function)
+        def call_by_name(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **{"was": make(), **kwargs})
+
+        return call_by_name
+    if not wants_was(function):
         return function
 
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(make(), *args, **kwargs)
+
+    return call
+
+
+def _parameters(function: Hook) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return None
+
+
+def _wants_by_name(parameters: list[inspect.Parameter]) -> bool:
+    """Whether there is a parameter `was` that is not simply the first one."""
+    places = {one.name: (at, one.kind) for at, one in enumerate(parameters)}
+    at, kind = places.get("was", (0, inspect.Parameter.POSITIONAL_ONLY))
+    return kind is inspect.Parameter.KEYWORD_ONLY or (at > 0 and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _named(function: Hook, names: list[str]) -> Hook:
+    @functools.wraps(function)
+    def call(was: Any, *args: Any) -> Any:
+        return function(was=was, **dict(zip(names, args, strict=False)))
+
+    return call
+
+
+def _cut(function: Hook, first: int, end: int) -> Hook:
     @functools.wraps(function)
     def call(*args: Any) -> Any:
         return function(*args[first:end])
 
     return call
-
-
-def _room(function: Hook, count: int) -> tuple[int, int]:
-    """Which of `count` arguments to give, as the ends of a slice."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return 0, count
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return 0, count
-    room = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    first = 1 if len(room) < count and (not room or room[0].name != "was") else 0
-    return first, min(first + len(room), count)
 
 
 class Lists:
@@ -171,7 +204,8 @@ class Hooks:
     def around(self, mount: Any) -> Around:
         """What runs around the routes of `mount` (None: those of the app itself): the app's hooks, then inwards."""
         tell = {name: functools.partial(self._emission, name) for name in self._told}
-        return Around([self._own, *reversed([one.hooks for one in _upwards(mount)])], tell)
+        inner = [] if mount is None else [one.hooks for one in mount.upwards()]
+        return Around([self._own, *reversed(inner)], tell)
 
     @property
     def general(self) -> Around:
@@ -188,9 +222,3 @@ class Hooks:
             raise Frozen("hook", kind)
         mount = self._place()
         return self._own if mount is None else mount.hooks
-
-
-def _upwards(mount: Any) -> Iterator[Any]:
-    while mount is not None:
-        yield mount
-        mount = mount.parent

@@ -50,6 +50,7 @@ class Prework:
 
     clock: Clock
     getlu: Callable[..., float]
+    emit: Callable[..., None]
 
     def testpass_required(self, test: Hook) -> Callable[[F], F]:
         """Decorator: call the handler only when `test(was)` is True or None; False is 403, else it is the answer."""
@@ -112,6 +113,14 @@ class Prework:
                     work(was)
 
             return _followed(inner(), finish)
+
+        return lambda function: wrapped(function, call)
+
+    def emit_after(self, event: str) -> Callable[[F], F]:
+        """Decorator: emit `event` when the handler has ended well, a coroutine or stream at its true end."""
+
+        def call(was: Any, inner: Callable[[], Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return _followed(inner(), lambda: self.emit(event))
 
         return lambda function: wrapped(function, call)
 

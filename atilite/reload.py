@@ -99,7 +99,7 @@ class Reloader:
                 return self._refuse(problem)
         names = [files[path] for path in changed]
         affected = [mounted for mounted in self._site.mounts if _is_affected(mounted, names)]
-        covered = [name for name in names if any(belongs(name, one.wanted.target) for one in affected)]
+        covered = [name for name in names if any(belongs(name, one) for mounted in affected for one in mounted.modules)]
         if len(covered) < len(names):
             return self._restart()
         for mounted in affected:
@@ -110,22 +110,24 @@ class Reloader:
         self._site.problem = problem
 
     def _replace(self, mounted: Any) -> None:
-        """Load the package of a mount anew; only when everything has worked does it take the old one's place."""
-        old = mounted.wanted.target
-        removed = {name: sys.modules.pop(name) for name in list(sys.modules) if belongs(name, old)}
+        """Load the packages of a mount anew; only when everything has worked does it take the old one's place."""
+        target, *parts = mounted.modules
+        # An installed package does not change; the mounted one makes the app, which cannot be set up twice.
+        old = [target, *(part for part in parts if own_file(getattr(part, "__file__", None) or "", self._root))]
+        removed = {name: sys.modules.pop(name) for name in list(sys.modules) if any(belongs(name, one) for one in old)}
         for module in removed.values():
             _forget_compiled(module)
         importlib.invalidate_caches()
         try:
             if mounted.app is not None:
                 mounted.app.announce("before_reload")
-            fresh = self._site.rebuild(mounted, importlib.import_module(old.__name__))
+            fresh = self._site.rebuild(mounted, lambda module: importlib.import_module(module.__name__))
         except Exception:
             sys.modules.update(removed)
             return self._refuse(traceback.format_exc().rstrip())
         self._site.swap(mounted, fresh, STOP_SECONDS)
         self._site.problem = ""
-        log.info("reloaded %s", old.__name__)
+        log.info("reloaded %s", ", ".join(module.__name__ for module in old))
 
     def _restart(self) -> None:
         """Start the process again with the same arguments: what serve.py itself says cannot be replaced in place."""
@@ -145,8 +147,7 @@ def syntax_problem(path: Path) -> str:
 
 
 def _is_affected(mounted: Any, names: list[str]) -> bool:
-    target = mounted.wanted.target if mounted.wanted is not None else None
-    return isinstance(target, ModuleType) and any(belongs(name, target) for name in names)
+    return any(belongs(name, module) for name in names for module in mounted.modules)
 
 
 def _forget_compiled(module: ModuleType) -> None:

@@ -20,6 +20,9 @@ from .web.static import StaticFiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# What `@app.coroutine` and `@app.input_stream` leave on a handler: options of its routes.
+OPTIONS = "route_options"
+
 
 class Declare(Protocol):
     """Declares a handler for one method."""
@@ -44,6 +47,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     mounting: Mounting
     pipeline: Pipeline
     routes: list[bottle.Route]
+    router: Any
     # The domain below which routes with a `subdomain` answer: "example.org" for api.example.org.
     subdomain_base = ""
 
@@ -130,10 +134,17 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         rule = Rule.parse(self.mounting.prefix + text)
         full_name = name or self.mounting.namespace + function.__name__
         mount = self.mounting.current
-        verbs = [verb.upper() for verb in verbs]
+        verbs, options = [verb.upper() for verb in verbs], {**getattr(function, OPTIONS, {}), **options}
         resource = Resource(full_name, rule, function, verbs, options, mount.options if mount else {})
         self.pipeline.resources.add(resource)
-        facts = {"rule": rule, "name": full_name, "mount": mount, "options": options, "resource": resource}
+        facts = {
+            "rule": rule,
+            "name": full_name,
+            "mount": mount,
+            "options": options,
+            "resource": resource,
+            "rank": self.mounting.rank,
+        }
         for verb in verbs:
             self._add(rule, verb, function, facts, plugins, skip)
             self.pipeline.declare(rule, verb, options)
@@ -143,12 +154,15 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
     def _add(self, rule: Rule, verb: str, function: Any, facts: dict[str, Any], plugins: Any, skip: Any) -> None:
         route = bottle.Route(self, rule.bottle or "/", verb, function, plugins=plugins, skiplist=skip)
         route.facts = {**facts, "rule": rule}
-        router = self._router_of(facts)
+        self._enter(route)
+
+    def _enter(self, route: Any) -> None:
+        router = self._router_of(route.facts) if hasattr(route, "facts") else self.router
         if router is self.router:
             self.add_route(route)
         else:
             self.routes.append(route)
-            router.add(route.rule, verb, route)
+            router.add(route.rule, route.method, route)
 
     def _router_of(self, facts: dict[str, Any]) -> bottle.Router:
         subdomain = facts["options"].get("subdomain")
@@ -158,6 +172,20 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             self._by_subdomain[subdomain] = router = bottle.Router()
             router.filters = self.router.filters
         return self._by_subdomain[subdomain]
+
+    def coroutine(self, function: F) -> F:
+        """Decorator below `@app.route`, the same as its option `coroutine=True`."""
+        return self._noted(function, coroutine=True)
+
+    def input_stream(self, function: F) -> F:
+        """Decorator below `@app.route`, the same as its option `input_stream=True`."""
+        return self._noted(function, input_stream=True)
+
+    def _noted(self, function: F, **options: Any) -> F:
+        if any(route.callback is function for route in self.routes):
+            raise SetupError(f"@app.{next(iter(options))} must stand below @app.route of {function.__qualname__}")
+        vars(function)[OPTIONS] = {**getattr(function, OPTIONS, {}), **options}
+        return function
 
     def unroute(self, pattern: str, response_code: int = 404) -> None:
         """Answer `response_code` in place of every route whose rule fits a shell pattern: `app.unroute("/admin/*")`.
@@ -173,6 +201,8 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
         Raises SetupError for a subdomain of nothing.
         """
+        if any(_rank(route) for route in self.routes):
+            self._arrange()
         for rule, verb, function, facts, *rest in self._shortened:
             if self._router_of(facts).static.get(verb, {}).get(rule.text or "/") is None:
                 self._add(rule, verb, function, facts, *rest)
@@ -185,6 +215,29 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
                 if fnmatchcase(text, pattern):
                     self._closed[route] = code
         self.routes = [route for route in self.routes if route not in self._closed]
+
+    def _arrange(self) -> None:
+        """Let the routes of the highest rank come first, and leave out those in whose place they are."""
+        best: dict[Any, int] = {}
+        for route in self.routes:
+            place = _place(route)
+            best[place] = max(_rank(route), best.get(place, _rank(route)))
+        arranged = sorted(self.routes, key=_rank, reverse=True)
+        ranks = {route.facts["resource"]: _rank(route) for route in arranged if hasattr(route, "facts")}
+        routes = [route for route in arranged if best[_place(route)] == _rank(route)]
+        filters, self.router = self.router.filters, bottle.Router()
+        self.router.filters = filters  # the app's own kinds of path parts
+        self.routes, self._by_subdomain = [], {}
+        for route in routes:
+            self._enter(route)
+        self.pipeline.resources.arrange(lambda resource: -ranks.get(resource, 0))
+        self.pipeline.redeclare(route for route in routes if hasattr(route, "facts"))
+        # A shorter URL goes with the route that it is made of.
+        self._shortened = [
+            one
+            for one in sorted(self._shortened, key=lambda one: one[3]["rank"], reverse=True)
+            if best[_key(one[3]["rule"], one[1], one[3])] == one[3]["rank"]
+        ]
 
     def match(self, environ: dict[str, Any]) -> tuple[bottle.Route, dict[str, str]]:
         """Find the route of a request, one of its subdomain first. Raises bottle.HTTPError 404, 405, or as closed."""
@@ -215,3 +268,19 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             if error.status_code == 404:
                 return any(path.startswith(url) and files.find(path[len(url) :]) for url, files in self.static_folders)
         return True
+
+
+def _rank(route: Any) -> int:
+    """That of the part which declared the route; see composition."""
+    return int(route.facts["rank"]) if hasattr(route, "facts") else 0
+
+
+def _place(route: Any) -> Any:
+    facts = getattr(route, "facts", None)
+    return (route.rule, route.method) if facts is None else _key(facts["rule"], route.method, facts)
+
+
+def _key(rule: Rule, verb: str, facts: dict[str, Any]) -> Any:
+    """Where a route is, whatever its variables are called: two with the same key want the same requests."""
+    shape = tuple(part if isinstance(part, str) else (part.kind, part.pattern) for part in rule.parts)
+    return facts["options"].get("subdomain"), verb, shape

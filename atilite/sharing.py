@@ -1,4 +1,4 @@
-"""Numbers that the whole process shares by name, and the times at which something was updated last."""
+"""What is shared by name: numbers and broadcasts in the whole process, locks among the threads of an app."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 from .clock import Clock
 from .errors import SetupError
 from .events import Bus
+
+# What is told to all apps of the process has a channel of its own: an event of one app is no business of the others.
+BROADCAST = "broadcast:"
 
 # How much later an update within one tick of the clock counts: readers compare times only.
 TICK = 1e-6
@@ -86,10 +89,19 @@ def register_g(*names: str) -> None:
 
 
 class Sharing:
-    """The part of an app that tells when something was updated. Any thread."""
+    """The part of an app that it shares with other apps and among threads. Any thread.
+
+    `begin_sharing` is called when the app is made.
+    """
 
     site: Any
     bus: Bus
+    import_name: str
+
+    def begin_sharing(self) -> None:
+        """Make what the locks need."""
+        self._locks: dict[str | None, Any] = {}
+        self._locks_lock = threading.Lock()
 
     def setlu(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Note that `name` was updated now, and emit `setlu:<name>` with the rest in every app of the process.
@@ -97,10 +109,31 @@ class Sharing:
         Raises LookupError for a name that was not registered.
         """
         g.touch(name)
-        apps = [] if self.site is None else self.site.apps.values()
-        for app in {id(one): one for one in (self, *apps)}.values():
-            app.bus.emit(f"setlu:{name}", *args, **kwargs)
+        self._tell_everybody(f"setlu:{name}", args, kwargs)
 
     def getlu(self, *names: str) -> float:
         """When one of `names` was updated last, in seconds since 1970; the start of the process if none ever was."""
         return g.newest(*names)
+
+    @property
+    def siblings(self) -> dict[str, Any]:
+        """The apps of this process by name; without a site it is this one alone."""
+        apps: dict[str, Any] = {self.import_name: self} if self.site is None else self.site.apps
+        return apps
+
+    def broadcast(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Tell every app of the process, this one included: what `@app.on_broadcast(name)` subscribed. Never blocks."""
+        self._tell_everybody(BROADCAST + name, args, kwargs)
+
+    def get_lock(self, name: str | None = None) -> Any:
+        """The app's lock of that name, for threads: `with app.get_lock("index"): ...`.
+
+        A thread that holds it may take it again. All coroutines share the thread of the loop: do not hold it across
+        a `yield`, it would keep none of them out.
+        """
+        with self._locks_lock:
+            return self._locks.setdefault(name, threading.RLock())
+
+    def _tell_everybody(self, event: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for app in {id(one): one for one in (self, *self.siblings.values())}.values():
+            app.bus.emit(event, *args, **kwargs)

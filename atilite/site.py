@@ -15,16 +15,17 @@ from typing import Any, cast
 
 from .app import Atilite
 from .appdata import SharedDict
+from .assembly import assemble, furnish
 from .automation.catalogue import Catalogue
 from .automation.engine import Automation
 from .clock import Clock
 from .config import Settings
 from .errors import Error, SetupError
 from .foreign import Foreign
-from .mounting import Preference, call_hook, clean_point
+from .mounting import Preference, clean_point
 from .resources.aliases import Aliases
 from .serving import serve
-from .store.database import Database, beside
+from .store.database import Database
 from .store.keys import Keys
 from .web.auth import Access
 from .web.errors import error_answer
@@ -93,6 +94,14 @@ class Mounted:
         """The app, None for a folder and for a foreign WSGI callable."""
         wsgi = self.wsgi
         return wsgi if isinstance(wsgi, Atilite) else None
+
+    @property
+    def modules(self) -> list[ModuleType]:
+        """The modules that a reload can load anew, the mounted one first; none where serve.py itself made the app."""
+        target = self.wanted.target if self.wanted is not None else None
+        if not isinstance(target, ModuleType):
+            return []
+        return [target, *(self.app.composed_of if self.app is not None else ())]
 
 
 class Site:
@@ -168,39 +177,32 @@ class Site:
         for mounted in self.mounts:
             _ = mounted.wsgi
 
-    def build(self, wanted: Wanted) -> Mounted:
+    def build(self, wanted: Wanted, *, again: bool = False) -> Mounted:
         """Make what one `mount` asked for. Raises what its hooks raise."""
-        original, target, prefix = wanted, wanted.target, clean_point(wanted.point)
+        target, prefix = wanted.target, clean_point(wanted.point)
         if isinstance(target, (str, Path)):
             path = Path(self.abspath(str(target)))
             if not path.is_dir():
                 raise SetupError(f"{path} cannot be mounted at {wanted.point}: there is no such folder (make it)")
-            return Mounted(prefix, wanted.name, StaticFiles(str(path)), wanted=original)
-        # A copy, because __config__ adds to it and runs again at each reload.
-        wanted = replace(wanted, preference=wanted.preference.copy())
-        if isinstance(target, ModuleType):
-            app = self._app_of(target, wanted.preference)
-        elif isinstance(target, Atilite):
-            app = target
-        elif not callable(cast("object", target)):
+            return Mounted(prefix, wanted.name, StaticFiles(str(path)), wanted=wanted)
+        if isinstance(target, (ModuleType, Atilite)):
+            # A copy, because __config__ adds to it and runs again at each reload.
+            app = assemble(self, target, wanted.preference.copy(), prefix, again=again)
+            return Mounted(prefix, wanted.name, app, wanted=wanted)
+        if not callable(cast("object", target)):
             what = "a module, an Atilite, a folder or a WSGI callable"
             raise SetupError(f"{target!r} cannot be mounted at {wanted.point} (mount {what})")
-        else:
-            foreign = Foreign(target, lambda: self.settings.devel)
-            return Mounted(prefix, wanted.name, foreign, wanted=original)
-        self._prepare(app, wanted, prefix)
-        if isinstance(target, ModuleType) and any(hasattr(target, hook) for hook in ("__setup__", "__mount__")):
-            app.mounting.add("", target, {})
-        app.announce("before_mount")
-        app.mounting.mount_all()
-        app.announce("mounted")
-        app.announce("mounted_or_reloaded")
-        return Mounted(prefix, wanted.name, app, wanted=original)
+        foreign = Foreign(target, lambda: self.settings.devel)
+        return Mounted(prefix, wanted.name, foreign, wanted=wanted)
 
-    def rebuild(self, mounted: Mounted, module: ModuleType) -> Mounted:
-        """Make what `mounted` was made of again, from the module that was loaded anew."""
+    def rebuild(self, mounted: Mounted, load: Callable[[ModuleType], ModuleType]) -> Mounted:
+        """Make what `mounted` was made of again, from the modules that `load` gives for those of before."""
         assert mounted.wanted is not None
-        return self.build(replace(mounted.wanted, target=module))
+        wanted, pref = mounted.wanted, mounted.wanted.preference.copy()
+        for sources in (pref.extending, pref.overriding):
+            sources[:] = [load(one) if isinstance(one, ModuleType) else one for one in sources]
+        assert isinstance(wanted.target, ModuleType)
+        return self.build(replace(wanted, target=load(wanted.target), preference=pref), again=True)
 
     def swap(self, old: Mounted, fresh: Mounted, timeout: float) -> None:
         """Let `fresh` serve in place of `old`, whose services end within `timeout` seconds. Not on the loop."""
@@ -212,37 +214,12 @@ class Site:
         if fresh.app is not None:
             fresh.app.start()
             fresh.app.announce("reloaded")
-
-    def _app_of(self, module: ModuleType, pref: Preference) -> Atilite:
-        if hasattr(module, "__config__"):
-            call_hook(module.__config__, pref)
-        app = module.__app__() if hasattr(module, "__app__") else getattr(module, "app", None)
-        if app is None:
-            app = Atilite(module.__name__)
-        if not isinstance(app, Atilite):
-            raise SetupError(f"__app__() of {module.__name__} returned {type(app).__name__}; it must return an Atilite")
-        return app
-
-    def _prepare(self, app: Atilite, wanted: Wanted, prefix: str) -> None:
-        pref, module = wanted.preference, wanted.target if isinstance(wanted.target, ModuleType) else None
-        app.site, app.prefix, app.debug = self, prefix, self.settings.devel
-        app.config.update(vars(pref.config))
-        # What the operator wrote below [config] wins over what the program prefers, as with every other setting.
-        app.config.update(self.settings.config)
-        for name, value in pref.attributes().items():
-            setattr(app, name, value)
-        here = Path(module.__file__).parent if module is not None and module.__file__ else self.root
-        app.root = here
-        folders, cache = [here / "templates", self.root / "templates"], beside(self.settings.db, "-templates")
-        app.use_templates(folders, reload=self.settings.devel, cache=cache)
-        if not self.settings.disable_static:
-            for url, path in [*pref.static, *([pref.media] if pref.media else [])]:
-                app.set_static(url, self.abspath(path))
+            fresh.app.announce("mounted_or_reloaded")
 
     def _build_own(self, prefix: str, module_name: str, name: str) -> Atilite:
         module = importlib.import_module(module_name)
         app = Atilite(f"atilite.{name}")
-        self._prepare(app, Wanted(prefix, module, Preference(), name), prefix)
+        furnish(self, app, Preference(), prefix, module)
         app.mounting.add("", module, {})
         app.mounting.mount_all()
         app.freeze()

@@ -96,6 +96,13 @@ class Resources:
         self._by_name.setdefault(resource.name, resource)
         self._all.append(resource)
 
+    def arrange(self, order: Callable[[Resource], int]) -> None:
+        """Sort the routes: where several have one name, the first of them keeps it."""
+        self._all.sort(key=order)
+        self._by_name = {}
+        for resource in self._all:
+            self._by_name.setdefault(resource.name, resource)
+
     def __iter__(self) -> Any:
         return iter(self._all)
 

@@ -1,0 +1,162 @@
+"""Apps made of others: what an app extends serves where it has nothing itself, what overrides it goes before it.
+
+Each part has a rank. The app itself has 0, what it extends -1, -2, ... in the order in which it was named, what
+overrides it 1, 2, ...: the higher rank wins, whoever was named first and whatever was configured before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import SetupError
+from .mounting import HOOKS, Mounting, Preference, Source, call_hook, clean_point
+from .web.static import StaticFiles
+from .web.templates import Templates
+
+# What a module may have that makes it worth extending.
+CONTENTS = (*HOOKS, "__config__")
+FOLDERS = ("templates", "static")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the app is put together of besides its own module."""
+
+    source: Source
+    rank: int
+
+    @property
+    def config(self) -> Callable[..., Any] | None:
+        """Its `__config__` hook."""
+        return getattr(self.source, "__config__", None)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a package; None for a function, and for a module that shares its folder with others."""
+        found = getattr(self.source, "__path__", None)
+        return Path(next(iter(found))) if found else None
+
+
+class Composition:
+    """The part of an app that puts it together with others. `begin_composition` is called when the app is made."""
+
+    mounting: Mounting
+    templates: Templates
+    config: Any
+    site: Any
+    static_folders: list[tuple[str, StaticFiles]]
+
+    def begin_composition(self) -> None:
+        """Make what the composition needs."""
+        self._parts: list[Part] = []
+        self._static_ranks: list[int] = []
+
+    def extends(self, *sources: Source) -> None:
+        """Use the routes, templates and static files of these modules where the app has none of its own.
+
+        To be said before or in `__setup__`, or as `pref.extends`. A function stands for a `__mount__` hook. Raises
+        SetupError later than that, and for a module that has nothing to use.
+        """
+        self._join(sources, -1)
+
+    def overrides(self, *sources: Source) -> None:
+        """Put the routes, templates and static files of these modules in place of the app's own of the same paths.
+
+        The rest is as with `extends`.
+        """
+        self._join(sources, 1)
+
+    @property
+    def composed_of(self) -> list[ModuleType]:
+        """The modules that it extends, and those that override it."""
+        return [part.source for part in self._parts if isinstance(part.source, ModuleType)]
+
+    def set_static(self, url: str, path: str | Path, *, rank: int | None = None) -> None:
+        """Serve the files below `path` at `url` of this app, before those of a part with a lower rank."""
+        own = self.mounting.rank if rank is None else rank
+        place = sum(1 for other in self._static_ranks if other >= own)
+        self._static_ranks.insert(place, own)
+        self.static_folders.insert(place, (clean_point(url) + "/", StaticFiles(path)))
+
+    def compose(self, pref: Preference, own: ModuleType | None) -> None:
+        """Run the `__setup__` hooks of the app's own module and of all parts, and find their files.
+
+        The app has been made and has the preferences `pref`, to which the parts add. Once, by who mounts it.
+        """
+        self._join(pref.extending, -1)
+        self._join(pref.overriding, 1)
+        waiting = [*self._parts, *([Part(own, 0)] if own is not None else [])]
+        done: list[Part] = []
+        while waiting:
+            for part in sorted(waiting, key=lambda part: part.rank):
+                if part.rank:
+                    self._configure(part, pref)
+                    self.mounting.join(part.source, part.rank)
+                else:
+                    self.mounting.add("", own or ModuleType(""), {})
+            done += waiting
+            # A __config__ or __setup__ hook may have named further ones.
+            waiting = [part for part in self._parts if part not in done]
+        self._find_folders()
+
+    def _join(self, sources: Any, sign: int) -> None:
+        for source in sources:
+            if self.mounting.mounted:
+                raise SetupError("extends and overrides belong before __mount__: say them in __setup__ or serve.py")
+            check_source(source)
+            if all(part.source is not source for part in self._parts):
+                beyond = 1 + sum(1 for part in self._parts if part.rank * sign > 0)
+                self._parts.append(Part(source, sign * beyond))
+
+    def _configure(self, part: Part, pref: Preference) -> None:
+        """Run a part's `__config__` on a copy, and take over what it may decide."""
+        if part.config is None:
+            return
+        asked = pref.copy()
+        asked.static, asked.media, asked.extending, asked.overriding = [], None, [], []
+        call_hook(part.config, asked)
+        wins = part.rank > 0
+        for name, value in vars(asked.config).items():
+            if name not in self.config if not wins else value is not getattr(pref.config, name, self):
+                setattr(pref.config, name, value)
+                self.config[name] = value
+        for name, value in asked.attributes().items():
+            if name not in vars(self) if not wins else value is not getattr(pref, name, self):
+                setattr(pref, name, value)
+                setattr(self, name, value)
+        if self.site is not None:
+            self.config.update(self.site.settings.config)  # the operator wins over every program
+            for url, path in [*asked.static, *([asked.media] if asked.media else [])]:
+                self._serve_files(url, self.site.abspath(path), part.rank)
+        self._join(asked.extending, -1)
+        self._join(asked.overriding, 1)
+
+    def _find_folders(self) -> None:
+        for part in sorted(self._parts, key=lambda part: abs(part.rank)):
+            if part.folder is None:
+                continue
+            put = self.templates.first if part.rank > 0 else self.templates.last
+            put(part.folder / "templates")
+            if (part.folder / "static").is_dir():
+                self._serve_files(self.config.get("STATIC_URL") or "/", part.folder / "static", part.rank)
+
+    def _serve_files(self, url: str, path: Path, rank: int) -> None:
+        if self.site is None or not self.site.settings.disable_static:
+            self.set_static(url, path, rank=rank)
+
+
+def check_source(source: Any) -> None:
+    """Raise SetupError for what an app cannot be put together of."""
+    if not isinstance(source, ModuleType):
+        if not callable(source):
+            raise SetupError(f"{source!r} cannot be extended: it is neither a module nor a function")
+        return
+    folder = Part(source, 1).folder
+    has_files = folder is not None and any((folder / name).is_dir() for name in FOLDERS)
+    if not has_files and not any(hasattr(source, name) for name in CONTENTS):
+        wanted = ", ".join((*CONTENTS, *(f"{name}/" for name in FOLDERS)))
+        raise SetupError(f"module {source.__name__!r} has nothing to extend: none of {wanted}")
