@@ -204,6 +204,7 @@ class Settings:
         False,
         "Let pages from localhost, localhost:8000, localhost:5000 and 127.0.0.1:5000 call the internal API (CORS).",
     )
+    public_docs: bool = setting(False, "Let everybody read /openapi.json and /docs; else that takes the role view.")
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

@@ -22,6 +22,7 @@ from .schema import Named, Schema, schema_of
 from .web.answers import API, File
 from .web.encoding import simple
 from .web.params import annotation_of
+from .web.routes import Rule
 from .web.wanted import Parameter, parameters, rules_of
 from .wrapping import DEMANDS
 
@@ -83,7 +84,7 @@ class Route:
     `path` is as it was declared, `template` as OpenAPI writes it, both with every prefix; `mount` is the name of what
     is mounted in the site, `point` where its nested mount is. `rules` are demands on several parameters together.
     `more` says that any other parameters are taken, `strict` that they are refused if not. `named` are the schemas
-    that the parameters refer to. `handler` is not part of the plain data.
+    that the parameters refer to. `rule` (without the prefix of the app) and `handler` are not part of the plain data.
     """
 
     path: str
@@ -103,6 +104,7 @@ class Route:
     more: bool = False
     strict: bool = True
     named: Mapping[str, Schema] = field(default_factory=dict)
+    rule: Rule | None = None
     handler: Callable[..., Any] | None = None
 
     @property
@@ -113,7 +115,8 @@ class Route:
     @property
     def plain(self) -> dict[str, Any]:
         """The same as values that JSON knows; a parameter that is required has no default."""
-        facts = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "handler"}
+        told = [one.name for one in dataclasses.fields(self) if one.name not in ("rule", "handler")]
+        facts = {name: getattr(self, name) for name in told}
         facts["access"] = {**dataclasses.asdict(self.access), "words": self.access.words}
         facts["parameters"] = [
             {name: value for name, value in dataclasses.asdict(one).items() if name != "default" or not one.required}
@@ -184,6 +187,7 @@ def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
         more=signature.rest is not None or not binds,
         strict=bool(app.restrict_parameter_count),
         named=named,
+        rule=rule,
         handler=handler,
     )
 

@@ -186,7 +186,8 @@ def words(schema: Mapping[str, Any]) -> str:
     if kind == "string":
         return _FORMATS.get(schema.get("format", ""), "file" if "contentMediaType" in schema else "text")
     if kind == "array" and schema.get("items"):
-        return f"list of {words(schema['items'])}"
+        item = words(schema["items"])
+        return f"list of {_MANY.get(item, item)}"
     return _TYPES.get(str(kind), "anything")
 
 
@@ -194,4 +195,5 @@ _TYPES = {
     "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list", "object": "object",
     "null": "nothing",
 }  # fmt: skip
+_MANY = {"text": "texts", "whole number": "whole numbers", "number": "numbers", "file": "files"}
 _FORMATS = {"date": "date", "date-time": "date and time", "time": "time", "uuid": "UUID", "password": "secret text"}

@@ -24,6 +24,7 @@ from .errors import Error, SetupError
 from .foreign import Foreign
 from .mounting import Preference, clean_point
 from .resources.aliases import Aliases
+from .rootpaths import FIXED, root_paths
 from .serving import serve
 from .store.database import Database
 from .store.keys import Keys
@@ -39,8 +40,7 @@ log = logging.getLogger("atilite")
 Wsgi = Callable[..., Iterable[bytes]]
 # The parts of our own, by name: they are loaded after the server has begun to answer, or when they are first asked for.
 API, HEALTH, CONSOLE = "atilite.api.routes", "atilite.api.health", "atilite.console.pages"
-# What the API serves outside of its own prefix.
-ROOT_PATHS = ("/healthz", "/readyz", "/metrics")
+DOCS = "atilite.api.reference"
 
 Target = ModuleType | Atilite | str | Path | Wsgi
 
@@ -163,7 +163,7 @@ class Site:
         self.mounts = [self.build(wanted) for wanted in self.wanted]
         self._hosts = permitted(settings.allowed_host, self.apps.values(), loopback=settings.loopback)
         self._subscribe()
-        own = [("/internal", API, "internal"), ("", HEALTH, "root")]
+        own = [("/internal", API, "internal"), ("", HEALTH, "root"), ("", DOCS, "docs")]
         if not settings.no_console:
             own.append((settings.console_path, CONSOLE, "console"))
         for prefix, module, name in own:
@@ -241,9 +241,8 @@ class Site:
     def arrange(self) -> None:
         """Sort the mounts for dispatch and collect what the console sees of them."""
         ordered = sorted(self.mounts, key=lambda mounted: len(mounted.prefix), reverse=True)
-        root = next((mounted for mounted in ordered if mounted.name == "atilite:root"), None)
-        self._exact = dict.fromkeys(ROOT_PATHS, root) if root is not None else {}
-        self._at_root = [mounted for mounted in ordered if not mounted.prefix and mounted is not root]
+        self._exact = root_paths(self.mounts)
+        self._at_root = [mounted for mounted in ordered if not mounted.prefix and mounted.name not in FIXED]
         firsts = {first_segment(mounted.prefix) for mounted in ordered if mounted.prefix}
         self._by_first = {
             first: [one for one in ordered if first_segment(one.prefix) == first] + self._at_root for first in firsts

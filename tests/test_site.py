@@ -13,7 +13,8 @@ from atilite import Atilite
 from atilite.api.routes import ROOT
 from atilite.config import Settings
 from atilite.errors import SetupError
-from atilite.site import ROOT_PATHS, Site
+from atilite.rootpaths import HEALTH_PATHS
+from atilite.site import Site
 from atilite.testing.client import Client
 from atilite.web.exchange import MAX_BODY, RequestPolicy
 
@@ -195,14 +196,14 @@ def test_two_sites_of_one_process_do_not_see_each_other(tmp_path: Path) -> None:
 
 
 def test_the_paths_of_the_api_outside_its_prefix_are_the_ones_the_site_knows() -> None:
-    assert sorted(endpoint.rule for endpoint in ROOT) == sorted(ROOT_PATHS)
+    assert sorted(endpoint.rule for endpoint in ROOT) == sorted(HEALTH_PATHS)
 
 
 def test_the_console_and_the_api_are_loaded_at_first_use_or_when_warmed(site: Site) -> None:
     site.mount("/", app_with("one", "/", "root"))
     client = opened(site)
     own = {mounted.name: mounted for mounted in site.mounts if mounted.wanted is None}
-    assert [mounted.loaded for mounted in own.values()] == [False, False, False]
+    assert not any(mounted.loaded for mounted in own.values())
     assert client.get("/healthz").status_code == 200
     assert own["atilite:root"].loaded
     assert not own["atilite:console"].loaded

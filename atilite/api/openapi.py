@@ -20,27 +20,45 @@ REFUSALS: Mapping[int, Answer] = {
 }
 
 
+# How to prove who one is, by name. Those of the app's own users are told only where a route asks for them.
+SESSION = "atilite_session"
+PROOFS: Mapping[str, Mapping[str, str]] = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
+}
+USERS: Mapping[str, Mapping[str, str]] = {
+    scheme: {"type": "http", "scheme": scheme, "description": "Users of the app's own."}
+    for scheme in ("basic", "digest", "bearer")
+}
+
+
 def document(endpoints: Iterable[Endpoint], title: str, version: str, prefix: str = "") -> dict[str, Any]:
     """The OpenAPI 3.1 document of these operations, which are mounted at `prefix`."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
+    info = {
+        "title": f"{title}: internal API",
+        "version": version,
+        "description": "Actions, runs, services, schedules and keys of this program.",
+    }
+    return assembled(info, prefix, paths, SCHEMAS)
+
+
+def assembled(
+    info: Mapping[str, str],
+    prefix: str,
+    paths: Mapping[str, Any],
+    schemas: Mapping[str, Any],
+    proofs: Mapping[str, Any] = PROOFS,
+) -> dict[str, Any]:
+    """A whole document; `prefix` is where its paths begin."""
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": f"{title}: internal API",
-            "version": version,
-            "description": "Actions, runs, services, schedules and keys of this program.",
-        },
+        "info": dict(info),
         "servers": [{"url": prefix or "/"}],
-        "paths": paths,
-        "components": {
-            "schemas": dict(SCHEMAS),
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "atilite_session"},
-            },
-        },
+        "paths": dict(paths),
+        "components": {"schemas": dict(schemas), "securitySchemes": dict(proofs)},
     }
 
 
