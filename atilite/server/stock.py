@@ -27,7 +27,7 @@ NAMES: dict[type, str] = {
     waitress.wasyncore.dispatcher: "add_channel del_channel handle_error socket _fileno _map",
     waitress.task.Task: (
         "service finish write build_response_header set_close_on_finish close_on_finish wrote_header status "
-        "complete content_length content_bytes_written chunked_response logged_write_excess response_headers"
+        "complete content_length content_bytes_written chunked_response logged_write_excess"
     ),
     waitress.task.WSGITask: "execute get_environment",
     waitress.task.ErrorTask: "execute complete",

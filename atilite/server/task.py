@@ -77,7 +77,6 @@ class AnswerHeader(Task):  # type: ignore[misc]
     request: Parser
     version: str
     status: str
-    response_headers: Headers
     close_on_finish: bool
     wrote_header: bool
     complete: bool
@@ -87,7 +86,34 @@ class AnswerHeader(Task):  # type: ignore[misc]
     content_bytes_written: int
 
     bodiless = False
+    sized = False  # the application has set a Content-Length
+    dated = False  # the application has set a Date
     logger = log
+    _lines: tuple[str, ...] | list[str] = ()  # of the header, ready to be sent
+
+    def begin(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Check and keep status and headers; they are sent with the first piece of the body.
+
+        Raises ValueError for what would break the answer.
+        """
+        if not isinstance(status, str) or "\n" in status or "\r" in status or not status[:3].isdigit():
+            raise ValueError(f"the status {status!r} is invalid")
+        lines: list[str] = []
+        for name, value in headers:
+            if not value.isprintable() and ("\n" in value or "\r" in value or "\x00" in value):
+                raise ValueError(f"the value of the header {name!r} contains a line break")
+            lower = checked_name(name)
+            if lower == "content-length":
+                if status[:3] in ("204", "304"):
+                    continue
+                self.content_length = int(value)
+                self.sized = True
+            elif lower == "date":
+                self.dated = True
+            lines.append(f"{name}: {value}")
+        self._lines = lines
+        self.status = status
+        self.complete = True
 
     def set_close_on_finish(self) -> None:
         """Close the connection after this answer."""
@@ -99,12 +125,8 @@ class AnswerHeader(Task):  # type: ignore[misc]
         version = self.version
         status = self.status
         self.bodiless = request.command == "HEAD" or status[:3] in ("204", "304") or status[:1] == "1"
-        lines = [f"HTTP/{version} {status}"]
-        seen = set()
-        for name, value in self.response_headers:
-            lines.append(f"{name}: {value}")
-            seen.add(name.lower())
-        sized = "content-length" in seen
+        lines = [f"HTTP/{version} {status}", *self._lines]
+        sized = self.sized
         if not sized and self.content_length is not None and status[:3] not in ("204", "304"):
             lines.append(f"Content-Length: {self.content_length}")
             sized = True
@@ -120,7 +142,7 @@ class AnswerHeader(Task):  # type: ignore[misc]
             lines.append("Connection: close")
         elif version == "1.0":
             lines.append("Connection: Keep-Alive")
-        if "date" not in seen:
+        if not self.dated:
             lines.append(f"Date: {_date(int(time.time()))}")
         lines.append("\r\n")
         return "\r\n".join(lines).encode("latin-1")
@@ -181,8 +203,8 @@ class RefusalTask(AnswerHeader, ErrorTask):  # type: ignore[misc]
         error = self.request.error
         if not isinstance(error, Refusal):
             error = Refusal(error.code, error.body)
-        self.status, headers, body = error.to_response()
-        self.response_headers.extend(headers)
+        status, headers, body = error.to_response()
+        self.begin(status, headers)
         self.close_on_finish = True
         self.content_length = len(body)
         self.write(body)
@@ -196,7 +218,6 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
         self.channel = channel
         self.request = request
         self.version = request.version
-        self.response_headers = []
 
     def service(self) -> None:
         """Answer, or raise `Parked`. Whatever else comes out of the application becomes an Exception."""
@@ -269,31 +290,14 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
             try:
                 if self.wrote_header:
                     raise exc_info[1]
-                self.response_headers = []
                 self.content_length = None
+                self.sized = self.dated = False
             finally:
                 exc_info = None
         elif self.complete:
             raise AssertionError("start_response was called a second time without exc_info")
         self.begin(status, headers)
         return self.write
-
-    def begin(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Check and keep status and headers; they are sent with the first piece of the body."""
-        if not isinstance(status, str) or "\n" in status or "\r" in status or not status[:3].isdigit():
-            raise ValueError(f"the status {status!r} is invalid")
-        kept = self.response_headers
-        for name, value in headers:
-            if "\n" in value or "\r" in value or "\x00" in value:
-                raise ValueError(f"the value of the header {name!r} contains a line break")
-            lower = checked_name(name)
-            if lower == "content-length":
-                if status[:3] in ("204", "304"):
-                    continue
-                self.content_length = int(value)
-            kept.append((name, value))
-        self.status = status
-        self.complete = True
 
     def get_environment(self) -> dict[str, Any]:
         """Return the WSGI environ of the request."""
