@@ -70,7 +70,7 @@ def opened(tmp_path: Path, target: Any, point: str = "/", pref: Preference | Non
     return site.open(Settings(db=f"sqlite:///{tmp_path}/data.db", **settings))
 
 
-@pytest.mark.row("A7", "A8", "A9", "A10", "A12", "A13", "A14")
+@pytest.mark.row("A7", "A8", "A9", "A10", "A12", "A13", "A14", "D1")
 def test_cascaded_mounts_serve_below_their_parents(tmp_path: Path) -> None:
     with package(tmp_path, "cascade", SERVICES) as cascade:
         client = Client(opened(tmp_path, cascade))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from atilite.config import Settings
+from atilite.mounting import Preference
 from atilite.reload import Reloader
 from atilite.site import Site
 from atilite.testing.client import Client
@@ -140,3 +141,45 @@ def test_a_changed_module_beside_serve_py_restarts_the_process(
         reloaded.save("X = 2", "beside_serve.py")
         assert len(started) == 1
         assert started[0][0] == sys.executable
+
+
+EXTENDED = {
+    "ground/__init__.py": "def __mount__ (app):\n    app.route ('/ground') (lambda: 'first')",
+    "roof/__init__.py": "def __mount__ (app):\n    app.route ('/roof') (lambda: 'first')",
+}
+
+
+@pytest.mark.row("A23", "A31", "A32")
+def test_a_saved_base_and_a_saved_override_are_remounted_in_place_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(os, "execv", lambda *args: pytest.fail("the process is not started again for that"))
+    house = {"house/__init__.py": "import roof\n\ndef __app__ ():\n    from atilite import Atilite\n"}
+    house["house/__init__.py"] += "    app = Atilite (__name__)\n    app.overrides (roof)\n    return app\n"
+    house["house/__init__.py"] += "\ndef __mount__ (app):\n    app.route ('/') (lambda: 'house')\n"
+    with package(tmp_path, "ground", EXTENDED) as ground, package(tmp_path, "roof", {}):
+        with package(tmp_path, "house", house) as module:
+            made = Reloaded(tmp_path, module)
+            made.site.close()
+            made.site = Site(tmp_path)
+            pref = Preference()
+            pref.extends(ground)
+            made.site.mount("/", module, pref)
+            made.client = Client(made.site.open(Settings(devel=True, db=f"sqlite:///{tmp_path}/data.db")))
+            made.reloader = Reloader(made.site)
+
+            def told() -> list[str]:
+                return [made.client.get(path).text for path in ("/", "/ground", "/roof")]
+
+            assert told() == ["house", "first", "first"]
+            for name in ("ground", "roof"):
+                file = f"{name}/__init__.py"
+                assert made.save(EXTENDED[file].replace("first", "second"), file)
+            assert told() == ["house", "second", "second"]
+            assert made.save("def __mount__ (app:\n", "ground/__init__.py")
+            assert told() == ["house", "second", "second"], "what cannot be loaded leaves everything as it was"
+            assert made.save(EXTENDED["ground/__init__.py"].replace("first", "third"), "ground/__init__.py")
+            assert told() == ["house", "third", "second"]
+            made.site.stop(1.0)
+            made.site.close()

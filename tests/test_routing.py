@@ -317,3 +317,34 @@ def test_no_name_of_our_own_code_is_kept_from_a_client(app: Atilite, client: Cli
     assert client.get(f"/x?{name}=1").json() == {name: "1"}
     loop = app.runtime.loop  # a server calls a handler with start="hub" through its watchdog
     assert loop.spawn(functools.partial(loop.watched, dict, **{name: "1"})).wait(5) == {name: "1"}
+
+
+@pytest.mark.row("A200")
+def test_coroutine_and_input_stream_are_also_decorators_of_their_own(app: Atilite, client: Client) -> None:
+    @app.route("/up", methods=["POST"])
+    @app.coroutine
+    @app.input_stream
+    def up(was: Any) -> Any:
+        assert was.streams_input
+        pieces = []
+        while piece := (yield was.Input(4)):
+            pieces.append(piece.decode())
+        return was.API(pieces=pieces, routable=[was.request.routable[name] for name in ("coroutine", "input_stream")])
+
+    @app.route("/usual", methods=["POST"], input_stream=False)
+    @app.input_stream
+    def usual(was: Any) -> Any:
+        return was.API(streams=was.streams_input)
+
+    policy = app.pipeline.policy("POST", "/up")
+    assert policy is not None
+    assert policy.stream_input
+    assert client.post("/up", body=b"abcdefg").json() == {"pieces": ["abcd", "efg"], "routable": [True, True]}
+    assert client.post("/usual").json() == {"streams": False}, "the option of a route wins"
+
+
+@pytest.mark.row("A200")
+def test_above_the_route_such_a_decorator_would_do_nothing_and_says_so(app: Atilite) -> None:
+    handler = app.route("/x")(lambda was: "x")
+    with pytest.raises(SetupError, match="@app.input_stream must stand below @app.route"):
+        app.input_stream(handler)

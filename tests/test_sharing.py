@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,27 @@ def test_an_update_is_told_to_every_app_of_the_process(tmp_path: Path) -> None:
         ]  # fmt: skip
     finally:
         site.close()
+
+
+@pytest.mark.row("A44")
+def test_a_lock_has_a_name_and_its_holder_may_take_it_again() -> None:
+    app = Atilite("locked")
+    tried: list[bool] = []
+
+    def elsewhere(name: str | None) -> None:
+        lock = app.get_lock(name)
+        tried.append(lock.acquire(blocking=False))
+        if tried[-1]:
+            lock.release()
+
+    with app.get_lock("index"), app.get_lock("index"):
+        assert app.get_lock("index") is app.get_lock("index")
+        for name in ("index", "other", None):
+            thread = threading.Thread(target=elsewhere, args=(name,))
+            thread.start()
+            thread.join(10)
+        assert tried == [False, True, True]
+        assert app.get_lock() is app.get_lock()
+        assert Atilite("another").get_lock("index") is not app.get_lock("index")
+    elsewhere("index")
+    assert tried[-1]

@@ -209,3 +209,18 @@ def test_the_console_and_the_api_are_loaded_at_first_use_or_when_warmed(site: Si
     assert not own["atilite:console"].loaded
     site.warm()
     assert all(mounted.loaded for mounted in own.values())
+
+
+@pytest.mark.row("A200")
+def test_app_run_mounts_the_app_and_does_what_the_command_line_says(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr("atilite.launch.default_site", lambda: site)
+    monkeypatch.setattr("atilite.cli.entry.run", lambda **options: said.append(options))
+    app = app_with("alone", "/", "alone")
+
+    app.run(port=5001)
+
+    assert said == [{"port": 5001}]
+    assert [(wanted.point, wanted.target) for wanted in site.wanted] == [("/", app)]

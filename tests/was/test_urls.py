@@ -226,3 +226,22 @@ def test_what_a_url_was_made_of_is_what_the_handler_gets(data: Any, name: str, q
     assert " " not in url
     assert unquote(url.partition("?")[0]).count("\ufffd") == str(sent).count("\ufffd")
     assert answer.json() == {"other": "fixed", **sent}
+
+
+@pytest.mark.row("A123")
+def test_a_value_without_a_name_reaches_a_parameter_that_is_no_part_of_the_path() -> None:
+    app = Atilite("messages")
+
+    @app.route("/msg")
+    def msg(was: Any) -> Any:
+        return was.redirect(was.urlfor(showmsg, "Hans Roh"), status="302 Object Moved")
+
+    @app.route("/showmsg")
+    @app.run_before(lambda was: None)
+    def showmsg(was: Any, name: str) -> str:
+        return name
+
+    client = Client(app)
+    moved = client.get("/msg")
+    assert (moved.status, moved.header("Location")) == ("302 Object Moved", "/showmsg?name=Hans+Roh")
+    assert client.get("/showmsg?name=Hans+Roh").text == "Hans Roh"
