@@ -291,10 +291,7 @@ def _complaint(value: Any, request: Request) -> str:
 
 
 def _has(headers: list[Header], name: str) -> bool:
-    for known, _ in headers:  # a generator would take five times as long
-        if known.lower() == name:
-            return True
-    return False
+    return name in [known.lower() for known, _ in headers]  # any() with a generator takes twice as long
 
 
 def _add_charset(headers: list[Header]) -> None:
