@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,10 +24,10 @@ from tests.packages import package
 PAGES = {
     "actions.md": 13,
     "console.md": 3,
-    "events.md": 4,
+    "events.md": 6,
     "http-api.md": 19,
     "journals-and-kv.md": 17,
-    "mounts.md": 5,
+    "mounts.md": 7,
     "schedules-and-services.md": 7,
     "tasks.md": 15,
     "testing.md": 5,
@@ -53,7 +54,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         compared = 0
         files = {name: text for _, name, text in blocks(page) if name}
         inits = [name.partition("/")[0] for name in files if name.endswith("/__init__.py")]
-        with package(tmp_path, inits[0] if inits else "empty", {"empty/__init__.py": "", **files}):
+        with ExitStack() as loaded:
+            for name in inits or ["empty"]:
+                loaded.enter_context(package(tmp_path, name, {"empty/__init__.py": "", **files}))
             for language, name, text in blocks(page):
                 if language == "python" and name and "/" not in name:
                     exec(compile(text, name, "exec"), {"__name__": name})
