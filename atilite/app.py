@@ -17,6 +17,7 @@ from .automation.engine import Automation
 from .composition import Composition
 from .errorpages import ErrorPages
 from .errors import SetupError
+from .exposure import Exposure
 from .foreign import mount_below
 from .hooks import Hooks
 from .lazily import method_of
@@ -58,6 +59,7 @@ class Atilite(
     Sharing,
     Composition,
     Maintenance,
+    Exposure,
 ):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
@@ -78,6 +80,7 @@ class Atilite(
         self.begin_maintenance()
         self.begin_sharing()
         self.begin_error_pages()
+        self.begin_exposure()
         self.begin_templating()
         self.import_name = name
         self.config = AppConfig()

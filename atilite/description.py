@@ -23,7 +23,7 @@ from .web.answers import API, File
 from .web.encoding import simple
 from .web.params import annotation_of
 from .web.routes import Rule
-from .web.wanted import Parameter, parameters, rules_of
+from .web.wanted import Parameter, parameters, plain_default, rules_of
 from .wrapping import DEMANDS
 
 
@@ -84,7 +84,8 @@ class Route:
     `path` is as it was declared, `template` as OpenAPI writes it, both with every prefix; `mount` is the name of what
     is mounted in the site, `point` where its nested mount is. `rules` are demands on several parameters together.
     `more` says that any other parameters are taken, `strict` that they are refused if not. `named` are the schemas
-    that the parameters refer to. `rule` (without the prefix of the app) and `handler` are not part of the plain data.
+    that the parameters refer to, `options` are those of `app.route`. `rule` (without the prefix of the app) and
+    `handler` are not part of the plain data.
     """
 
     path: str
@@ -101,6 +102,7 @@ class Route:
     access: Access = Access()
     answers: tuple[Answer, ...] = ()
     subdomain: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     more: bool = False
     strict: bool = True
     named: Mapping[str, Schema] = field(default_factory=dict)
@@ -155,11 +157,12 @@ def describe_app(app: Any, mount: str = "") -> list[Route]:
         facts = getattr(route, "facts", None)
         key = (id(facts["resource"]), facts["rule"].text) if facts else (id(route), route.rule)
         groups.setdefault(key, []).append(route)
-    return [describe(app, routes, mount or app.import_name) for routes in groups.values()]
+    return [describe(app, routes, mount) for routes in groups.values()]
 
 
 def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
     """One route: `routes` are those of Bottle's that share its handler and its path, one for each method."""
+    mount = mount or app.import_name
     first, methods = routes[0], tuple(dict.fromkeys(route.method for route in routes))
     facts = getattr(first, "facts", None)
     if facts is None:  # a WSGI app that Bottle has mounted
@@ -184,6 +187,7 @@ def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
         access=_access(app, handler, facts),
         answers=tuple(_answers(handler, options, named)),
         subdomain=options.get("subdomain") or "",
+        options={name: plain_default(value) for name, value in options.items() if name != "answers"},
         more=signature.rest is not None or not binds,
         strict=bool(app.restrict_parameter_count),
         named=named,

@@ -323,6 +323,8 @@ class Pipeline:
         site = self._app.site
         if site is not None and site.problem and wants_html(request.accept):
             reply.body = with_banner(headers, reply.body, site.problem)
+        if self._app.debug:
+            self._app.expose(request, reply)
         body = reply.body
         if type(body) is bytes and len(body) >= MINIMUM and self._packs(request, len(body)):
             reply.body = packed(request.env, reply.status, headers, body)

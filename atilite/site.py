@@ -219,6 +219,7 @@ class Site:
     def _build_own(self, prefix: str, module_name: str, name: str) -> Atilite:
         module = importlib.import_module(module_name)
         app = Atilite(f"atilite.{name}")
+        app.expose_spec = False
         furnish(self, app, Preference(), prefix, module)
         app.mounting.add("", module, {})
         app.mounting.mount_all()

@@ -62,7 +62,7 @@ def parameters(resource: Resource, rule: Rule, named: Named, binds: bool) -> Ite
             name,
             "path" if name in parts else "any",
             required=name in parts or name in signature.required,
-            default=_plain(signature.defaults.get(name)),
+            default=plain_default(signature.defaults.get(name)),
             schema=schema,
         )
         yield _inspected(made, signature.inspections, named)
@@ -178,8 +178,8 @@ def rules_of(inspections: Iterable[Inspection]) -> Iterator[str]:
             yield f"for {one.scope}: {text}" if one.scope in _METHODS else text
 
 
-def _plain(value: Any) -> Any:
-    """A default as JSON knows it; one that JSON cannot say is its `repr`."""
+def plain_default(value: Any) -> Any:
+    """A default or an option as JSON knows it; one that JSON cannot say is its `repr`."""
     try:
         return simple(value)
     except TypeError:
