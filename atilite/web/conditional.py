@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, MutableMapping
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 # Where the environ keeps what the client sent as If-None-Match, when it names a compressed form.
@@ -43,7 +44,12 @@ def held_etag(environ: Mapping[str, Any], etag: str) -> str:
 
 def http_date(moment: float) -> str:
     """Return seconds since 1970 as an HTTP date."""
-    return formatdate(int(moment), usegmt=True)
+    return _http_date(int(moment))
+
+
+@lru_cache(1024)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def parse_date(text: str | None) -> float | None:

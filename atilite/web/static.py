@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,11 +18,16 @@ from atilite.web.compression import VARY, Packed, accepts_gzip, encode, is_text
 from atilite.web.conditional import forget_forms
 from atilite.web.errors import error_answer
 from atilite.web.headers import Header, secure
+from atilite.web.input import NOTHING
 from atilite.web.request import Request, decoded
 from atilite.web.response import Body, Response, serialize
 
 # Bytes up to which a file is read at once.
 _SMALL = 64 * 1024
+# Paths of which a folder remembers that no link leads them outside.
+_REMEMBERED = 4096
+# A part of a path that begins with a dot, `.well-known` excepted.
+_HIDDEN = re.compile(r"(?:^|/)\.(?!well-known(?:/|$))")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 _TEXTS = ("application/javascript", "application/json", "application/xml", "image/svg+xml")
 # What the table of some systems does not know.
@@ -37,6 +43,7 @@ class StaticFiles:
 
     def __init__(self, root: str | os.PathLike[str], max_age: int = 0) -> None:
         self._packed = Packed()
+        self._inside: dict[str, tuple[int, int]] = {}
         self.root = Path(os.path.realpath(root))
         self.max_age = max_age
         self._prefix = os.path.join(str(self.root), "")
@@ -46,18 +53,25 @@ class StaticFiles:
 
         None if there is no such file. A path that leads outside finds nothing, through a symbolic link neither.
         """
-        parts = path.split("/")
-        if any((part.startswith(".") and part != ".well-known") or "\0" in part or "\\" in part for part in parts):
+        if "\0" in path or "\\" in path or ("." in path and _HIDDEN.search(path)):
             return None
-        name = os.path.join(self._prefix, *(part for part in parts if part))
-        if not parts[-1]:
-            name = os.path.join(name, "index.html")
+        name = self._prefix + (path if "//" not in path else re.sub("//+", "/", path)).lstrip("/")
+        if name.endswith("/"):
+            name += "index.html"
         try:
-            if not stat.S_ISREG(os.stat(name).st_mode):
-                return None
+            facts = os.stat(name)
         except (OSError, ValueError):  # by far the most paths: they belong to a route
             return None
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        # To follow each folder of a path takes longer than all the rest; the same file need not be followed twice.
+        if self._inside.get(name) == (facts.st_dev, facts.st_ino):
+            return name
         real = os.path.realpath(name)
+        if real == name:
+            if len(self._inside) >= _REMEMBERED:
+                self._inside.clear()
+            self._inside[name] = facts.st_dev, facts.st_ino
         return real if real.startswith(self._prefix) else None
 
     def answer(self, path: str, environ: Mapping[str, Any]) -> Response | None:
@@ -88,6 +102,7 @@ class StaticFiles:
         return [body] if isinstance(body, bytes) else body
 
 
+@lru_cache(1024)
 def mimetype(name: str) -> str:
     """Return the content type for a file name, with the charset for texts."""
     known = _TYPES.get(os.path.splitext(name)[1].lower()) or mimetypes.guess_type(name)[0]
@@ -105,22 +120,17 @@ def send(
     it. Raises OSError if the file cannot be read.
     """
     name = os.fspath(name)
-    file = open(name, "rb")  # noqa: SIM115 (closed with the body)
-    facts = os.fstat(file.fileno())
-    size, etag, mtime = facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"', facts.st_mtime
+    facts = os.stat(name)
+    etag, mtime = _etag(facts), facts.st_mtime
     if conditional.refused(environ, etag, mtime):
-        return _without(file, 412, [])
-    kind = mimetype(name)
-    headers: list[Header] = [
-        ("ETag", etag),
-        ("Last-Modified", conditional.http_date(mtime)),
-        ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
-    ]
-    if packed is not None and is_text(kind):
-        headers.append(("Vary", VARY))
+        return Response(NOTHING, 412, b"")
+    varies = packed is not None and is_text(mimetype(name))
     if conditional.unchanged(environ, etag, mtime):
-        return _without(file, 304, headers)
-    headers += [("Content-Type", kind), ("Accept-Ranges", "bytes")]
+        return Response(NOTHING, 304, b"", _validators(facts, max_age, varies))
+    file = open(name, "rb")  # noqa: SIM115 (closed with the body)
+    facts = os.fstat(file.fileno())  # another one may have come in its place
+    size, etag, mtime, kind = facts.st_size, _etag(facts), facts.st_mtime, mimetype(name)
+    headers = [*_validators(facts, max_age, varies), ("Content-Type", kind), ("Accept-Ranges", "bytes")]
     if "HTTP_RANGE" not in environ:
         smaller = packed.get(name, facts) if packed is not None and _wants_packed(environ, kind) else None
         if smaller is None:
@@ -131,7 +141,8 @@ def send(
     part = wanted_range(environ, size, etag, mtime)
     start, length = part or (0, size)
     if part and not length:
-        return _without(file, 416, [("Content-Range", f"bytes */{size}")])
+        file.close()
+        return Response(NOTHING, 416, b"", [("Content-Range", f"bytes */{size}")])
     body = FileBody(file, start, length)
     if part is None:
         return Response(environ, 200, body, headers)
@@ -150,9 +161,19 @@ def _content(file: IO[bytes], size: int) -> bytes | FileBody:
         return file.read(size)
 
 
-def _without(file: IO[bytes], status: int, headers: list[Header]) -> Response:
-    file.close()
-    return Response({}, status, b"", headers)
+def _etag(facts: os.stat_result) -> str:
+    return f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+
+
+def _validators(facts: os.stat_result, max_age: int, varies: bool) -> list[Header]:
+    headers: list[Header] = [
+        ("ETag", _etag(facts)),
+        ("Last-Modified", conditional.http_date(facts.st_mtime)),
+        ("Cache-Control", f"max-age={max_age}" if max_age else "no-cache"),
+    ]
+    if varies:
+        headers.append(("Vary", VARY))
+    return headers
 
 
 def wanted_range(environ: Mapping[str, Any], size: int, etag: str, mtime: float) -> tuple[int, int] | None:
