@@ -39,8 +39,10 @@ def fitted(function: Hook, count: int) -> Hook:
     request.
     """
     parameters = _parameters(function)
-    if parameters is None or any(one.kind is one.VAR_POSITIONAL for one in parameters):
+    if parameters is None:
         return function
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return _apart(function) if _wants_by_name(parameters) else function
     names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     if _wants_by_name(parameters):
         others = [name for name in names if name != "was"]
@@ -87,6 +89,14 @@ def _named(function: Hook, names: list[str]) -> Hook:
     @functools.wraps(function)
     def call(was: Any, *args: Any) -> Any:
         return function(was=was, **dict(zip(names, args, strict=False)))
+
+    return call
+
+
+def _apart(function: Hook) -> Hook:
+    @functools.wraps(function)
+    def call(was: Any, *args: Any) -> Any:
+        return function(*args, was=was)
 
     return call
 

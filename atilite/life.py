@@ -35,9 +35,8 @@ class Announced:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __get__(self, app: Any, owner: type) -> Callable[[F], F]:
-        subscribe: Callable[[F], F] = app.on(self._name)
-        return subscribe
+    def __get__(self, app: Any, owner: type) -> Any:
+        return self if app is None else app.on(self._name)
 
 
 class Life:

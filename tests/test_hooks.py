@@ -48,6 +48,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         (lambda was, response, more=1: (was, response), ("was", "response")),
         (lambda response, was: (was, response), ("was", "response")),
         (lambda *, was: (was,), ("was",)),
+        (lambda *args, was: (was, *args), ("was", "response")),
         (lambda response, more=1, was=None: (was, response, more), ("was", "response", 1)),
     ],
 )

@@ -346,5 +346,5 @@ def test_coroutine_and_input_stream_are_also_decorators_of_their_own(app: Atilit
 @pytest.mark.row("A200")
 def test_above_the_route_such_a_decorator_would_do_nothing_and_says_so(app: Atilite) -> None:
     handler = app.route("/x")(lambda was: "x")
-    with pytest.raises(SetupError, match="@app.input_stream must stand below @app.route"):
+    with pytest.raises(SetupError, match=r"@app\.input_stream must stand below @app.route"):
         app.input_stream(handler)
