@@ -223,7 +223,11 @@ class Conversation:
 
     def _settled(self, promise: Promise[Any]) -> None:
         # The generator may have ended in a task thread; the exchange belongs to the loop.
-        self._runtime.loop.step(self._finish, promise)
+        loop = self._runtime.loop
+        if loop.in_greenlet():
+            self._finish(promise)
+        else:
+            loop.step(self._finish, promise)
 
     def _finish(self, promise: Promise[Any]) -> None:
         """Send what the generator came to. Loop only."""

@@ -82,7 +82,7 @@ class Server:
         self.trusted: Collection[str] = frozenset("localhost" if proxy == "unix" else proxy for proxy in proxies)
         self.application = _behind_proxy(application) if self.trusted else application
         self.monotonic = monotonic
-        self.workers = Workers(threads)
+        self.workers = Workers(threads, self.loop)
         self.adj = _adjustments(self.limits)
         # Shared by all listeners; changed on the loop only.
         self.map: dict[int, Any] = {}

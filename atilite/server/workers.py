@@ -6,9 +6,13 @@ import logging
 import threading
 from collections import deque
 
+from atilite.runtime.loop import Loop
 from atilite.server.protocols import Work
 
 log = logging.getLogger("atilite.server")
+
+# With more requests than this in the queue a thread is woken without waiting for the end of the hub's turn.
+PATIENCE = 32
 
 
 class Workers:
@@ -19,8 +23,10 @@ class Workers:
     lock. (With `queue.SimpleQueue` four waiting threads cost four times as many switches.)
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, loop: Loop) -> None:
         self.size = size
+        self._loop = loop
+        self._ringing = False  # touched on the loop only
         self._queue: deque[Work | None] = deque()
         self._idle: list[threading.Lock] = []
         self._threads: list[threading.Thread] = []
@@ -34,8 +40,23 @@ class Workers:
             thread.start()
 
     def add(self, work: Work | None) -> None:
-        """Let the next free thread serve; None ends that thread."""
+        """Let the next free thread serve; None ends that thread.
+
+        What the hub adds wakes a thread at the end of its turn: one that wakes in the midst of it would take the
+        processor away only to wait for the interpreter.
+        """
         self._queue.append(work)
+        if not self._loop.inside() or len(self._queue) > PATIENCE:
+            self._wake()
+        elif not self._ringing:
+            self._ringing = True
+            self._loop.hub.loop.run_callback(self._ring)
+
+    def _ring(self) -> None:
+        self._ringing = False
+        self._wake()
+
+    def _wake(self) -> None:
         try:
             sleeper = self._idle.pop()
         except IndexError:  # all are busy: the first to get free looks into the queue
@@ -61,9 +82,13 @@ class Workers:
     def _next(self, bed: threading.Lock) -> Work | None:
         while True:
             try:
-                return self._queue.popleft()
+                work = self._queue.popleft()
             except IndexError:
                 self._sleep(bed)
+                continue
+            if self._queue and self._idle:
+                self._wake()  # this one may take its time
+            return work
 
     def _sleep(self, bed: threading.Lock) -> None:
         self._idle.append(bed)
