@@ -30,7 +30,7 @@ PAGES = {
     "mounts.md": 7,
     "schedules-and-services.md": 7,
     "tasks.md": 15,
-    "testing.md": 5,
+    "testing.md": 10,
 }
 
 Run = Callable[[str], int]
