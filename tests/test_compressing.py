@@ -147,8 +147,8 @@ def test_both_forms_of_a_version_are_known_and_may_be_changed(app: Atilite, clie
         for etag in (compressed, identity):
             again = client.get(path, headers={**GZIP, "If-None-Match": etag})
             assert (again.status_code, again.data, again.header("ETag")) == (304, b"", etag)
-    etag = client.get("/versioned", headers=GZIP).header("ETag")
-    assert client.put("/versioned", headers={"If-Match": etag}).status_code == 200
+    current = client.get("/versioned", headers=GZIP).header("ETag") or ""
+    assert client.put("/versioned", headers={"If-Match": current}).status_code == 200
     assert client.put("/versioned", headers={"If-Match": '"other-gzip"'}).status_code == 412
 
 

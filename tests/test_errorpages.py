@@ -89,6 +89,23 @@ def test_who_does_not_name_html_gets_data(app: Atilite, accept: str) -> None:
         assert answer.header("Content-Type") in ("application/json; charset=utf-8", "text/xml; charset=utf-8")
 
 
+@pytest.mark.row("D21", "A66")
+def test_who_is_not_known_gets_the_page_or_the_data_with_the_way_to_sign_in(app: Atilite) -> None:
+    app.default_error_handler(lambda was, error: f"<h1>{error.code}</h1>")
+    app.users = {"ana": "secret"}
+    app.route("/in", authenticate="basic")(lambda was: "in")
+
+    for accept, text, kind in (
+        ("text/html", "<h1>401</h1>", "text/html; charset=utf-8"),
+        ("*/*", '"code":40100', "application/json; charset=utf-8"),
+        ("text/xml", "<int>40100</int>", "text/xml; charset=utf-8"),
+    ):
+        answer = Client(app, headers={"Accept": accept}).get("/in")
+        assert (answer.status_code, answer.header("Content-Type")) == (401, kind)
+        assert text in answer.text
+        assert str(answer.header("WWW-Authenticate")).startswith("Basic realm=")
+
+
 @pytest.mark.row("A177")
 @pytest.mark.parametrize("page", [lambda was, error: None, lambda was, error: 1 / 0, lambda was, error: 42])
 def test_a_handler_that_fails_or_returns_nothing_falls_back_to_the_plain_page(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 import threading
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from atilite.config import Settings
 from atilite.site import Site
 from atilite.testing.client import Client
 from atilite.uploads import IN_MEMORY, Upload, safe_name
-from tests.services.forms import send
+from tests.services.forms import multipart, send
 
 
 def upload(data: bytes = b"data", name: str = "a.txt") -> Upload:
@@ -67,6 +69,73 @@ def test_a_run_keeps_the_file_that_its_request_brought(tmp_path: Path) -> None:
     finally:
         site.stop(2.0)
         site.close()
+
+
+LARGE = b"x" * (IN_MEMORY + 1)
+
+
+@pytest.mark.row("A111", "A112")
+@pytest.mark.parametrize("data", [b"small", LARGE])
+@pytest.mark.parametrize("what", ["nothing", "path", "raise", "refused", "flash", "removed"])
+def test_nothing_is_left_in_the_temporary_folder(
+    data: bytes, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app, paths = Atilite("clean"), []
+
+    @app.route("/", methods=["POST"])
+    def index(was: Any, file: Upload) -> str:
+        if what != "nothing":
+            assert Path(file.path).read_bytes() == data
+            paths.append(file.path)
+        if what == "raise":
+            raise was.Error(418)
+        if what == "flash":
+            assert file.as_flashfile() is file
+        if what == "removed":
+            file.remove()
+        return file.name
+
+    @app.route("/none", methods=["POST"])
+    def none(was: Any) -> str:
+        return ""
+
+    answer = send(Client(app), "/none" if what == "refused" else "/", file=("../a.txt", data, "text/plain"))
+
+    expected = {"raise": 418, "refused": 400}.get(what, 200)
+    assert answer.status_code == expected
+    assert len(paths) == (what in ("path", "raise", "flash", "removed"))
+    del answer
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.row("A111")
+@pytest.mark.parametrize("by_app", [True, False])
+def test_a_form_that_is_too_large_is_413_and_leaves_nothing(
+    by_app: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = Atilite("limited")
+    if by_app:
+        app.config.MAX_UPLOAD_SIZE = 400_000
+    called = []
+
+    @app.route("/", methods=["POST"], **({} if by_app else {"max_body": 400_000}))
+    def index(was: Any, file: Upload) -> str:
+        called.append(file.size)
+        return "taken"
+
+    client = Client(app)
+
+    assert send(client, "/", file=("a", b"x" * 390_000, "text/plain")).text == "taken"
+    assert send(client, "/", file=("a", b"x" * 400_001, "text/plain")).status_code == 413
+    chunked = multipart(file=("a", b"x" * 400_001, "text/plain"))
+    environ = {"Transfer-Encoding": "chunked", **chunked["headers"]}
+    assert client.post("/", body=chunked["body"], headers=environ).status_code == 413
+    assert called == [390_000]
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.row("A112")

@@ -93,7 +93,7 @@ def test_a_static_file_is_answered_with_its_type_and_validators(site: Site) -> N
     assert (head.status_code, head.data, head.header("Content-Length")) == (200, b"", "6")
 
 
-@pytest.mark.row("A160", "A16")
+@pytest.mark.row("A160", "A16", "A200")
 def test_media_and_absolute_paths_and_files_of_the_site_are_found(site: Site) -> None:
     client = opened(site)
 

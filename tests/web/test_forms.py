@@ -67,7 +67,7 @@ def test_a_multipart_form_has_texts_and_files() -> None:
     assert file.read() == b"data"
 
 
-@pytest.mark.row("A111")
+@pytest.mark.row("A111", "D14")
 @pytest.mark.parametrize("data", [b"", b"small", BIG])
 def test_an_uploads_path_is_always_usable_and_goes_away_with_it(data: bytes) -> None:
     file = parse_multipart(form(part("file", data, "a.bin")), 10_000_000)["file"]

@@ -79,7 +79,7 @@ def test_a_message_is_shown_once_or_as_long_as_it_is_valid(browser: Browser) -> 
     assert shown == [["saved", "look out", "red"], ["look out"], []]
 
 
-@pytest.mark.row("A120")
+@pytest.mark.row("A120", "D17")
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [

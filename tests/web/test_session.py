@@ -233,7 +233,7 @@ def test_changing_a_session_extends_it(browser: Browser, change: Any) -> None:
     assert browser.values["a"]
 
 
-@pytest.mark.row("A116")
+@pytest.mark.row("A116", "D16")
 def test_reading_a_session_does_not_extend_it(browser: Browser) -> None:
     browser.keep(a=1)
 
