@@ -21,8 +21,11 @@ def pytest_configure() -> None:
     """
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     # On a machine that is shared the time of one example says nothing about the code.
-    settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    shared = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("shared", shared)
     settings.load_profile("shared")
+    # With --hypothesis-profile=thorough: ten times as many examples of everything, 10,000 of what strangers send.
+    settings.register_profile("thorough", shared, max_examples=1000)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from atilite import Atilite, Pattern, Range
 from atilite.testing.client import Client
 
+# Ten times what the profile says: 1,000, and 10,000 with --hypothesis-profile=thorough.
+MANY = settings(max_examples=10 * settings().max_examples, suppress_health_check=list(HealthCheck))
+pytestmark = pytest.mark.timeout(900)
+
 
 @dataclass
 class Node:
@@ -77,9 +81,8 @@ pairs = st.lists(st.tuples(names | st.text(max_size=3), scalars.map(str) | likel
 segments = st.text(max_size=5) | likely | st.sampled_from(["1.5", ".5", "..", "%"])
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.row("A95", "A96", "A98", "A99", "A107", "A108")
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(
     st.sampled_from(["/typed", "/typed/5", "/typed/me", "/inspected"]),
     st.sampled_from(["GET", "POST", "PUT"]),
@@ -109,7 +112,7 @@ def test_parameters_of_every_shape_are_taken_or_refused(
 
 
 @pytest.mark.row("A93", "A123")
-@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 @given(segments, segments, segments)
 def test_paths_of_every_shape_lead_somewhere_or_nowhere(name: str, number: str, rest: str) -> None:
     path = "/".join(quote(part, safe="", errors="replace") for part in (name, number, rest))
