@@ -60,12 +60,12 @@ def _entered(named: Mapping[str, Schema], schemas: dict[str, Any]) -> dict[str, 
     renamed: dict[str, str] = {}
     for name, schema in named.items():
         free = name
-        while free == "Error" or schemas.get(free, schema) != schema:
+        while free == "Error" or schemas.get(free, exact(schema)) != exact(schema):
             free += "_"
         if free != name:
             renamed[PLACE + name] = PLACE + free
     for name, schema in named.items():
-        schemas[renamed.get(PLACE + name, name).removeprefix(PLACE)] = _with_names(schema, renamed)
+        schemas[renamed.get(PLACE + name, name).removeprefix(PLACE)] = _with_names(exact(schema), renamed)
     return renamed
 
 
@@ -142,12 +142,27 @@ def _sent(schema: Schema) -> Schema:
     return schema if schema.keys() & {"type", "enum", "$ref", "allOf"} else {**schema, "type": "string"}
 
 
+def exact(schema: Any) -> Any:
+    """The schema as the checks really are: no text may contain NUL."""
+    if isinstance(schema, list):
+        return [exact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: value if key in _VALUES else exact(value) for key, value in schema.items()}
+    plain_text = schema.get("type") == "string" and not schema.keys() & {"pattern", "format", "contentMediaType"}
+    return {**found, "pattern": "^[^\\u0000]*$"} if plain_text else found
+
+
+# The keywords whose values are no schemas.
+_VALUES = ("enum", "const", "default", "examples", "required")
+
+
 def _is_structure(schema: Schema) -> bool:
     return "$ref" in schema or "allOf" in schema or schema.get("type") == "object"
 
 
 def _with_default(parameter: Parameter, schema: Schema) -> Schema:
-    default = parameter.default
+    schema, default = exact(schema), parameter.default
     if parameter.required or default is None or "$ref" in schema or "allOf" in schema:
         return schema
     if schema.get("type") == "string" and not isinstance(default, str):
