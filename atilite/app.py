@@ -23,7 +23,7 @@ from .hooks import Hooks
 from .lazily import method_of
 from .life import Life
 from .maintenance import Maintenance
-from .mounting import Mounting
+from .mounting import Mounting, Preference
 from .permission import Permission
 from .pipeline import Pipeline
 from .prework import Prework
@@ -166,6 +166,8 @@ class Atilite(
         with self._freezing:
             if self._frozen:
                 return
+            if not self.mounting.mounted:
+                self.put_together(Preference(), None)  # nobody has mounted it: it serves alone
             self.complete_routes()
             self.check_admission()
             self.check_permission()

@@ -20,12 +20,7 @@ def assemble(site: Any, target: ModuleType | Atilite, pref: Preference, prefix: 
     module = target if isinstance(target, ModuleType) else None
     app = target if isinstance(target, Atilite) else app_of(target, pref)
     furnish(site, app, pref, prefix, module)
-    app.compose(pref, module if any(hasattr(module, hook) for hook in HOOKS) else None)
-    app.announce("before_mount")
-    app.mounting.mount_all()
-    if not again:
-        app.announce("mounted")
-        app.announce("mounted_or_reloaded")
+    app.put_together(pref, module if any(hasattr(module, hook) for hook in HOOKS) else None, again=again)
     return app
 
 

@@ -49,6 +49,7 @@ class Composition:
     config: Any
     site: Any
     static_folders: list[tuple[str, StaticFiles]]
+    announce: Callable[[str], None]
 
     def begin_composition(self) -> None:
         """Make what the composition needs."""
@@ -82,11 +83,20 @@ class Composition:
         self._static_ranks.insert(place, own)
         self.static_folders.insert(place, (clean_point(url) + "/", StaticFiles(path)))
 
-    def compose(self, pref: Preference, own: ModuleType | None) -> None:
-        """Run the `__setup__` hooks of the app's own module and of all parts, and find their files.
+    def put_together(self, pref: Preference, own: ModuleType | None, *, again: bool = False) -> None:
+        """Run the `__setup__` and `__mount__` hooks of the app's own module and of all parts, and find their files.
 
-        The app has been made and has the preferences `pref`, to which the parts add. Once, by who mounts it.
+        The app has been made and has the preferences `pref`, to which the parts add. Once, by who mounts it, or when
+        an app without a site begins to serve. With `again` somebody else tells that it is mounted.
         """
+        self._compose(pref, own)
+        self.announce("before_mount")
+        self.mounting.mount_all()
+        if not again:
+            self.announce("mounted")
+            self.announce("mounted_or_reloaded")
+
+    def _compose(self, pref: Preference, own: ModuleType | None) -> None:
         self._join(pref.extending, -1)
         self._join(pref.overriding, 1)
         waiting = [*self._parts, *([Part(own, 0)] if own is not None else [])]

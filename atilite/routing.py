@@ -222,9 +222,14 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         for route in self.routes:
             place = _place(route)
             best[place] = max(_rank(route), best.get(place, _rank(route)))
+
+        def beaten(place: tuple[Any, str, Any], rank: int) -> bool:
+            subdomain, verb, shape = place
+            return any(best.get((subdomain, one, shape), rank) > rank for one in (verb, "ANY", "PROXY"))
+
         arranged = sorted(self.routes, key=_rank, reverse=True)
         ranks = {route.facts["resource"]: _rank(route) for route in arranged if hasattr(route, "facts")}
-        routes = [route for route in arranged if best[_place(route)] == _rank(route)]
+        routes = [route for route in arranged if not beaten(_place(route), _rank(route))]
         filters, self.router = self.router.filters, bottle.Router()
         self.router.filters = filters  # the app's own kinds of path parts
         self.routes, self._by_subdomain = [], {}
@@ -236,7 +241,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         self._shortened = [
             one
             for one in sorted(self._shortened, key=lambda one: one[3]["rank"], reverse=True)
-            if best[_key(one[3]["rule"], one[1], one[3])] == one[3]["rank"]
+            if not beaten(_key(one[3]["rule"], one[1], one[3]), one[3]["rank"])
         ]
 
     def match(self, environ: dict[str, Any]) -> tuple[bottle.Route, dict[str, str]]:
@@ -275,12 +280,12 @@ def _rank(route: Any) -> int:
     return int(route.facts["rank"]) if hasattr(route, "facts") else 0
 
 
-def _place(route: Any) -> Any:
+def _place(route: Any) -> tuple[Any, str, Any]:
     facts = getattr(route, "facts", None)
-    return (route.rule, route.method) if facts is None else _key(facts["rule"], route.method, facts)
+    return (None, route.method, route.rule) if facts is None else _key(facts["rule"], route.method, facts)
 
 
-def _key(rule: Rule, verb: str, facts: dict[str, Any]) -> Any:
+def _key(rule: Rule, verb: str, facts: dict[str, Any]) -> tuple[Any, str, Any]:
     """Where a route is, whatever its variables are called: two with the same key want the same requests."""
     shape = tuple(part if isinstance(part, str) else (part.kind, part.pattern) for part in rule.parts)
     return facts["options"].get("subdomain"), verb, shape

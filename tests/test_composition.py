@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -289,6 +290,37 @@ def test_a_base_may_extend_another_one_and_the_operator_wins_over_all(tmp_path: 
         assert [client.get(path).text for path in ("/tip", "/x", "/root")] == ["tip", "middle", "root"]
         config = site.apps["tip"].config
         assert (config.RATE, config.LIMIT) == ("of the operator", "of root")
+
+
+@pytest.mark.row("A33")
+def test_what_answers_any_method_leaves_nothing_of_its_address_to_a_base(tmp_path: Path) -> None:
+    def base(app: Any) -> None:
+        app.route("/x", methods=["GET", "PUT"])(lambda: "base")
+
+    app = Atilite("any")
+    app.route("/x", methods=["ANY"])(lambda: "own")
+    app.extends(base)
+    with mounted(tmp_path, app) as (_, client):
+        assert [client.request(method, "/x").text for method in ("GET", "PUT", "POST")] == ["own"] * 3
+
+
+@pytest.mark.row("A12", "A28", "A33")
+def test_an_app_without_a_site_is_put_together_when_it_begins_to_serve(tmp_path: Path) -> None:
+    files = {
+        "alone/__init__.py": "",
+        "alone/part.py": "def __mount__ (app):\n    app.route ('') (lambda: 'part')",
+    }
+    told: list[str] = []
+    with package(tmp_path, "alone", files):
+        app = Atilite("alone")
+        app.mount("/part", importlib.import_module("alone.part"))
+        app.extends(lambda app: app.route("/base")(lambda: "base"))
+        for name in ("before_mount", "mounted", "umounted"):
+            app.on(name)(lambda was, name=name: told.append(name))
+        client = Client(app)
+        assert [client.get(path).text for path in ("/part", "/base")] == ["part", "base"]
+        app.stop(1.0)
+    assert told == ["before_mount", "mounted", "umounted"]
 
 
 def test_what_the_server_is_told_of_a_request_is_what_the_winning_route_wants(tmp_path: Path) -> None:

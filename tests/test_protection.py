@@ -654,7 +654,6 @@ def test_was_comes_first_wherever_a_function_asks_for_it(app: Atilite, client: C
     def index(was: Any) -> str:
         return "done"
 
-    app.announce("before_mount")
     client.get("/")
 
     assert told == ["event True", "before /", "before, without", "finish True done", "end /"]
