@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from atilite import Atilite
 from atilite.config import Settings
@@ -391,3 +394,42 @@ def test_extending_within_a_mount_hook_is_too_late_and_says_so(tmp_path: Path) -
         site.mount("/", late)
         with pytest.raises(SetupError, match="belong before __mount__"):
             site.open(Settings(db=f"sqlite:///{tmp_path}/data.db"))
+
+
+PATHS = ("/a", "/b", "/c/<x>", "/c/<int:y>")
+METHODS = ("GET", "POST", "PUT")
+ROUTES = st.sets(st.tuples(st.sampled_from(PATHS), st.sampled_from(METHODS)), max_size=8)
+
+
+@pytest.mark.row("A31", "A32", "A33")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROUTES, min_size=3, max_size=5))
+def test_whatever_is_put_together_the_one_before_all_others_answers(parts: list[set[tuple[str, str]]]) -> None:
+    """Of the parts the first overrides the second, that the third, ...; the second is the app itself."""
+
+    def declaring(number: int) -> Any:
+        def declare(app: Any) -> None:
+            for path, method in sorted(parts[number]):
+                app.route(path, methods=[method], name=f"{number} {path} {method}")(
+                    lambda path=path, **values: f"{number} {path}"
+                )
+
+        return declare
+
+    app = Atilite("many")
+    for number in range(2, len(parts)):
+        app.extends(declaring(number))
+    app.overrides(declaring(0))
+    declaring(1)(app)
+    client = Client(app)
+
+    for path, method in itertools.product(PATHS, METHODS):
+        having = [number for number, routes in enumerate(parts) if (path, method) in routes]
+        answer = client.request(method, {"/c/<x>": "/c/word", "/c/<int:y>": "/c/5"}.get(path, path))
+        if path == "/c/<int:y>":  # both rules fit it: who goes before answers, with either
+            both = [number for number, routes in enumerate(parts) if {(one, method) for one in PATHS[2:]} & routes]
+            assert answer.text.partition(" ")[0] == str(both[0]) if both else answer.status_code in (404, 405)
+        elif having:
+            assert answer.text == f"{having[0]} {path}"
+        else:
+            assert answer.status_code in (404, 405)
