@@ -304,7 +304,8 @@ def _complete(status: str, headers: list[Header], body: Body) -> tuple[str, list
     """Set the length, and leave out what an answer without body does not have."""
     if status[:3] in ("204", "304") or status[0] == "1":
         close_body(body)
-        unwanted = ("content-length",) if status[:3] == "304" else ("content-length", "content-type")
+        # Nor the type: a cache would take that of an empty text for the type of what it holds.
+        unwanted = ("content-length", "content-type")
         return status, [header for header in headers if header[0].lower() not in unwanted], b""
     if not _has(headers, "content-length"):
         size = len(body) if isinstance(body, bytes) else body.size if isinstance(body, FileBody) else None
