@@ -438,27 +438,36 @@ def test_customizing_jinja2(tmp_path: Path) -> None:
 
 
 TASKS = """
+    @app.route ("/blur/blar")
+    def blar (was):
+        return ['a', 'b']
+
+    @app.route ("/blur/blar/foo")
+    def foo (was):
+        return [{'name': 'hans'}]
+
     @app.route ("/")
     def intro (was):
         return was.render (
             'template.j2',
-            task1 = was.Thread (lambda: ['a', 'b']),
-            task2 = was.Mask ([{'name': 'hans'}]),
+            task1 = was.get ("http://" + was.env ['HTTP_HOST'] + "/blur/blar"),
+            task2 = was.get ("http://" + was.env ['HTTP_HOST'] + "/blur/blar/foo"),
         )
 """
 
-TASK_PAGE = """\
-{% set rows = context.task1.fetch () %}
-{% for row in rows %}{{ row }}{% endfor %}
-{% set profile = context.task2.one () %}
-{{ profile.name }}
+TASK_PAGE = """
+    {% set rows = context.task1.fetch () %}
+    {% for row in rows %}{{ row }}{% endfor %}
+    {% set profile = context.task2.one () %}
+    {{ profile.name }}
 """
 
 
-@pytest.mark.row("A176")
+@pytest.mark.row("A176", "A204")
 def test_using_tasks_in_a_template(tmp_path: Path) -> None:
-    with client_of(tmp_path, TASKS, template_j2=TASK_PAGE) as client:
-        assert client.get("/").text.strip() == "abhans"
+    files = {"myapp/__init__.py": app_of(inside=TASKS), "myapp/templates/template.j2": TASK_PAGE}
+    with launched(tmp_path, LAUNCH, files) as program:
+        assert program.ask("GET", "/")[1].split() == [b"abhans"]
 
 
 LOGGING = """
