@@ -31,7 +31,7 @@ log = logging.getLogger("atilite.maintenance")
 
 @dataclass
 class Chore:
-    """A registered job: due at every `every`-th round, `running` while it is at work."""
+    """A registered job, due at every `every`-th round; `running` is the last time that it was begun."""
 
     name: str
     function: Callable[..., Any]
@@ -39,6 +39,7 @@ class Chore:
     dedicated: bool
     source: str
     running: Promise[Any] | None = None
+    late: bool = False  # a round has gone without it since it began
 
     @property
     def busy(self) -> bool:
@@ -127,12 +128,15 @@ class Maintenance:
             if self._rounds % chore.every:
                 continue
             if chore.busy:
-                log.warning("maintenance job %s is still at work: round %d goes without it", chore.name, self._rounds)
+                # Told once for each time that it takes so long, not at every round.
+                if not chore.late:
+                    log.warning("maintenance job %s is still at work: rounds go on without it", chore.name)
+                chore.late = True
             else:
                 self._begin(chore)
 
     def _begin(self, chore: Chore) -> None:
-        began = time.monotonic()
+        began, chore.late = time.monotonic(), False
         arguments = Was(self), self.clock.time(), self._rounds
         place: Any = "dedicated" if chore.dedicated else "thread"
         chore.running = run_function(chore.function, arguments, runtime=self.runtime, start=place, resume="thread")
