@@ -172,6 +172,7 @@ class Atilite(
             self.check_admission()
             self.check_permission()
             self.hooks.freeze()
+            _ = self.pipeline.style  # a setting that cannot be used is told now
             if self._models:
                 bind(self._open_store().path, self._models)
             self.automation.freeze()
