@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from pathlib import PurePath
 from typing import Any
 
 from .automation.naming import source_of
+from .runtime.functions import innermost
 from .schema import Named, Schema, schema_of
 from .web.answers import API, File
 from .web.encoding import simple
@@ -180,7 +182,7 @@ def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
         point=app.prefix + (facts["mount"].prefix if facts["mount"] else ""),
         name=resource.name,
         doc=inspect.cleandoc(getattr(handler, "__doc__", None) or ""),
-        source=source_of(handler),
+        source=_source(handler),
         parameters=tuple(parameters(resource, rule, named, binds)),
         rules=tuple(rules_of(inspections)),
         content_types=_listed(options.get("content_types")),
@@ -194,6 +196,13 @@ def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
         rule=rule,
         handler=handler,
     )
+
+
+def _source(handler: Callable[..., Any]) -> str:
+    """The module and the line, or the file and the line in the program that was started."""
+    found = source_of(handler)
+    code = getattr(innermost(handler), "__code__", None)
+    return found.replace("__main__", PurePath(code.co_filename).name, 1) if code is not None else found
 
 
 def _listed(value: Any) -> tuple[str, ...]:

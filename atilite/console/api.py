@@ -10,6 +10,7 @@ from urllib.parse import quote
 from atilite.console import forms, words
 from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY
+from atilite.description import describe_site
 
 PLATFORM = {
     "Runs": (
@@ -101,6 +102,17 @@ def platform(actions: Iterable[Any]) -> tuple[Group, ...]:
     return tuple(groups)
 
 
+def yours(site: Any) -> tuple[Group, ...]:
+    """What the mounts of this program answer."""
+    routes = tuple(
+        Route(method, route.template, route.summary or "Answers.", route.access.role or "")
+        for route in describe_site(site)
+        for method in route.methods
+        if route.name is not None
+    )
+    return (Group("yours", "Yours", routes),) if routes else ()
+
+
 def present(groups: Sequence[Group], at: str) -> ApiPage:
     """The page; `at` is the path of the console, beside which the documents are."""
     count = sum(len(group.routes) for group in groups)
@@ -108,10 +120,11 @@ def present(groups: Sequence[Group], at: str) -> ApiPage:
     links = (
         Link("OpenAPI of the platform", root + "/internal/openapi.json"),
         Link("OpenAPI of yours", root + "/openapi.json"),
+        Link("Try yours", root + "/docs"),
     )
     return ApiPage(tuple(groups), links, f"{words.plural(count, 'route')} for scripts, with a token")
 
 
 def page(visit: Visit) -> ApiPage:
     """Present the routes."""
-    return present(platform(visit.reads.actions()), visit.at)
+    return present([*yours(visit.desk.site), *platform(visit.reads.actions())], visit.at)

@@ -100,3 +100,23 @@ def test_a_list_makes_no_data_and_needs_none(command: str, listed: Shell, tmp_pa
 def test_a_list_can_be_had_beside_a_running_server(command: str, listed: Shell, tmp_path: Path) -> None:
     with Database.open(f"sqlite:///{tmp_path}/data.db"):
         assert listed(command) == 0
+
+
+def test_routes_tell_what_else_a_route_demands_and_what_it_takes(shell: Shell) -> None:
+    def declare(app: Atilite) -> None:
+        app.users = {}
+
+        @app.route("/beds/<int:id>", methods=["GET", "PUT"])
+        @app.authorization_required("basic")
+        def bed(was, id, wet: bool = False):
+            """Look at a bed."""
+
+    shell.declare = declare
+    found = [row for row in rows(shell, "routes") if row["mount"] == "garden"]
+
+    assert [(row["method"], row["role"], row["access"], row["doc"]) for row in found] == [
+        ("GET", None, "basic authentication", "Look at a bed."), ("PUT", None, "basic authentication", "Look at a bed."),
+    ]  # fmt: skip
+    assert [one["name"] for one in found[0]["parameters"]] == ["id", "wet"]
+    assert shell("routes") == 0
+    assert "basic authentication" in shell.out
