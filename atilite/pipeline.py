@@ -325,18 +325,20 @@ class Pipeline:
             reply.body = with_banner(headers, reply.body, site.problem)
         if self._app.debug:
             self._app.expose(request, reply)
-        body = reply.body
-        if type(body) is bytes and len(body) >= MINIMUM and self._packs(request, len(body)):
-            reply.body = packed(request.env, reply.status, headers, body)
+        if type(reply.body) is bytes and len(reply.body) >= MINIMUM:
+            self._pack(was, reply, reply.body)
         if request.env["REQUEST_METHOD"] == "HEAD":
             _close(reply.body)
             reply.body = b""
         return reply
 
-    def _packs(self, request: Request, size: int) -> bool:
-        """Whether an answer of that size may be compressed; on the loop everybody would wait for a large one."""
-        wanted = request.routable.get("compress", self._app.config.get("COMPRESS", True))
-        return bool(wanted) and (size <= ON_LOOP or not self._app.runtime.loop.inside())
+    def _pack(self, was: Was, reply: Reply, body: bytes) -> None:
+        """Compress the body where that is worthwhile; on the loop everybody would wait for a large one."""
+        if was.request.routable.get("compress", self._app.config.get("COMPRESS", True)):
+            waits = len(body) > ON_LOOP and self._app.runtime.loop.inside()
+            # The body of a parked request is read by a thread if it is an iterable, any other is sent as it is.
+            if not waits or was.exchange is not None:
+                reply.body = packed(was.request.env, reply.status, reply.headers, body, later=waits)
 
 
 def _left(was: Was) -> list[tuple[str, str]]:

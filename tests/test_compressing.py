@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from atilite import Atilite
+from atilite.server.server import Server
 from atilite.testing.client import Client
 
 LONG = "<p>Hello, world!</p>\n" * 200
@@ -169,3 +171,27 @@ def test_on_the_loop_only_what_is_done_at_once_is_compressed(app: Atilite, clien
 
     assert plain(client.get("/large", headers=GZIP))
     assert not plain(client.get("/long", headers=GZIP))
+
+
+@pytest.mark.parametrize("size", [1000, 100_000, 1_000_000])
+def test_a_large_answer_of_a_coroutine_is_compressed_by_a_thread(app: Atilite, size: int) -> None:
+    @app.route("/later")
+    def later(was: Any) -> Any:
+        yield was.Sleep(0.01)
+        was.response.set_etag("later")
+        return was.response("200 OK", "x" * size, [("Content-Type", "text/plain")])
+
+    server = Server(app, loop=app.runtime.loop, listeners=["127.0.0.1:0"])
+    server.bind()
+    server.start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", int(server.addresses[0].rpartition(":")[2]), timeout=20)
+        connection.request("GET", "/later", headers=GZIP)
+        found = connection.getresponse()
+        data = found.read()
+        connection.close()
+    finally:
+        server.stop(0).wait(20)
+    assert (found.headers["Content-Encoding"] == "gzip") is (size > 1024)
+    assert (gzip.decompress(data) if size > 1024 else data) == b"x" * size
+    assert found.headers["Content-Length"] == (None if size > 65536 else str(len(data)))

@@ -13,7 +13,7 @@ import stat
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,8 @@ ON_LOOP = 64 * 1024
 # A file is compressed at the first request for it and kept; larger ones need a sibling NAME.gz.
 LARGEST_FILE = 1 << 20
 KEPT = 8 << 20
+
+_PIECE = 256 * 1024
 
 _TEXTS = frozenset(
     (
@@ -75,11 +77,14 @@ def compress(body: bytes) -> bytes:
     return squeezer.compress(body) + squeezer.flush()
 
 
-def packed(environ: Mapping[str, Any], status: str, headers: list[Header], body: bytes) -> bytes:
+def packed(
+    environ: Mapping[str, Any], status: str, headers: list[Header], body: bytes, *, later: bool = False
+) -> bytes | Iterator[bytes]:
     """Return `body` as it is to be sent; `headers` are changed with it.
 
-    For bodies of at least MINIMUM bytes. The caller leaves out the body of a HEAD request; its
-    headers then say nothing of a length, which only compressing would tell.
+    With `later` it may be an iterator, which compresses as it is read: in another thread. For bodies of at least
+    MINIMUM bytes. The caller leaves out the body of a HEAD request; its headers then say nothing of a length, which
+    only compressing would tell.
     """
     known = {name.lower(): value for name, value in headers}
     if status[:3] in _UNFIT or "content-encoding" in known or "set-cookie" in known or "content-range" in known:
@@ -92,9 +97,11 @@ def packed(environ: Mapping[str, Any], status: str, headers: list[Header], body:
     if not accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
         return body
     if environ["REQUEST_METHOD"] == "HEAD":
-        headers[:] = [header for header in headers if header[0].lower() != "content-length"]
         encode(headers, None)
         return b""
+    if later:
+        encode(headers, None)
+        return _pieces(body)
     smaller = compress(body)
     if len(smaller) >= len(body):
         return body
@@ -124,14 +131,21 @@ def vary(headers: list[Header]) -> None:
 
 
 def encode(headers: list[Header], length: int | None) -> None:
-    """Make the headers those of the compressed answer: another length, and an entity tag of its own."""
+    """Make the headers those of the compressed answer: another length, if it is known, and a tag of its own."""
     for number, (name, value) in enumerate(headers):
-        lower = name.lower()
-        if lower == "content-length":
-            headers[number] = (name, str(length))
-        elif lower == "etag":
+        if name.lower() == "etag":
             headers[number] = (name, gzip_etag(value))
+    headers[:] = [header for header in headers if header[0].lower() != "content-length"]
     headers.append(("Content-Encoding", "gzip"))
+    if length is not None:
+        headers.append(("Content-Length", str(length)))
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    squeezer = zlib.compressobj(2, zlib.DEFLATED, 31)
+    for start in range(0, len(body), _PIECE):
+        yield squeezer.compress(body[start : start + _PIECE])
+    yield squeezer.flush()
 
 
 class Packed:
