@@ -171,6 +171,7 @@ class Atilite(
             self.complete_routes()
             self.check_admission()
             self.check_permission()
+            self.check_maintenance()
             self.hooks.freeze()
             _ = self.pipeline.style  # a setting that cannot be used is told now
             if self._models:

@@ -86,10 +86,16 @@ class Maintenance:
             raise SetupError(f"@app.maintain({every!r}): say at every how many rounds, 1 or more")
         return register(n) if callable(n) else register
 
+    def check_maintenance(self) -> None:
+        """Look at the interval when the set-up ends. Raises SetupError for what is none, if there are jobs."""
+        if self._chores:
+            self._interval()
+
     def start_maintenance(self) -> None:
-        """Begin the rounds, if there are jobs. Raises SetupError for an interval that is none."""
+        """Begin the rounds, if there are jobs."""
         if self._chores and self._next_round is None:
-            self._arm()
+            interval = self._interval()
+            self._next_round = self.runtime.loop.call_later(interval, self._round, interval)
 
     def stop_maintenance(self, timeout: float) -> float:
         """Begin no further round and wait for the jobs at work; return how many of the seconds are left. Blocks."""
@@ -110,7 +116,7 @@ class Maintenance:
                 log.debug("maintenance job %s ended with %s", chore.name, type(error).__name__)
         return max(0.0, end - time.monotonic())
 
-    def _arm(self) -> None:
+    def _interval(self) -> float:
         given = self.config.get("MAINTAIN_INTERVAL", INTERVAL)
         try:
             interval = float(given)
@@ -118,7 +124,7 @@ class Maintenance:
             interval = 0.0
         if not (0.0 < interval < math.inf):
             raise SetupError(f"MAINTAIN_INTERVAL is {given!r}; it is a number of seconds above 0")
-        self._next_round = self.runtime.loop.call_later(interval, self._round, interval)
+        return interval
 
     def _round(self, interval: float) -> None:
         # On the bare hub: it only hands the jobs over.

@@ -202,7 +202,10 @@ class Site:
         for sources in (pref.extending, pref.overriding):
             sources[:] = [load(one) if isinstance(one, ModuleType) else one for one in sources]
         assert isinstance(wanted.target, ModuleType)
-        return self.build(replace(wanted, target=load(wanted.target), preference=pref), again=True)
+        fresh = self.build(replace(wanted, target=load(wanted.target), preference=pref), again=True)
+        if fresh.app is not None:
+            fresh.app.freeze()  # what is wrong with it is told now, while the other one still serves
+        return fresh
 
     def swap(self, old: Mounted, fresh: Mounted, timeout: float) -> None:
         """Let `fresh` serve in place of `old`, whose services end within `timeout` seconds. Not on the loop."""

@@ -116,6 +116,23 @@ def test_broken_code_keeps_the_old_serving_is_told_on_the_page_and_heals(reloade
     assert healed == "<body>second</body>"
 
 
+@pytest.mark.row("A23")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "app.config.MAINTAIN_INTERVAL = 0\n    app.maintain (lambda: None)",
+        "app.route ('/x', subdomain = 'a') (lambda: '')",
+    ],
+)
+def test_what_the_end_of_the_set_up_finds_keeps_the_old_serving_too(reloaded: Reloaded, wrong: str) -> None:
+    reloaded.save("def __mount__ (app):\n    " + wrong)
+    assert "first" in reloaded.client.get("/").text
+    assert "cannot be loaded" in reloaded.client.get("/", headers=HTML).text
+    assert [action.name for action in reloaded.site.catalogue.actions] == ["__mount__.<locals>.first"]
+    reloaded.save(SECOND)
+    assert "second" in reloaded.client.get("/").text
+
+
 def test_services_of_the_old_code_stop_and_those_of_the_new_start(reloaded: Reloaded) -> None:
     service = """
         def __mount__ (app, mntopt):
