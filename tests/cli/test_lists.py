@@ -115,8 +115,8 @@ def test_routes_tell_what_else_a_route_demands_and_what_it_takes(shell: Shell) -
     found = [row for row in rows(shell, "routes") if row["mount"] == "garden"]
 
     assert [(row["method"], row["role"], row["access"], row["doc"]) for row in found] == [
-        ("GET", None, "basic authentication", "Look at a bed."), ("PUT", None, "basic authentication", "Look at a bed."),
-    ]  # fmt: skip
+        (method, None, "basic authentication", "Look at a bed.") for method in ("GET", "PUT")
+    ]
     assert [one["name"] for one in found[0]["parameters"]] == ["id", "wet"]
     assert shell("routes") == 0
     assert "basic authentication" in shell.out

@@ -36,7 +36,7 @@ def test_the_routes_of_the_program_come_first(tmp_path: Path) -> None:
     assert [(one["method"], one["path"], one["does"], one["role"]) for one in first["routes"]] == [
         ("GET", "/garden/beds/{id}", "Look at a bed.", "run")
     ]
-    assert [group["name"] for group in others][0] == "Actions"
+    assert others[0]["name"] == "Actions"
 
 
 def test_a_program_without_routes_has_only_those_of_the_platform(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ PAGES = {
     "http-api.md": 19,
     "journals-and-kv.md": 17,
     "mounts.md": 7,
+    "openapi.md": 7,
     "schedules-and-services.md": 7,
     "tasks.md": 15,
     "testing.md": 10,
