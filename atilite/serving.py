@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -26,6 +27,9 @@ log = logging.getLogger("atilite")
 LAST_SECONDS = 0.5
 # Seconds after the start in which nothing is loaded in advance: the processor is for those who ask already.
 WARM_AFTER = 1.0
+# How many new objects, and then how many times more, before the collector looks for cycles among young and old ones.
+# With Python's own 700, 10, 10 its walks took a third of the time while thousands of requests were parked.
+COLLECT_AFTER = (5000, 20, 20)
 
 
 class Serving:
@@ -54,6 +58,7 @@ class Serving:
         try:
             site.start()
             server.start()
+            spare_collector()
             self._tell(server)
             self._upkeep = upkeep = Upkeep(
                 site.database(), process_runtime(), lambda: limits_of(settings, site.catalogue.actions)
@@ -90,7 +95,11 @@ class Serving:
         self._notifier.watch(self._loop)
 
     def _warm(self) -> None:
-        threading.Thread(target=self._site.warm, name="atilite-warm", daemon=True).start()
+        def warm() -> None:
+            self._site.warm()
+            gc.freeze()
+
+        threading.Thread(target=warm, name="atilite-warm", daemon=True).start()
 
     def _listen_for_signals(self) -> None:
         hub_loop = self._loop.hub.loop
@@ -140,3 +149,9 @@ def serve(site: Any, settings: Settings, environ: MutableMapping[str, str]) -> i
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def spare_collector() -> None:
+    """Let the garbage collector pass over what exists by now, which stays to the end, and look less often."""
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
