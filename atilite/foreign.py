@@ -137,8 +137,9 @@ def mount_below(app: Any, point: str, application: Application, options: dict[st
     `options` are those of a route; `role` asks for a login and the right Origin, not for our token in its forms.
     Raises SetupError for the root.
     """
-    below = clean_point(point)
-    prefix = app.mounting.prefix + below
+    # Relative to the module whose hook is running, in __setup__ as well, where a route would not be.
+    mount = app.mounting.current
+    prefix = (mount.prefix if mount else "") + clean_point(point)
     if not prefix:
         raise SetupError(f"an application cannot be mounted at the root of an app; say atilite.mount({point!r}, ...)")
     named = getattr(application, "__name__", None) or type(application).__name__.lower()
@@ -157,9 +158,11 @@ def mount_below(app: Any, point: str, application: Application, options: dict[st
         answer.body = b"".join(pieces) if isinstance(pieces, (list, tuple)) else pieces
         return answer
 
-    foreign.__name__ = foreign.__qualname__ = options.pop("name", None) or named
-    places = [below, below + "/<rest:re:.*>"]
-    app.route(places, methods=["PROXY"], callback=foreign, bind=False, foreign=True, **options)
+    foreign.__name__ = foreign.__qualname__ = named
+    name = options.pop("name", None) or (mount.namespace if mount else "") + named
+    place = prefix.removeprefix(app.mounting.prefix)
+    places = [place, place + "/<rest:re:.*>"]
+    app.route(places, methods=["PROXY"], callback=foreign, name=name, bind=False, foreign=True, **options)
 
 
 def inner_environ(outer: Environ, script: str) -> Environ:

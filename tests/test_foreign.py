@@ -20,6 +20,7 @@ from atilite.mounting import Preference
 from atilite.site import Site
 from atilite.testing.client import Answer, Client
 from tests.api.conftest import PASSWORD
+from tests.packages import package
 
 CSP = "Content-Security-Policy"
 
@@ -419,6 +420,32 @@ def test_it_has_a_name_for_urls_and_wins_over_routes_that_take_everything(inside
 
     assert client.get("/our/elsewhere").text == "/our/x"
     assert client.get("/our/x/a").text == "GET /our/x /a  "
+
+
+@pytest.mark.row("A12", "D1")
+@pytest.mark.parametrize("hook", ["__setup__", "__mount__"])
+def test_its_point_is_relative_to_the_module_that_mounts_it(tmp_path: Path, hook: str) -> None:
+    files = {
+        "myapp/__init__.py": """
+            def __setup__ (app):
+                from . import sub
+                app.mount ('/sub', sub)
+            """,
+        "myapp/sub.py": f"""
+            from tests.test_foreign import told
+
+            def {hook} (app):
+                app.mount ('/x', told)
+            """,
+    }
+    with package(tmp_path, "myapp", files) as myapp:
+        site = Site(tmp_path)
+        site.mount("/our", myapp)
+        client = Client(site.open(Settings(db=f"sqlite:///{tmp_path}/data.db")))
+        assert client.get("/our/sub/x/a").text == "GET /our/sub/x /a  "
+        assert client.get("/our/x/a").status_code == 404
+        assert client.get("/our/sub/told").status_code == 404
+        site.close()
 
 
 def test_the_root_of_an_app_is_no_place_for_another_application() -> None:
