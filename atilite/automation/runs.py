@@ -142,8 +142,9 @@ class Run:
 class Runs:
     """Opens, executes and closes the runs of one app. Any thread unless a method says otherwise; nothing blocks.
 
-    `make_was(run)` makes the helper handed to functions that want `was`. `ended` tells of each durable end, `left` of
-    each function that has really returned, which may be later. Both tell in the thread where it happens.
+    `make_was(run)` makes the helper handed to functions that want `was`. `opened` tells of each run before its function
+    is called, `ended` of each durable end, `left` of each function that has really returned, which may be later. All
+    tell in the thread where it happens.
     """
 
     def __init__(self, storage: Storage, make_was: Callable[[Run], object]) -> None:
@@ -153,6 +154,7 @@ class Runs:
         self._places = Places(lambda: storage.runtime)
         self._numbers = itertools.count(-1, -1)
         self.active: dict[int, Run] = {}
+        self.opened: Emitter[Run] = Emitter()
         self.ended: Emitter[Ended] = Emitter()
         self.left: Emitter[Run] = Emitter()
 
@@ -177,6 +179,7 @@ class Runs:
         run.context = copy_context()
         run.started = self._clock.monotonic()
         self.active[run.id] = run
+        self.opened.emit(run)
 
     def close(
         self, run: Run, status: str, value: Any = None, error: BaseException | None = None, *, here: bool = False

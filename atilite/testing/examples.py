@@ -154,7 +154,7 @@ def _got(answer: Answer) -> Body:
 
 
 def _masked_url(path: str, secret: set[str]) -> str:
-    head, mark, query = path.partition("?")
+    head, mark, query = path.replace("`", "%60").partition("?")
     return head + mark + (_masked_form(query, secret) if secret else query)
 
 

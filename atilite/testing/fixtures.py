@@ -30,7 +30,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[Callable[..., LocalSite]]:
+def site() -> Iterator[Callable[..., LocalSite]]:
     """Opens sites in this process, closed after the test: `site(app, devel=True).get("/")`. See `local_site`."""
     from .inside import local_site
 
@@ -57,7 +57,7 @@ def launch(request: pytest.FixtureRequest) -> Iterator[Callable[..., Remote]]:
 def client(request: pytest.FixtureRequest) -> Caller:
     """A client with no cookies yet: of the fixture `app` if there is one, of the project's serve.py otherwise.
 
-    An app is served in this process; a serve.py is started once for all tests.
+    An app is served in this process; a serve.py is started once for all tests, with --devel.
     """
     sites: Sites = request.getfixturevalue("atilite_sites")
     try:

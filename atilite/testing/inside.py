@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -77,9 +77,11 @@ class LocalSite(Client):
         clock = self.clock
         if not isinstance(clock, FakeClock):
             raise SetupError("time passes by itself here; make the site with clock=FakeClock()")
+        opened: list[Run] = []
         ended: list[Ended] = []
         automations = [app.automation for app in self.site.apps.values()]
-        stops = [automation.runs.ended.listen(ended.append) for automation in automations]
+        stops = [one.runs.opened.listen(opened.append) for one in automations]
+        stops += [one.runs.ended.listen(ended.append) for one in automations]
         try:
             while seconds > 0:
                 step = min(seconds, self._until_due(), LOOK)
@@ -87,7 +89,8 @@ class LocalSite(Client):
                 seconds -= step
                 for automation in automations:
                     automation.schedule.tick()
-                    _wait(automation.runs.active.values())
+                while opened:
+                    _wait(opened.pop())
         finally:
             for stop in stops:
                 stop()
@@ -160,16 +163,16 @@ def _folder_of(target: Target) -> Path:
     return Path(path).resolve().parent if path else Path.cwd()
 
 
-def _wait(runs: Iterable[Run]) -> None:
-    """Wait until the runs among these that a schedule has started have ended."""
-    for run in list(runs):
-        if run.trigger in TRIGGERS:
-            ended: Promise[None] = Promise()
-            run.promise.on_done(functools.partial(_tell, ended))
-            try:
-                ended.wait(PATIENCE)
-            except TimeoutError:
-                log.warning("%r goes on", run)
+def _wait(run: Run) -> None:
+    """Wait until a run that a schedule has started has ended."""
+    if run.trigger not in TRIGGERS:
+        return
+    ended: Promise[None] = Promise()
+    run.promise.on_done(functools.partial(_tell, ended))
+    try:
+        ended.wait(PATIENCE)
+    except TimeoutError:
+        log.warning("%r goes on", run)
 
 
 def _tell(ended: Promise[None], run: Promise[Any]) -> None:

@@ -81,9 +81,10 @@ class Launched(Remote):
         while not self._output.told.wait(0.05) and self.process.poll() is None and time.monotonic() < until:
             continue
         if self._output.address is None:
-            hung = self.process.poll() is None
+            # The end of its output is seen a moment before its own end.
+            code = self._code(1.0) if self._output.told.is_set() else self.process.poll()
             self._end()
-            how = f"did not serve within {patience:g} s" if hung else f"ended with code {self.process.returncode}"
+            how = f"did not serve within {patience:g} s" if code is None else f"ended with code {code}"
             raise ServerDied(f"{' '.join(command[1:])} {how}; it wrote:\n{self._output.ended()}")
         host, port = self._output.address
         super().__init__("127.0.0.1" if host in ("0.0.0.0", "::") else host, port)
@@ -98,14 +99,20 @@ class Launched(Remote):
         try:
             return super().send(method, path, headers, body)
         except OSError as error:
-            try:
-                code = self.process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                raise error from None
+            code = self._code(0.5)
+            if code is None:
+                raise
             raise ServerDied(
                 f"the server ended with code {code} before it answered {method} {path}; it wrote:\n"
                 f"{self._output.ended()}"
             ) from error
+
+    def _code(self, seconds: float) -> int | None:
+        """The exit code, waited for a moment; None while the process runs."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def stop(self) -> None:
         """End the server and take its files away. Any number of times. Blocks until it has ended."""

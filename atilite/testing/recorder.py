@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ..api.paths import document
+from ..description import Route, describe_app, describe_site
 from ..version import VERSION
 from .answers import Answer
 from .apidoc import page
@@ -23,24 +25,22 @@ DOCUMENT = "openapi.json"
 
 
 class Program:
-    """What one program tells of its routes: its OpenAPI document, or the site itself when it is in this process."""
+    """What one program tells of its routes: its OpenAPI document, or itself when it is in this process."""
 
     def __init__(self, client: Any) -> None:
         self.document: Document | None = None
         self.routes: list[Told] = []
-        site = getattr(client, "target", None)
-        if hasattr(site, "catalogue"):
-            self._look_at(site)
+        target: Any = getattr(client, "target", None)
+        if hasattr(target, "catalogue"):
+            self._describe(describe_site(target), target.settings.name)
+        elif hasattr(target, "complete_routes"):
+            self._describe(describe_app(target), target.import_name)
         elif hasattr(client, "url"):
             self._ask(client)
 
-    def _look_at(self, site: Any) -> None:
-        from ..api.paths import document
-        from ..description import describe_site
-
-        found = describe_site(site)
+    def _describe(self, found: list[Route], title: str) -> None:
         self.routes = [route.plain for route in found]
-        self.document = document(found, site.settings.name, VERSION)
+        self.document = document(found, title, VERSION)
 
     def _ask(self, client: Any) -> None:
         answer: Answer = client.send("GET", f"/{DOCUMENT}", client.headers, b"")
@@ -86,7 +86,9 @@ class Recorder:
 
     def _program(self, client: Any) -> Program:
         target = getattr(client, "target", None)
-        key = target if target is not None else getattr(client, "url", client)
+        # Another program may have the port of one that has ended.
+        process = getattr(client, "process", None)
+        key = target if target is not None else (getattr(client, "url", ""), process and process.pid)
         found = self._programs.get(key)
         if found is None:
             found = self._programs[key] = Program(client)

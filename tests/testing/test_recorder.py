@@ -139,6 +139,27 @@ def test_tests_that_ask_nothing_are_told_so(project: pytest.Pytester):
     run(project, "--docs").stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*"])
 
 
+@pytest.mark.row("A193")
+def test_an_app_without_a_site_is_documented_too(project: pytest.Pytester):
+    (project.path / "tests" / "test_shares.py").write_text(
+        "from serve import app\n"
+        "from atilite.testing.client import Client\n"
+        "def test_one(): assert Client(app).get('/tickers/7').status_code == 200\n"
+    )
+    run(project, "--docs").assert_outcomes(passed=1)
+
+    assert "What a share costs." in (project.path / "docs/api/index.md").read_text()
+    validate(json.loads((project.path / "docs/api/openapi.json").read_text()))
+
+
+def test_a_server_that_is_not_for_developers_tells_nothing(project: pytest.Pytester):
+    (project.path / "tests" / "test_shares.py").write_text(
+        "def test_one(launch): assert launch('../serve.py').get('/tickers/7').json() == {'instock': 7}"
+    )
+
+    run(project, "--docs").stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*--devel*"])
+
+
 def test_pages_are_named_by_the_chosen_folders(tmp_path: Path):
     tests = tmp_path / "tests"
     for name in ("account", "account/deep"):
