@@ -346,6 +346,28 @@ def test_the_hooks_of_the_surrounding_app_run_and_leave_it_its_body(inside: Plac
     assert told_of[-2:] == ["before many parts", "teardown"]
 
 
+@pytest.mark.row("A199")
+def test_the_surroundings_and_the_application_see_their_own_request(inside: Place) -> None:
+    seen: list[str] = []
+    inside.outer.add_hook("after_request", lambda: seen.append(bottle.request.path))
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [" ".join(key for key in environ if key.startswith(("bottle.", "route."))).encode()]
+
+    inside.outer.mount("/y", bottle_app())
+    client = inside.mount(application)
+
+    assert client.get("/our/x/a").text == ""
+    assert client.get("/our/y/data/a").status_code == 200
+    assert seen == ["/x/a", "/y/data/a"]
+
+
+@pytest.mark.row("A199")
+def test_a_path_that_only_looks_like_one_below_the_application_is_not(inside: Place) -> None:
+    assert inside.mount(told).get("/our/%FFx/a").status_code == 404
+
+
 @pytest.mark.row("A199", "A77")
 def test_the_surrounding_app_answers_for_its_bugs(inside: Place) -> None:
     @inside.outer.failed_request
