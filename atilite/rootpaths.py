@@ -25,7 +25,7 @@ def root_paths(mounts: Iterable[Any]) -> dict[str, Any]:
 
 
 def _claims(mounted: Any, path: str) -> bool:
-    """Whether a mount of the user's is meant by this very path: its prefix has it, or a route without variable parts."""
+    """Whether this very path is a mount's of the user: by its prefix, or by a route without variable parts."""
     prefix = mounted.prefix
     if prefix and path[: len(prefix)] == prefix and path[len(prefix) : len(prefix) + 1] in ("", "/"):
         return True

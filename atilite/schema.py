@@ -191,6 +191,13 @@ def words(schema: Mapping[str, Any]) -> str:
     return _TYPES.get(str(kind), "anything")
 
 
+def a(kind: str) -> str:
+    """The words of a kind with their article: "a text"; a class and a choice need none."""
+    if kind.startswith(("one of", "true or", "anything", "nothing")) or (kind[:1].isupper() and kind != "UUID"):
+        return kind
+    return f"an {kind}" if kind[:1] in "aeio" else f"a {kind}"
+
+
 _TYPES = {
     "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list", "object": "object",
     "null": "nothing",

@@ -128,7 +128,8 @@ def curl(route: Route, method: str, root: str) -> str:
     elif needed or route.more:
         kind = next((kind for kind in route.content_types), JSON)
         value = {one.name: sample(one.schema) for one in needed}
-        words += ["-H", f"Content-Type: {kind}", "-d", text_of(value) if kind == JSON else "@FILE"]
+        words += ["-H", f"Content-Type: {kind}"]
+        words += ["-d", text_of(value)] if kind == JSON else ["--data-binary", "@FILE"]
     # The token is for the shell to fill in.
     return " ".join(f'"{word}"' if "$TOKEN" in word else shlex.quote(word) for word in [*words, url])
 

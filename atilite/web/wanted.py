@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from atilite.schema import Named, Schema, choice, schema_of, words
+from atilite.schema import Named, Schema, a, choice, schema_of, words
 from atilite.web.encoding import simple
 from atilite.web.inspection import SCOPES, Inspection
 from atilite.web.params import annotation_of, parameters_of
@@ -116,7 +116,7 @@ def _inspected(parameter: Parameter, inspections: Iterable[Inspection], named: N
             if place == "any":
                 place = _PLACES.get(one.scope, place)
     kind = words(schema)
-    unsaid = tuple(dict.fromkeys(rule for rule in rules if rule not in (f"must be {kind}", f"must be a {kind}")))
+    unsaid = tuple(dict.fromkeys(rule for rule in rules if rule != f"must be {a(kind)}"))
     return dataclasses.replace(parameter, place=place, required=required, schema=schema, kind=kind, rules=unsaid)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from atilite.schema import Named, Schema, choice, schema_of, words
+from atilite.schema import Named, Schema, a, choice, schema_of, words
 from atilite.web import operators
 from atilite.web.inspection import Inspection, Wish
 
@@ -76,9 +76,9 @@ def _comparison(name: str, operand: Any) -> Schema:
 def words_of_wish(wish: Wish, named: Named) -> str:
     """One demand in words: "must be at most 64"."""
     if wish.name in LISTS:
-        return "must be " + WORDS.get(wish.name, words(LISTS[wish.name]))
+        return "must be " + (WORDS.get(wish.name) or a(words(LISTS[wish.name])))
     if wish.name == "type":
-        return "must be " + words(schema_of(wish.operand, named))
+        return "must be " + a(words(schema_of(wish.operand, named)))
     return operators.told(wish.name, wish.operand, length=wish.length)
 
 

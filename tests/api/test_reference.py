@@ -121,7 +121,10 @@ def test_it_tells_parameters_where_they_are_read(opened: Callable[..., Site]) ->
     assert list(body["content"]) == ["application/json", "application/x-www-form-urlencoded"]
     assert body["content"]["application/json"]["schema"] == {
         "type": "object",
-        "properties": {"text": {"type": "string", "pattern": "^[^\\u0000]*$"}, "stars": {"type": "integer", "default": 3}},
+        "properties": {
+            "text": {"type": "string", "pattern": "^[^\\u0000]*$"},
+            "stars": {"type": "integer", "default": 3},
+        },
         "required": ["text"],
         "additionalProperties": False,
     }
