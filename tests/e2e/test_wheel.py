@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import write
 from tests.require import require
 
 ROOT = Path(__file__).parents[2]
@@ -141,3 +142,41 @@ def test_the_console_is_served_with_its_style(environment: Path, tmp_path: Path)
         with urllib.request.urlopen(address + style, timeout=20) as sheet:
             assert sheet.headers["Content-Type"].startswith("text/css")
             assert len(sheet.read()) > 1000
+
+
+PROJECT = {
+    "garden.py": """
+        from atilite import Atilite
+
+        app = Atilite(__name__)
+
+        @app.get("/water/<zone>")
+        def water(was, zone):
+            return {"watered": zone}
+    """,
+    "test_garden.py": """
+        import pytest
+        import garden
+
+        @pytest.fixture
+        def app():
+            return garden.app
+
+        def test_a_zone_is_watered(client):
+            assert client.get("/water/north").json() == {"watered": "north"}
+    """,
+}
+
+
+@pytest.mark.row("A192", "A193")
+def test_pytest_finds_its_fixtures_in_an_empty_project(environment: Path, tmp_path: Path) -> None:
+    write(tmp_path, PROJECT)
+    said = subprocess.run(
+        [environment / "bin/python", "-m", "pytest", "--docs", "-p", "no:cacheprovider"],
+        cwd=tmp_path, env=clean(tmp_path), capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "1 passed" in said.stdout
+    assert "docs: wrote docs/api/index.md, docs/api/openapi.json" in said.stdout
+    assert not list(tmp_path.glob("*.db*"))
