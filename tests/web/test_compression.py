@@ -54,6 +54,13 @@ def test_the_client_decides_by_its_qualities(header: str, accepted: bool) -> Non
     assert accepts_gzip(header) is accepted
 
 
+@given(
+    st.text(max_size=60) | st.lists(st.sampled_from(["gzip", ";q=", "0", "1", ",", "*", "identity", " "])).map("".join)
+)
+def test_every_header_is_an_answer(header: str) -> None:
+    assert accepts_gzip(header) in (True, False)
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atilite.errors import SetupError
 from atilite.web.minify import is_html, minified
@@ -64,6 +68,21 @@ def test_minify_takes_comments_and_doubled_blanks_away() -> None:
 @pytest.mark.parametrize("way", ["strip", "minify"])
 def test_broken_html_stays_what_it_is(text: str, way: str) -> None:
     assert minified(text, way) == text
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<", ">", "<p ", "<pre>", "</pre>", "<!--", "-->", '"', "'", " ", "\n", "a", "</", "="])
+    ).map("".join)
+)
+@pytest.mark.parametrize("way", ["strip", "minify"])
+def test_no_word_is_lost_but_in_comments(way: str, html: str) -> None:
+    smaller = minified(html, way)
+
+    assert len(smaller) <= len(html)
+    if way == "strip" or "<!--" not in html:
+        assert re.sub(r"\s", "", smaller) == re.sub(r"\s", "", html)
+    assert minified(smaller, way) == smaller or "<!--" in html
 
 
 def test_an_unclosed_quote_takes_no_long_time() -> None:

@@ -9,9 +9,10 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atilite.web import static
 from atilite.web.request import Request
 from atilite.web.response import serialize
 from atilite.web.static import StaticFiles, mimetype, wanted_range
@@ -90,6 +91,47 @@ def test_no_path_leads_outside(parts: list[str]) -> None:
     root = Path(__file__).parent / "none-such"
 
     assert StaticFiles(root).find("/".join(parts)) is None
+
+
+PARTS = ["..", ".", "sub", "secret.txt", "", "static", "\\..", "/", "index.html", "out", "x", ".env", "a b.txt"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=6))
+def test_what_is_found_is_a_file_inside_that_is_not_hidden(files: StaticFiles, parts: list[str]) -> None:
+    outside = files.root.parent / "static-private"
+    if not (files.root / "out").is_symlink():
+        os.symlink(outside, files.root / "out")
+
+    for _ in range(2):  # the second time from what it remembers
+        found = files.find("/".join(parts))
+        if found is not None:
+            assert os.path.realpath(found).startswith(f"{files.root}{os.sep}")
+            assert "/." not in found[len(str(files.root)) :]
+
+
+def test_a_file_that_becomes_a_link_is_followed_anew(files: StaticFiles, tmp_path: Path) -> None:
+    assert files.find("sub/index.html")
+    assert files.find("a b.txt")
+
+    (files.root / "a b.txt").unlink()
+    os.symlink(tmp_path / "secret.txt", files.root / "a b.txt")
+    (files.root / "sub" / "index.html").unlink()
+    (files.root / "sub").rmdir()
+    (tmp_path / "static-private" / "index.html").write_bytes(b"secret")
+    os.symlink(tmp_path / "static-private", files.root / "sub")
+
+    assert files.find("a b.txt") is None
+    assert files.find("sub/index.html") is None
+
+
+def test_what_it_remembers_of_paths_is_bounded(files: StaticFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static, "_REMEMBERED", 3)
+    for number in range(10):
+        (files.root / f"{number}.txt").write_text("x")
+        assert files.find(f"{number}.txt")
+
+    assert len(files._inside) <= 3
 
 
 def test_only_get_and_head_find_files(files: StaticFiles) -> None:
