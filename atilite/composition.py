@@ -54,6 +54,7 @@ class Composition:
     def begin_composition(self) -> None:
         """Make what the composition needs."""
         self._parts: list[Part] = []
+        self._configured: list[Part] = []
         self._static_ranks: list[int] = []
 
     def extends(self, *sources: Source) -> None:
@@ -99,19 +100,26 @@ class Composition:
     def _compose(self, pref: Preference, own: ModuleType | None) -> None:
         self._join(pref.extending, -1)
         self._join(pref.overriding, 1)
-        waiting = [*self._parts, *([Part(own, 0)] if own is not None else [])]
+        entire: list[Part] = [Part(own, 0)] if own is not None else []
         done: list[Part] = []
-        while waiting:
+        # Each hook may name further parts.
+        while len(done) < len(entire) + len(self._parts):
+            self._configure_all(pref)
+            waiting = [part for part in (*entire, *self._parts) if part not in done]
             for part in sorted(waiting, key=lambda part: part.rank):
-                if part.rank:
-                    self._configure(part, pref)
+                done.append(part)
+                if part.rank or own is None:
                     self.mounting.join(part.source, part.rank)
                 else:
-                    self.mounting.add("", own or ModuleType(""), {})
-            done += waiting
-            # A __config__ or __setup__ hook may have named further ones.
-            waiting = [part for part in self._parts if part not in done]
+                    self.mounting.add("", own, {})
         self._find_folders()
+
+    def _configure_all(self, pref: Preference) -> None:
+        """Run each `__config__` once: of what is extended the nearest first, of what overrides the first one."""
+        while waiting := [part for part in self._parts if part not in self._configured]:
+            part = min(waiting, key=lambda part: abs(part.rank))
+            self._configured.append(part)
+            self._configure(part, pref)
 
     def _join(self, sources: Any, sign: int) -> None:
         for source in sources:

@@ -259,24 +259,28 @@ def test_of_several_parts_the_nearest_base_and_the_last_override_win(tmp_path: P
 def test_a_base_may_extend_another_one_and_the_operator_wins_over_all(tmp_path: Path) -> None:
     files = {
         "tip/__init__.py": """
-            import tip.middle
+            import tip.middle, tip.over
 
             def __config__ (pref):
                 pref.extends (tip.middle)
+                pref.overrides (tip.over)
 
             def __mount__ (app):
                 app.route ('/tip') (lambda: 'tip')
+                app.route ('/home', name = 'home') (lambda: 'tip')
+                app.route ('/link') (lambda was: was.urlfor ('home'))
             """,
         "tip/middle.py": """
             import tip.root
 
             def __config__ (pref):
                 pref.extends (tip.root)
-                pref.config.RATE = 'of middle'
 
             def __mount__ (app):
                 app.route ('/x') (lambda: 'middle')
+                app.route ('/middle/home', name = 'home') (lambda: 'middle')
             """,
+        "tip/over.py": "def __config__ (pref):\n    pref.config.RATE = 'of over'\n    pref.config.PRICE = 'of over'",
         "tip/root.py": """
             def __config__ (pref):
                 pref.config.LIMIT = 'of root'
@@ -291,8 +295,9 @@ def test_a_base_may_extend_another_one_and_the_operator_wins_over_all(tmp_path: 
         mounted(tmp_path, tip, config={"RATE": "of the operator"}) as (site, client),
     ):
         assert [client.get(path).text for path in ("/tip", "/x", "/root")] == ["tip", "middle", "root"]
+        assert client.get("/link").text == "/home"
         config = site.apps["tip"].config
-        assert (config.RATE, config.LIMIT) == ("of the operator", "of root")
+        assert (config.RATE, config.PRICE, config.LIMIT) == ("of the operator", "of over", "of root")
 
 
 @pytest.mark.row("A33")
@@ -371,6 +376,39 @@ def test_hooks_of_a_part_hold_for_the_whole_app_and_its_own_page_for_an_error_wi
         assert client.get("/").header("X-Base") == "1"
         assert client.get("/none", headers=html).text == "my page"
         assert client.get("/no", headers=html).text == "refused by base"
+
+
+PAGE = "def {} (app):\n    app.error_handler (404) (lambda was, error: '{}')\n"
+NAMING = "def __setup__ (app):\n    import under\n    app.extends (under)\n"
+
+
+@pytest.mark.parametrize(
+    ("hook", "naming"), [("__setup__", ""), ("__mount__", ""), ("__mount__", NAMING)], ids=["set-up", "mount", "late"]
+)
+def test_of_what_there_can_be_one_only_the_app_keeps_its_own(tmp_path: Path, hook: str, naming: str) -> None:
+    files = {"under/__init__.py": PAGE.format(hook, "under"), "upper/__init__.py": PAGE.format(hook, "own") + naming}
+    with package(tmp_path, "under", files) as under, package(tmp_path, "upper", {}) as upper:
+        pref = Preference()
+        if not naming:
+            pref.extends(under)
+        with mounted(tmp_path, upper, pref) as (_, client):
+            assert client.get("/none", headers={"Accept": "text/html"}).text == "own"
+
+
+@pytest.mark.row("A33")
+def test_of_several_bases_the_nearest_configures_and_of_several_overrides_the_last(tmp_path: Path) -> None:
+    config = "def __config__ (pref):\n    pref.config.COLOUR = '{0}'\n    pref.config.{0} = 1\n"
+    names = ("near", "far", "first", "last")
+    files = {f"parts_of/{name}.py": config.format(name) for name in names}
+    with package(tmp_path, "parts_of", {"parts_of/__init__.py": "", **files}):
+        parts = {name: importlib.import_module(f"parts_of.{name}") for name in names}
+        for naming, winner in ((("near", "far"), "near"), (("first", "last"), "last")):
+            app = Atilite("configured")
+            name_parts = app.extends if naming[0] == "near" else app.overrides
+            name_parts(*(parts[name] for name in naming))
+            with mounted(tmp_path, app):
+                assert app.config["COLOUR"] == winner
+                assert all(name in app.config for name in naming)
 
 
 def test_static_files_of_a_base_are_left_to_the_proxy_as_well(modules: tuple[Any, Any], tmp_path: Path) -> None:
