@@ -26,7 +26,9 @@ def pack(
 ) -> tuple[bytes, dict[str, str]]:
     env = {"REQUEST_METHOD": method, "HTTP_ACCEPT_ENCODING": "gzip", **environ}
     given_headers = list(headers) or [HTML, ("Content-Length", str(len(body)))]
-    return packed(env, status, given_headers, body), dict(given_headers)
+    sent = packed(env, status, given_headers, body)
+    assert isinstance(sent, bytes)
+    return sent, dict(given_headers)
 
 
 @pytest.mark.parametrize(

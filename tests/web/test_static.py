@@ -251,7 +251,7 @@ def test_a_folder_is_a_wsgi_application(files: StaticFiles, method: str, path: s
     setup_testing_defaults(environ)
     told: list[Any] = []
 
-    body = validator(files)(environ, lambda *answer: told.append(answer))
+    body: Any = validator(files)(environ, lambda *answer: told.append(answer))  # type: ignore[arg-type]
     content = b"".join(body)
     body.close()
 
