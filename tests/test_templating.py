@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from atilite import Atilite
 from atilite.config import Settings
 from atilite.errors import ResourceError, SetupError
 from atilite.mounting import Preference
+from atilite.server.server import Server
 from atilite.site import Site
 from atilite.testing.client import Client
 
@@ -227,6 +229,34 @@ def test_a_failed_task_fails_the_page_as_it_would_the_handler(page: Page) -> Non
     page.write("never seen")
 
     assert page.client.get("/").status_code == 502
+
+
+@pytest.mark.row("A176")
+def test_a_coroutine_may_give_tasks_or_their_results(page: Page) -> None:
+    page.write("{{ x }} {{ y.fetch() }}")
+
+    @page.app.route("/later")
+    def later(was: Any) -> Any:
+        y = yield was.Thread(lambda: 6)
+        return was.render("page.j2", x=was.Thread(lambda: 5), y=y)
+
+    @page.app.route("/async")
+    async def awaited(was: Any) -> Any:
+        return was.render("page.j2", x=await was.Thread(lambda: 5), y=6)
+
+    server = Server(page.app, loop=page.app.runtime.loop, listeners=["127.0.0.1:0"])
+    server.bind()
+    server.start()
+    try:
+        for path in ("/later", "/async"):
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", int(server.addresses[0].rpartition(":")[2]), timeout=20
+            )
+            connection.request("GET", path)
+            assert connection.getresponse().read() == b"5 6"
+            connection.close()
+    finally:
+        server.stop(0).wait(20)
 
 
 def test_a_value_that_has_no_fetch_prints_nothing_for_it(page: Page) -> None:

@@ -20,7 +20,7 @@ class Renderer:
         """Return the text of `template` with these values, as `context.x` and as `x`.
 
         Tasks among them are waited for: the template gets their results. Raises what a task raised, and HubBlocked
-        where waiting is not possible: yield the task before, then.
+        in an `async def` function, which awaits them before.
         """
         return self._text(template, _given(contexts, values))
 
