@@ -38,6 +38,8 @@ class Exposure:
         route, env = request.env.get("bottle.route"), request.env
         if not hasattr(route, "facts") or not remote_address(env) or not on_this_machine(env):
             return
+        if route.facts["options"].get("foreign"):  # an application of another framework says what it says
+            return
         if any(mark in env for mark in FORWARDED):
             return
         inside = body.rstrip().removesuffix(b"}").rstrip()

@@ -135,7 +135,8 @@ def mount_below(app: Any, point: str, application: Application, options: dict[st
     """Make `application` answer every method at `point` of an app of ours and below it, behind that app's hooks.
 
     `options` are those of a route; `role` asks for a login and the right Origin, not for our token in its forms.
-    Raises SetupError for the root.
+    Its answers are compressed with `compress=True` only: nobody here knows which of them hold secrets. Raises
+    SetupError for the root.
     """
     # Relative to the module whose hook is running, in __setup__ as well, where a route would not be.
     mount = app.mounting.current
@@ -160,6 +161,7 @@ def mount_below(app: Any, point: str, application: Application, options: dict[st
 
     foreign.__name__ = foreign.__qualname__ = named
     name = options.pop("name", None) or (mount.namespace if mount else "") + named
+    options = {"compress": False, **options}
     place = prefix.removeprefix(app.mounting.prefix)
     places = [place, place + "/<rest:re:.*>"]
     app.route(places, methods=["PROXY"], callback=foreign, name=name, bind=False, foreign=True, **options)

@@ -364,6 +364,21 @@ def test_the_surroundings_and_the_application_see_their_own_request(inside: Plac
 
 
 @pytest.mark.row("A199")
+def test_its_answers_are_neither_compressed_nor_added_to(place: Place) -> None:
+    body = b'{"secret": "' + b"x" * 5000 + b'"}'
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    place.settings = Settings(db=place.settings.db, devel=True)
+    answer = place.mount(application).get(place.prefix, headers={"Accept-Encoding": "gzip"})
+
+    assert answer.data == body
+    assert answer.header("Content-Encoding") is None
+
+
+@pytest.mark.row("A199")
 def test_a_path_that_only_looks_like_one_below_the_application_is_not(inside: Place) -> None:
     assert inside.mount(told).get("/our/%FFx/a").status_code == 404
 
