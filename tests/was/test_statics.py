@@ -54,6 +54,7 @@ def handlers(app: Atilite) -> Atilite:
         was.response.set_max_age(60)
         was.response["Content-Type"] = "text/plain"
         was.response["Vary"] = "Cookie"
+        was.response["ETag"] = '"of something else"'
         return was.Static("long.css")
 
     @app.route("/missing")
@@ -74,6 +75,10 @@ def opened(site: Site, **settings: Any) -> Client:
     site.mount("/shared", "shared")
     settings.setdefault("db", "sqlite:///:memory:")
     return Client(site.open(Settings(no_console=True, **settings)))
+
+
+def etag_of_long(client: Client) -> str | None:
+    return client.get("/app/static/long.css").header("ETag")
 
 
 @pytest.mark.row("A160")
@@ -131,6 +136,7 @@ def test_what_the_handler_set_before_holds(site: Site) -> None:
     assert found.all_headers("Content-Type") == ["text/plain"]
     assert found.all_headers("Vary") == ["Cookie, Accept-Encoding"]
     assert found.header("Content-Encoding") == "gzip"
+    assert found.all_headers("ETag") == [str(etag_of_long(client))[:-1] + '-gzip"']
     missing = client.get("/app/missing", headers={"If-None-Match": "*"})
     assert (missing.status_code, missing.data) == (404, b"<h1>nothing")
 
