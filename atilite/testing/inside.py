@@ -9,6 +9,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -135,11 +136,11 @@ def local_site(
     if isinstance(target, Atilite) and target.site is not None:
         raise SetupError(f"{target.import_name} is or was in a site (make the app in a function, or keep its site)")
     clock = clock or Clock()
-    scrap = None
-    if options.get("db") is None:
-        scrap = Path(tempfile.mkdtemp(prefix="atilite-test-"))
-        options["db"] = f"sqlite:///{scrap}/data.db"
     settings = Settings(**{name: known(name, WHO).parse(value, WHO) for name, value in options.items()})
+    scrap = None
+    if "db" not in options:
+        scrap = Path(tempfile.mkdtemp(prefix="atilite-test-"))
+        settings = replace(settings, db=f"sqlite:///{scrap}/data.db")
     site = Site(Path(root).resolve() if root is not None else _folder_of(target))
     try:
         site.mount(point, target, pref)

@@ -146,11 +146,11 @@ def launch(
             raise ConfigError(f"{', '.join(options)}: a server that runs already has its settings")
         return attach(host, port or DEFAULT_PORT, timeout)
     command, folder = _program(script, sys._getframe(1).f_globals.get("__file__"))
+    flags = _flags({"log_level": "info", **options, "devel": devel, "host": host, "port": port or 0})
     scrap = None
     if "db" not in options:
         scrap = Path(tempfile.mkdtemp(prefix="atilite-test-"))
-        options["db"] = f"sqlite:///{scrap}/data.db"
-    flags = _flags({"log_level": "info", **options, "devel": devel, "host": host, "port": port or 0})
+        flags += ["--db", f"sqlite:///{scrap}/data.db"]
     return Launched([*command, *flags], folder, silent, timeout, scrap)
 
 

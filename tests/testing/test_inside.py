@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atilite import Atilite
-from atilite.errors import SetupError
+from atilite.errors import ConfigError, SetupError
 from atilite.mounting import Preference
 from atilite.testing.clock import FakeClock
 from atilite.testing.inside import local_site
@@ -172,6 +172,8 @@ def test_a_site_that_cannot_open_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(SetupError):
         local_site(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="port"):
+        local_site(sample(), prot=1)
     assert list(tmp_path.iterdir()) == []
 
 

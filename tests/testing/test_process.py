@@ -184,8 +184,12 @@ def test_an_app_in_a_module_is_served_too(script: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("options", [{"prot": 1}, {"log_level": "error"}, {"unix": "/x"}, {"threads": "many"}])
-def test_options_that_cannot_be_are_refused(script: Path, options: dict[str, object]):
+def test_options_that_cannot_be_are_refused(
+    script: Path, options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(ConfigError):
         atilite.test_client(script, **options)
     with pytest.raises(ConfigError, match="has its settings"):
         atilite.test_client(port=1, threads=2)
+    assert list(tmp_path.iterdir()) == []
