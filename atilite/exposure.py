@@ -35,10 +35,12 @@ class Exposure:
         body = reply.body
         if not (self.expose_spec and isinstance(body, bytes) and body[:1] == b"{" and _is_json(reply)):
             return
-        route, env = request.env.get("bottle.route"), request.env
-        if not hasattr(route, "facts") or not remote_address(env) or not on_this_machine(env):
+        env = request.env
+        route: Any = env.get("bottle.route")
+        # An application of another framework says what it says.
+        if not hasattr(route, "facts") or route.facts["options"].get("foreign"):
             return
-        if route.facts["options"].get("foreign"):  # an application of another framework says what it says
+        if not remote_address(env) or not on_this_machine(env):
             return
         if any(mark in env for mark in FORWARDED):
             return
