@@ -165,7 +165,8 @@ def describe_app(app: Any, mount: str = "") -> list[Route]:
 def describe(app: Any, routes: list[Any], mount: str = "") -> Route:
     """One route: `routes` are those of Bottle's that share its handler and its path, one for each method."""
     mount = mount or app.import_name
-    first, methods = routes[0], tuple(dict.fromkeys(route.method for route in routes))
+    # PROXY is Bottle's word for every method, which an application of another framework answers.
+    first, methods = routes[0], tuple(dict.fromkeys(route.method.replace("PROXY", "*") for route in routes))
     facts = getattr(first, "facts", None)
     if facts is None:  # a WSGI app that Bottle has mounted
         path = app.prefix + first.rule

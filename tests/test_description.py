@@ -134,6 +134,7 @@ def test_inspections_narrow_the_schema_and_are_told_in_words() -> None:
     )
     @app.inspect("FORM", oneof=["mail", "phone"])
     @app.inspect("PUT", required=["name"])
+    @app.inspect("JSON", required="note.text")
     def x(was: Any, mail=None, age=None, name="", kind="a", note=None, phone="") -> str:
         return ""
 
@@ -146,7 +147,7 @@ def test_inspections_narrow_the_schema_and_are_told_in_words() -> None:
     assert found["name"].rules == ("its length must be at most 64", "for PUT: is required")
     assert not found["name"].required
     assert found["kind"].schema == {"enum": ["a", "b"]}
-    assert found["note"].rules == ("member stars must be more than 2",)
+    assert found["note"].rules == ("member stars: must be more than 2", "member text: is required")
     assert route.rules == ("exactly one of mail, phone",)
 
 
@@ -234,6 +235,13 @@ def test_an_unrouted_route_is_not_told() -> None:
     app.unroute("/admin/*")
 
     assert describe_app(app) == []
+
+
+def test_an_application_of_another_framework_answers_every_method() -> None:
+    app = Atilite()
+    app.mount("/other", lambda environ, start: [])
+
+    assert {route.methods for route in describe_app(app)} == {("*",)}
 
 
 def test_everything_is_plain_for_json() -> None:

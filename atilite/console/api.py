@@ -108,7 +108,7 @@ def yours(site: Any) -> tuple[Group, ...]:
         Route(method, route.template, route.summary or "Answers.", route.access.role or "")
         for route in describe_site(site)
         for method in route.methods
-        if route.name is not None
+        if route.name is not None and method != "*"
     )
     return (Group("yours", "Yours", routes),) if routes else ()
 

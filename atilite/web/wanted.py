@@ -103,14 +103,17 @@ def _inspected(parameter: Parameter, inspections: Iterable[Inspection], named: N
     for one in inspections:
         methods = one.scope in _METHODS
         about = f"for {one.scope}: " if methods else ""
-        if any(wanted.name == parameter.name for wanted in one.required):
-            required = required or not methods
-            rules += [f"{about}is required"] if methods else []
+        for wanted in one.required:
+            if wanted.name == parameter.name:
+                required = required or not methods
+                rules += [f"{about}is required"] if methods else []
+            elif wanted.steps[0] == parameter.name:
+                rules.append(f"{about}member {wanted.name.partition('.')[2]}: is required")
         for demand in one.demands:
             if demand.place.steps[0] != parameter.name:
                 continue
             member = demand.place.name.removeprefix(parameter.name).lstrip(".")
-            rules.append(about + (f"member {member} " if member else "") + words_of_wish(demand.wish, named))
+            rules.append(about + (f"member {member}: " if member else "") + words_of_wish(demand.wish, named))
             if not member and not methods:
                 schema = _narrowed(schema, schema_of_wish(demand.wish, named))
             if place == "any":
@@ -179,8 +182,8 @@ def rules_of(inspections: Iterable[Inspection]) -> Iterator[str]:
 
 
 def plain_default(value: Any) -> Any:
-    """A default or an option as JSON knows it; one that JSON cannot say is its `repr`."""
+    """A default or an option as JSON knows it; None for what JSON cannot say."""
     try:
         return simple(value)
     except TypeError:
-        return repr(value)
+        return None

@@ -357,7 +357,7 @@ def test_the_app_of_a_module_is_served_by_its_name(tmp_path: Path) -> None:
     program = Running(tmp_path, as_program, "--devel")
     try:
         program.start()
-        assert program.json("/hello") == {"message": "hello world"}
+        assert program.json("/hello")["message"] == "hello world"
         (headline,) = program.json("/internal/journals/")
         assert headline["operation"] == "hello"
         assert headline["finished_at"]
