@@ -1,4 +1,4 @@
-"""docs/responses.md and docs/templates.md are true: their files make an app that answers what they say."""
+"""docs/responses.md, docs/templates.md and docs/uploads.md are true: their files make an app that answers what they say."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def test_the_page_about_answers_is_true(tmp_path: Path) -> None:
             assert was == said
     found = names["client"].get("/secret-report", headers={"Accept-Encoding": "gzip"})
     assert found.header("Content-Encoding") is None
+
+
+@pytest.mark.row("A111", "A112", "D14")
+def test_the_page_about_uploads_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, (example,) = served(tmp_path / "site", "uploads.md")
+    monkeypatch.chdir(tmp_path)
+
+    for was, said in typed(example, {"client": Client(site)}):
+        assert was == said
 
 
 @pytest.mark.row("A173", "A174", "A175", "A176")
