@@ -1,4 +1,4 @@
-"""docs/responses.md, docs/templates.md, docs/uploads.md are true: their files make an app that answers what they say."""
+"""docs/responses.md, docs/templates.md, docs/uploads.md are true: their files make an app that does what they say."""
 
 from __future__ import annotations
 
