@@ -27,7 +27,7 @@ _TOKEN = "SELECT name, role, created, expires, seen FROM token WHERE digest = ?"
 _SESSION = """SELECT login.user, "user".role, login.created, login.seen, login.keep FROM login
 JOIN "user" ON "user".name = login.user WHERE login.digest = ?"""
 _END_SESSIONS = """DELETE FROM login WHERE user IN (
-SELECT name FROM "user" WHERE name = ?1 AND (?2 IS NOT NULL OR role <> coalesce(?3, role)))"""
+SELECT name FROM "user" WHERE name = :name AND (:password IS NOT NULL OR role <> coalesce(:role, role)))"""
 
 
 class Account(NamedTuple):
@@ -115,7 +115,7 @@ class Accounts:
         hashed = None if password is None else hash_password(password)
 
         def write(connection: sqlite3.Connection) -> bool:
-            connection.execute(_END_SESSIONS, (name, hashed, role))
+            connection.execute(_END_SESSIONS, {"name": name, "password": hashed, "role": role})
             changed = connection.execute(
                 'UPDATE "user" SET password = coalesce(?, password), role = coalesce(?, role) WHERE name = ?',
                 (hashed, role, name),

@@ -24,12 +24,12 @@ _WIDTH = SLOT // timedelta(microseconds=1)
 # Runs come as groups; those that may still change, though they are not among the newest, one by one with their ids.
 _SINCE = f"""WITH newest(id) AS (SELECT coalesce(max(id), 0) FROM journal),
 looked(id, at, status, operation, "trigger") AS (
-SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id > ?1 UNION ALL
-SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id IN (SELECT value FROM json_each(?2)))
-SELECT newest.id, looked.id > max(newest.id - {TAIL}, ?1) AS late,
-CASE WHEN looked.id <= max(newest.id - {TAIL}, ?1) AND status IN ('queued', 'running') THEN looked.id ELSE 0 END AS one,
+SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id > :known UNION ALL
+SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id IN (SELECT value FROM json_each(:open)))
+SELECT newest.id, looked.id > max(newest.id - {TAIL}, :known) AS late,
+CASE WHEN looked.id <= max(newest.id - {TAIL}, :known) AND status IN ('queued', 'running') THEN looked.id ELSE 0 END AS one,
 at / {_WIDTH} AS slot, status, operation, "trigger", count(*)
-FROM newest, looked WHERE at >= ?3 GROUP BY late, one, slot, status, operation, "trigger" """
+FROM newest, looked WHERE at >= :since GROUP BY late, one, slot, status, operation, "trigger" """
 _FIRST = "SELECT min(id) - 1 FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
 
 Row = tuple[int, str, str, str, int]  # slot, status, operation, trigger, how many
@@ -118,7 +118,7 @@ class DayCounts:
         """Count what has settled since; return what may still change."""
         known, still = self._known, set[int]()
         unsettled: list[Row] = []
-        values = (known, json.dumps(list(self._open)), first * _WIDTH)
+        values = {"known": known, "open": json.dumps(list(self._open)), "since": first * _WIDTH}
         for newest, late, id, slot, status, operation, trigger, count in connection.execute(_SINCE, values).fetchall():
             self._known = max(known, newest - TAIL)
             row = (slot, status, operation, trigger, count)

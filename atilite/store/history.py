@@ -34,9 +34,9 @@ _OLDEST_FIRST, _NEWEST_FIRST = _RECORDS.format("ASC"), _RECORDS.format("DESC")
 _FIRST_SINCE = "SELECT min(id) FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
 _LAST_UNTIL = "SELECT max(id) FROM (SELECT id FROM journal WHERE created_at < ? ORDER BY created_at DESC LIMIT 100)"
 _BETWEEN = f"""SELECT {COLUMNS} FROM journal
-WHERE id BETWEEN coalesce(({_FIRST_SINCE.replace("?", "?1")}), {FOREVER})
-AND min(?3, coalesce(({_LAST_UNTIL.replace("?", "?2")}), 0))
-AND created_at >= ?1 AND created_at < ?2 ORDER BY id DESC LIMIT ?4 OFFSET ?5"""
+WHERE id BETWEEN coalesce(({_FIRST_SINCE.replace("?", ":since")}), {FOREVER})
+AND min(:last, coalesce(({_LAST_UNTIL.replace("?", ":until")}), 0))
+AND created_at >= :since AND created_at < :until ORDER BY id DESC LIMIT :limit OFFSET :offset"""
 _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIMIT 10000)
 WHERE change > ? ORDER BY change LIMIT ?"""
 
@@ -93,8 +93,10 @@ class History:
         since, until = filter.since, filter.until
         highest = FOREVER if before is None else before - 1
         if filter == Filter(since=since, until=until):
-            times = (0 if since is None else micros(since), FOREVER if until is None else micros(until))
-            rows = connection.execute(_BETWEEN, (*times, highest, limit, offset)).fetchall()
+            asked = {"last": highest, "limit": limit, "offset": offset}
+            asked["since"] = 0 if since is None else micros(since)
+            asked["until"] = FOREVER if until is None else micros(until)
+            rows = connection.execute(_BETWEEN, asked).fetchall()
             return [headline_of(row) for row in rows]
         low, high = self._span(connection, filter)
         high = min(high, highest)
