@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answer import Reply
-from .description import describe
+from .lazily import LazyModule
 from .web.auth import on_this_machine, remote_address
 from .web.encoding import encode_json
 from .web.request import Request
+
+if TYPE_CHECKING:
+    from . import description
+else:
+    # Only a developer's server tells anything.
+    description = LazyModule("atilite.description")
 
 # A proxy on this machine would make everybody look like somebody here.
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
@@ -61,7 +67,7 @@ class Exposure:
                 and one.facts["resource"] is facts["resource"]
                 and one.facts["rule"].text == facts["rule"].text
             ]
-            found = self._specs[route] = encode_json(describe(self, same or [route]).plain)
+            found = self._specs[route] = encode_json(description.describe(self, same or [route]).plain)
         return found
 
 

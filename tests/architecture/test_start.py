@@ -48,9 +48,9 @@ site.close()
 
 # Our own rooms, and what others bring, that a first answer can do without.
 LATER = {
-    "atilite.api", "atilite.console", "atilite.testing", "atilite.cli.install", "atilite.cli.run", "asyncio",
-    "cronsim", "difflib", "html", "itsdangerous", "jinja2", "jwt", "multipart", "multiprocessing", "playhouse",
-    "pyotp", "subprocess", "tomllib", "urllib3", "wsproto", "xml", "zoneinfo",
+    "atilite.api", "atilite.console", "atilite.testing", "atilite.cli.install", "atilite.cli.run",
+    "atilite.description", "asyncio", "cronsim", "difflib", "html", "itsdangerous", "jinja2", "jwt", "multipart",
+    "multiprocessing", "playhouse", "pyotp", "subprocess", "tomllib", "urllib3", "wsproto", "xml", "zoneinfo",
 }  # fmt: skip
 
 
