@@ -110,6 +110,8 @@ def address(route: Route, values: Mapping[str, str], *, query: bool) -> str:
     except ValueError as error:
         raise Error(400, str(error)) from None
     prefix = route.path.removesuffix(rule.text) if rule.text else route.path.rstrip("/")
+    if (prefix + path).startswith("//"):
+        raise Error(400, "a path that begins with two slashes leads to another server")
     return prefix + path
 
 

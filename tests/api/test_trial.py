@@ -63,6 +63,16 @@ def test_an_address_has_the_values_of_the_path_and_perhaps_the_others() -> None:
             trial.address(found, values, query=True)
 
 
+def test_no_address_leads_to_another_server() -> None:
+    app = Atilite("x")
+    app.get("/<path:rest>")(lambda rest: "")
+    (found,) = describe_app(app)
+
+    assert trial.address(found, {"rest": "a//b"}, query=True) == "/a//b"
+    with pytest.raises(Error, match="400"):
+        trial.address(found, {"rest": "/elsewhere.example"}, query=True)
+
+
 def test_blank_fields_and_those_of_nobody_are_not_sent() -> None:
     found = route("/x", lambda a="", b="", c="": "")
 
