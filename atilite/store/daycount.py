@@ -27,7 +27,8 @@ looked(id, at, status, operation, "trigger") AS (
 SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id > :known UNION ALL
 SELECT id, created_at, status, operation, "trigger" FROM journal WHERE id IN (SELECT value FROM json_each(:open)))
 SELECT newest.id, looked.id > max(newest.id - {TAIL}, :known) AS late,
-CASE WHEN looked.id <= max(newest.id - {TAIL}, :known) AND status IN ('queued', 'running') THEN looked.id ELSE 0 END AS one,
+CASE WHEN looked.id <= max(newest.id - {TAIL}, :known) AND status IN ('queued', 'running') THEN looked.id ELSE 0 END
+AS one,
 at / {_WIDTH} AS slot, status, operation, "trigger", count(*)
 FROM newest, looked WHERE at >= :since GROUP BY late, one, slot, status, operation, "trigger" """
 _FIRST = "SELECT min(id) - 1 FROM (SELECT id FROM journal WHERE created_at >= ? ORDER BY created_at LIMIT 100)"
