@@ -19,11 +19,26 @@ if TYPE_CHECKING:
     from .errors import Error as Error
     from .events import Emitter as Emitter
     from .launch import abspath as abspath
+    from .launch import add_database_interface as add_database_interface
     from .launch import alias as alias
     from .launch import mount as mount
     from .mounting import preference as preference
+    from .resources.aliases import DB_MONGODB as DB_MONGODB
+    from .resources.aliases import DB_PGSQL as DB_PGSQL
+    from .resources.aliases import DB_POSTGRESQL as DB_POSTGRESQL
+    from .resources.aliases import DB_REDIS as DB_REDIS
+    from .resources.aliases import DB_SQLITE3 as DB_SQLITE3
+    from .resources.aliases import DB_SYN_MONGODB as DB_SYN_MONGODB
+    from .resources.aliases import DB_SYN_PGSQL as DB_SYN_PGSQL
+    from .resources.aliases import DB_SYN_REDIS as DB_SYN_REDIS
+    from .resources.aliases import PROTO_GRPC as PROTO_GRPC
+    from .resources.aliases import PROTO_GRPCS as PROTO_GRPCS
     from .resources.aliases import PROTO_HTTP as PROTO_HTTP
     from .resources.aliases import PROTO_HTTPS as PROTO_HTTPS
+    from .resources.aliases import PROTO_SYN_HTTP as PROTO_SYN_HTTP
+    from .resources.aliases import PROTO_SYN_HTTPS as PROTO_SYN_HTTPS
+    from .resources.aliases import PROTO_WS as PROTO_WS
+    from .resources.aliases import PROTO_WSS as PROTO_WSS
     from .runtime.outcome import STA_NETERR as STA_NETERR
     from .runtime.outcome import STA_NORMAL as STA_NORMAL
     from .runtime.outcome import STA_REQFAIL as STA_REQFAIL
@@ -38,6 +53,7 @@ if TYPE_CHECKING:
     from .sharing import g as g
     from .sharing import register_g as register_g
     from .store.database import Database as Database
+    from .store.querying import Q as Q
     from .testing.process import test_client as test_client
     from .uploads import Upload as Upload
     from .web import charts as charts
@@ -54,14 +70,20 @@ _HOMES = {
     "context": ("current_journal",),
     "errors": ("Error",),
     "events": ("Emitter",),
-    "launch": ("abspath", "alias", "mount"),
+    "launch": ("abspath", "add_database_interface", "alias", "mount"),
     "mounting": ("preference",),
-    "resources.aliases": ("PROTO_HTTP", "PROTO_HTTPS"),
+    "resources.aliases": (
+        "DB_MONGODB", "DB_PGSQL", "DB_POSTGRESQL", "DB_REDIS", "DB_SQLITE3",
+        "DB_SYN_MONGODB", "DB_SYN_PGSQL", "DB_SYN_REDIS", "PROTO_GRPC", "PROTO_GRPCS",
+        "PROTO_HTTP", "PROTO_HTTPS", "PROTO_SYN_HTTP", "PROTO_SYN_HTTPS", "PROTO_WS",
+        "PROTO_WSS",
+    ),
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
     "scalars": ("Pattern", "Range", "Secret"),
     "sharing": ("g", "register_g"),
     "store.database": ("Database",),
+    "store.querying": ("Q",),
     "testing.process": ("test_client",),
     "uploads": ("Upload",),
     "web": ("charts",),

@@ -29,6 +29,7 @@ from .pipeline import Pipeline
 from .prework import Prework
 from .protection import Protection
 from .resources.aliases import Aliases
+from .resources.databases import Databases
 from .routing import Routing
 from .runtime.engine import process_runtime
 from .sharing import Sharing
@@ -120,6 +121,7 @@ class Atilite(
     Sleep = property(lambda self: self.runtime.Sleep)
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
+    db = property(lambda self: Databases(self.runtime, self.aliases, setlu=self.setlu))
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
     test_client = method_of("atilite.testing.inside", "local_site")
 

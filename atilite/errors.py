@@ -160,5 +160,16 @@ class ResourceError(AtiliteError):
         self.alias, self.reason = alias, reason
 
 
+class QueryError(ResourceError):
+    """A database refused a statement: it is wrong, or a constraint of the tables says no.
+
+    `constraint` names the constraint, or is what the database says of it; None for any other reason.
+    """
+
+    def __init__(self, alias: str, reason: str, constraint: str | None = None) -> None:
+        super().__init__(alias, reason)
+        self.constraint = constraint
+
+
 class AliasError(ResourceError):
     """No resource has this alias, or its declaration cannot be used: a mistake in the program."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .mounting import Preference
 from .resources.aliases import Aliases
@@ -29,9 +30,21 @@ def mount(
     default_site().mount(point, target, pref, name, subscribe, host)
 
 
-def alias(name: str, kind: str, members: str | Iterable[str]) -> None:
-    """Declare an outside resource: `alias("@rates", PROTO_HTTPS, "rates.example.org/v1")`. Before `run`."""
-    default_site().aliases.add(name, kind, members)
+def alias(name: str, kind: str, members: str | Iterable[str], **options: Any) -> None:
+    """Declare an outside resource: `alias("@rates", PROTO_HTTPS, "rates.example.org/v1")`. Before `run`.
+
+    A member is "user:pass@host:port/path weight". `ssl` (True, or a file of authorities) and `max_conns` hold for all
+    drivers, further `options` are the driver's own; see docs/databases.md.
+    """
+    default_site().aliases.add(name, kind, members, **options)
+
+
+def add_database_interface(kind: str, interface: type) -> None:
+    """Make a type of database of one's own: an object of `interface` is one connection; see docs/databases.md.
+
+    Call it before the `alias` that uses `kind`, which begins with "*".
+    """
+    default_site().aliases.add_interface(kind, interface)
 
 
 def aliases() -> Aliases:

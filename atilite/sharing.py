@@ -66,6 +66,11 @@ class Numbers(MutableMapping[str, float]):
             remedy = f"say atilite.register_g({name!r}) in serve.py"
             raise LookupError(f"nobody registered {name!r}: {remedy} (known: {known})")
 
+    def require(self, *names: str) -> None:
+        """Raise LookupError for a name that was not registered."""
+        for name in names:
+            self._check(name)
+
     def touch(self, name: str) -> float:
         """Note that `name` was updated now; return the time, which is later than the one before. LookupError."""
         self._check(name)

@@ -114,7 +114,7 @@ class Site:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or Path.cwd()
         self.g = SharedDict()
-        self.aliases = Aliases()
+        self.aliases = Aliases(self.root)
         self.settings = Settings()
         self.server: Any = None
         self.problem = ""  # why the code that is on disk is not what is being served (--devel)
@@ -305,7 +305,8 @@ class Site:
             app.stop(timeout)
 
     def close(self) -> None:
-        """Write what is queued and close the database. Blocks; any number of times."""
+        """Write what is queued and close the database, and those of aliases. Blocks; any number of times."""
+        self.aliases.stop()
         if self._store is not None:
             self._store.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from atilite.errors import Error, ResourceError
+from atilite.errors import Error, QueryError, ResourceError
 
 STA_REQFAIL, STA_UNSENT, STA_TIMEOUT, STA_NETERR, STA_NORMAL = -1, 0, 1, 2, 3
 
@@ -25,7 +25,7 @@ class Outcome:
         """Sort an error in: it took too long, the other side could not be reached, or it was refused."""
         if isinstance(error, TimeoutError):
             return cls(STA_TIMEOUT, 504, None, error)
-        if isinstance(error, ResourceError | OSError):
+        if isinstance(error, ResourceError | OSError) and not isinstance(error, QueryError):
             return cls(STA_NETERR, 502, None, error)
         return cls(STA_REQFAIL, getattr(error, "status_code", 500), None, error)
 

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from ..errors import Error, TaskError
+from ..resources.databases import Databases
 from ..resources.http import Stub
 from ..runtime.task import Mask, Tasks
 from ..web.answers import API, File
@@ -134,6 +135,10 @@ class Was:
     put = property(lambda was: was.stub().put)
     patch = property(lambda was: was.stub().patch)
     delete = property(lambda was: was.stub().delete)
+
+    db = Facet[Databases](
+        lambda was: Databases(was.app.runtime, was.app.aliases, owner=was, setlu=was.app.setlu), "Databases as tasks."
+    )
 
     def stub(self, base: str = "", **options: Any) -> Stub:
         """A client for an HTTP service: `was.stub("https://host/base")` or `was.stub("@alias/base")`."""
