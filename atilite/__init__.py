@@ -58,6 +58,14 @@ if TYPE_CHECKING:
     from .uploads import Upload as Upload
     from .web import charts as charts
     from .web.otp import generate_otp as generate_otp
+    from .websockets.specs import WS_CHANNEL as WS_CHANNEL
+    from .websockets.specs import WS_CHATTY as WS_CHATTY
+    from .websockets.specs import WS_COROUTINE as WS_COROUTINE
+    from .websockets.specs import WS_NOPOOL as WS_NOPOOL
+    from .websockets.specs import WS_NOTHREAD as WS_NOTHREAD
+    from .websockets.specs import WS_SESSION as WS_SESSION
+    from .websockets.specs import WS_THREAD as WS_THREAD
+    from .websockets.specs import WS_THREADSAFE as WS_THREADSAFE
 
 __version__ = VERSION
 
@@ -88,6 +96,10 @@ _HOMES = {
     "uploads": ("Upload",),
     "web": ("charts",),
     "web.otp": ("generate_otp",),
+    "websockets.specs": (
+        "WS_CHANNEL", "WS_CHATTY", "WS_COROUTINE", "WS_NOPOOL", "WS_NOTHREAD", "WS_SESSION", "WS_THREAD",
+        "WS_THREADSAFE",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -39,6 +39,7 @@ from .templating import Templating
 from .validation import Validation
 from .was.was import Was
 from .web.auth import Identity
+from .websocketing import Websocketing
 
 
 @functools.cache
@@ -61,6 +62,7 @@ class Atilite(
     Composition,
     Maintenance,
     Exposure,
+    Websocketing,
 ):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
@@ -83,6 +85,7 @@ class Atilite(
         self.begin_error_pages()
         self.begin_exposure()
         self.begin_templating()
+        self.begin_websockets()
         self.import_name = name
         self.config = AppConfig()
         self.config["catchall"] = True
@@ -197,6 +200,7 @@ class Atilite(
         if mounted:
             self.announce_end("before_umount")
         left = self.stop_maintenance(timeout)
+        self.close_websockets(left)
         self.automation.stop(left)
         if mounted:
             self.mounting.unmount_all()

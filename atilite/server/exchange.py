@@ -138,8 +138,11 @@ class ParkedExchange:
             promise.set(self._task.get_environment()["wsgi.input"].read(size))
         return promise
 
-    def hijack(self) -> Promise[Any]:
-        """Take the connection away from HTTP: promise its gevent socket. Nothing has been sent on it."""
+    def hijack(self, on_stop: Callable[[], None] | None = None) -> Promise[Any]:
+        """Take the connection away from HTTP: promise its gevent socket. Nothing has been sent on it.
+
+        When the server stops it calls `on_stop`, and its owner has until the deadline to close the connection.
+        """
         promise: Promise[Any] = Promise()
         channel = self._channel
         if self._closed:
@@ -152,7 +155,7 @@ class ParkedExchange:
             if taken.family != socket.AF_UNIX:
                 # Without it the second small message of an answer waits 40 ms for the client's acknowledgement.
                 taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            channel.server.hijacked.add(taken)
+            channel.server.hijacked[taken] = on_stop
             promise.set(taken)
         return promise
 

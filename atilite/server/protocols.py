@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, MutableSet
+from collections.abc import Callable, Collection, MutableMapping, MutableSet
 from typing import Any, Protocol
 
 from atilite.runtime.loop import Loop
@@ -32,7 +32,7 @@ class Shared(Protocol):
     monotonic: Callable[[], float]
     receiving: MutableSet[Any]  # channels on which a request has not arrived completely
     parked: MutableSet[Any]  # exchanges
-    hijacked: MutableSet[Any]  # sockets that were taken over
+    hijacked: MutableMapping[Any, Callable[[], None] | None]  # sockets that were taken over: who hears of the end
 
     def add_task(self, channel: Any) -> None:
         """Serve the first request of a channel. Any thread."""

@@ -7,9 +7,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, MutableSet, Sequence
+from collections.abc import Callable, Collection, MutableMapping, MutableSet, Sequence
 from typing import Any, NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
@@ -89,7 +89,7 @@ class Server:
         self.channels: dict[int, Channel] = {}
         self.receiving: MutableSet[Channel] = set()
         self.parked: MutableSet[ParkedExchange] = set()
-        self.hijacked: MutableSet[Any] = WeakSet()
+        self.hijacked: MutableMapping[Any, Callable[[], None] | None] = WeakKeyDictionary()
         self._places = listeners
         self._unix_mode = unix_mode
         self._listeners: list[Listener] = []
@@ -242,12 +242,17 @@ class Server:
     def _begin_stop(self, deadline: float) -> None:
         for listener in self._listeners:
             listener.close()
+        for on_stop in list(self.hijacked.values()):
+            if on_stop is not None:
+                on_stop()
         self._wait_for_end(self.monotonic() + deadline)
 
     def _wait_for_end(self, until: float) -> None:
         # A client whose connection was accepted cannot know that nobody will read its request: it is still served.
         running = [one for one in self.channels.values() if one.requests or one.total_outbufs_len or one.newcomer]
-        if running and self.monotonic() < until:
+        # Whoever was told may say good-bye; a connection whose owner was not is shut below.
+        leaving = any(told is not None and sock.fileno() >= 0 for sock, told in list(self.hijacked.items()))
+        if (running or leaving) and self.monotonic() < until:
             self.loop.call_later(STOP_STEP, self._wait_for_end, until)
             return
         for channel in running:

@@ -51,8 +51,12 @@ class Exchange(Protocol):
     def read(self, size: int) -> Waitable:
         """Promise up to `size` bytes of the request's body as they arrive; b"" at its end."""
 
-    def hijack(self) -> Waitable:
-        """Take the connection away from HTTP: promise its gevent socket. Nothing has been sent on it."""
+    def hijack(self, on_stop: Callable[[], None] | None = None) -> Waitable:
+        """Take the connection away from HTTP: promise its gevent socket. Nothing has been sent on it.
+
+        When the server stops it calls `on_stop` and gives the owner until its deadline to close the connection; without
+        one it is shut at the end.
+        """
 
 
 class Park(BaseException):

@@ -4,14 +4,17 @@ accepted = accept(environ, ["chat"])        # Error 400 or 426 if it is no prope
 connection.sendall(accepted.answer)
 channel = Channel()
 events, reply = channel.receive(connection.recv(65536))
+connection.sendall(channel.message(Outgoing("hello")))
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsproto import events as wire
@@ -19,11 +22,13 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from atilite.errors import Error
+from atilite.web import deflate
 from atilite.web.headers import Header, clean
 from atilite.web.negotiate import wants_websocket
 
 MAX_MESSAGE = 1024 * 1024
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, ABNORMAL, TOO_BIG = 1000, 1001, 1002, 1006, 1009
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, NO_CODE, ABNORMAL = 1000, 1001, 1002, 1003, 1005, 1006
+BAD_DATA, POLICY, TOO_BIG, INTERNAL_ERROR = 1007, 1008, 1009, 1011
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,35 @@ Event = Text | Binary | Pong | Closed
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A handshake that can go on: `answer` are the bytes of the 101, `subprotocol` what was agreed on."""
+    """A handshake that can go on: `subprotocol` and `compressed` are what was agreed on."""
 
-    answer: bytes
     headers: tuple[Header, ...]
     subprotocol: str | None = None
+    compressed: bool = False
+
+    @property
+    def answer(self) -> bytes:
+        """The bytes of the 101."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        return f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode("latin-1")
+
+    def leaving(self, headers: Sequence[tuple[str, object]]) -> Accepted:
+        """The same with further headers, such as cookies."""
+        return replace(self, headers=(*self.headers, *(clean(name, value) for name, value in headers)))
 
 
 def accept(
-    environ: Mapping[str, Any], subprotocols: Sequence[str] = (), headers: Sequence[tuple[str, object]] = ()
+    environ: Mapping[str, Any],
+    subprotocols: Sequence[str] = (),
+    headers: Sequence[tuple[str, object]] = (),
+    *,
+    compress: bool = False,
 ) -> Accepted:
     """Check the client's handshake and return the answer to it.
 
-    Of the `subprotocols` that the server speaks the first one that the client offers is taken. Raises Error 426 for
-    a request that is no WebSocket's or is of another version, 400 for a broken one. The caller checks the Origin.
+    Of the `subprotocols` that the server speaks the first one that the client offers is taken; messages are
+    compressed if both want that. Raises Error 426 for a request that is no WebSocket's or is of another version, 400
+    for a broken one. The caller checks the Origin.
     """
     upgrade = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
     if not wants_websocket(environ):
@@ -87,14 +107,14 @@ def accept(
         raise Error(400, "Sec-WebSocket-Key is not 16 bytes in base64")
     offered = [name.strip() for name in environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").split(",")]
     chosen = next((name for name in subprotocols if name in offered), None)
+    compressed = compress and deflate.agrees(environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", ""))
     answer: list[Header] = [
         *upgrade[:2],
         ("Sec-WebSocket-Accept", generate_accept_token(key.encode("ascii")).decode("ascii")),
         *([("Sec-WebSocket-Protocol", chosen)] if chosen else []),
-        *(clean(name, value) for name, value in headers),
+        *([("Sec-WebSocket-Extensions", deflate.ANSWER)] if compressed else []),
     ]
-    lines = "".join(f"{name}: {value}\r\n" for name, value in answer)
-    return Accepted(f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode("latin-1"), tuple(answer), chosen)
+    return Accepted(tuple(answer), chosen, compressed).leaving(headers)
 
 
 def _tokens(header: str) -> list[str]:
@@ -108,15 +128,47 @@ def _is_key(text: str) -> bool:
         return False
 
 
+class Outgoing:
+    """A message as it goes out, made once for however many connections. Any thread.
+
+    A text goes as text, bytes as binary.
+    """
+
+    def __init__(self, data: str | bytes) -> None:
+        self._text = isinstance(data, str)
+        # A lone surrogate cannot be sent; the error names it here, where the text comes from.
+        self.payload: bytes = data.encode() if isinstance(data, str) else bytes(data)
+
+    @functools.cached_property
+    def plain(self) -> bytes:
+        """The frame as every client reads it."""
+        return self._frame(0, self.payload)
+
+    @functools.cached_property
+    def compressed(self) -> bytes:
+        """The frame for those who agreed to compression."""
+        found = deflate.packed(self.payload)
+        return self.plain if found is None else self._frame(0x40, found)
+
+    def _frame(self, flags: int, payload: bytes) -> bytes:
+        first, size = 0x80 | flags | (1 if self._text else 2), len(payload)
+        if size < 126:
+            return struct.pack("!BB", first, size) + payload
+        if size < 65536:
+            return struct.pack("!BBH", first, 126, size) + payload
+        return struct.pack("!BBQ", first, 127, size) + payload
+
+
 class Channel:
     """The server's end of one connection after the handshake. One thread or greenlet at a time.
 
     `limit` is the largest message in bytes (of its UTF-8 form): a larger one closes the connection with code 1009.
-    Pings of the peer are answered by themselves. Messages are not compressed.
+    Pings of the peer are answered by themselves. `compressed` is what the handshake agreed on.
     """
 
-    def __init__(self, limit: int = MAX_MESSAGE) -> None:
-        self._wire = Connection(ConnectionType.SERVER)
+    def __init__(self, limit: int = MAX_MESSAGE, *, compressed: bool = False) -> None:
+        self._wire = Connection(ConnectionType.SERVER, [deflate.Inflate(limit)] if compressed else [])
+        self._compressed = compressed
         self._limit = limit
         self._pieces: list[str | bytes] = []
         self._size = 0
@@ -150,13 +202,19 @@ class Channel:
                 break
         return found, reply
 
+    def message(self, outgoing: Outgoing) -> bytes:
+        """Return the bytes of a message. Raises ValueError when the connection is closed, as all senders do."""
+        if self.closed:
+            raise ValueError("the WebSocket is closed")
+        return outgoing.compressed if self._compressed else outgoing.plain
+
     def text(self, data: str) -> bytes:
-        """Return the bytes of a text message. Raises ValueError when the connection is closed, as all senders do."""
-        return self._send(wire.TextMessage(data))
+        """Return the bytes of a text message."""
+        return self.message(Outgoing(data))
 
     def binary(self, data: bytes) -> bytes:
         """Return the bytes of a binary message."""
-        return self._send(wire.BytesMessage(data))
+        return self.message(Outgoing(data))
 
     def ping(self, data: bytes = b"") -> bytes:
         """Return the bytes of a ping; the peer's answer is a Pong with the same data of at most 125 bytes."""
@@ -172,6 +230,13 @@ class Channel:
         # A control frame has room for 123 bytes of reason; a cut letter would break the text.
         short = reason.encode()[:123].decode("utf-8", "ignore")
         return self._wire.send(wire.CloseConnection(code, short))
+
+    def farewell(self, data: bytes) -> bool:
+        """Take bytes after `close`: True when the peer has said good-bye too, or the connection is at its end."""
+        if not data or self._wire.state is not ConnectionState.LOCAL_CLOSING:
+            return True
+        self._wire.receive_data(data)
+        return any(isinstance(event, wire.CloseConnection) for event in self._wire.events())
 
     def _send(self, event: wire.Event) -> bytes:
         if self.closed:
