@@ -13,6 +13,7 @@ from ..web.answers import API, File
 from ..web.auth import Identity
 from ..web.exchange import BodyRead
 from ..web.response import Response, redirect
+from .answering import response_of
 from .facets import Facet
 from .files import FlashFile, tempfile
 from .forms import Forms
@@ -67,7 +68,7 @@ class Was:
     websocket: Any = None
     around: Any = None
     user = property(lambda was: was.request.user, doc="Who was authenticated, or None.")
-    response = Facet[Response](lambda was: Response(was.request.env if was.request else {}), "The answer being made.")
+    response = Facet[Response](response_of, "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
     render_or_API = property(lambda was: was.render.or_api)
     _statics = Facet[Statics](Statics)
@@ -156,9 +157,12 @@ class Was:
         """Whether the handler reads the request's body piece by piece with `was.Input`."""
         return bool(self.request and self.request.routable.get("input_stream"))
 
-    def Input(self, size: int = 65536) -> BodyRead:
-        """The next piece of the body, of at most `size` bytes: `data = yield was.Input(4096)`; b"" is the end."""
-        return BodyRead(self._read, size)
+    def Input(self, size: int = 65536) -> BodyRead | None:
+        """The next piece of the body, of at most `size` bytes: `data = yield was.Input(4096)`; b"" is the end.
+
+        In the handler of a WebSocket the next message; None when there are no more.
+        """
+        return BodyRead(self._read, size) if self.websocket is None else None
 
     def _read(self, size: int) -> Any:
         if self.exchange is not None:
