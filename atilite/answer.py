@@ -59,6 +59,16 @@ def is_waitable(value: Any) -> bool:
     return hasattr(value, "on_done")
 
 
+class Course:
+    """An answer that is still on its way: `steps()` is the coroutine that leads to it."""
+
+    __slots__ = ()
+
+    def steps(self) -> Coroutine:
+        """Begin it. Called once."""
+        raise NotImplementedError
+
+
 def result_of(task: Any) -> Coroutine:
     """A coroutine that waits for a task or promise and returns its result."""
     finished = yield task
@@ -92,11 +102,15 @@ def told(generator: Coroutine, before_step: Callable[[], None] | None) -> Corout
 
 
 def answered(generator: Coroutine) -> Coroutine:
-    """The same coroutine, but a task that it returns is waited for: its result is what counts."""
+    """The same coroutine, but a task that it returns is waited for, and a course taken: their result is what counts."""
     value = yield from generator
-    while is_waitable(value):
-        value = yield from result_of(value)
-    return value
+    while True:
+        if is_waitable(value):
+            value = yield from result_of(value)
+        elif isinstance(value, Course):
+            value = yield from value.steps()
+        else:
+            return value
 
 
 class Conversation:

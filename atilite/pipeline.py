@@ -15,7 +15,7 @@ from typing import Any
 
 import bottle
 
-from .answer import STREAMED, ClosingBody, Conversation, Reply, is_waitable, result_of
+from .answer import STREAMED, ClosingBody, Conversation, Course, Reply, is_waitable, result_of
 from .errors import Error, ResourceError, StoreError
 from .was.was import Was
 from .web.answers import encoded
@@ -147,7 +147,7 @@ class Pipeline:
             return result_of(value)
         if inspect.iscoroutine(value):
             return result_of(self._app.runtime.aio.run(value))
-        return None
+        return value.steps() if isinstance(value, Course) else None
 
     @functools.cached_property
     def style(self) -> Style:

@@ -21,6 +21,8 @@ from atilite.runtime.task import TIMEOUT, Mask, Sleep, Task, Tasks
 T = TypeVar("T")
 Meta = dict[str, Any] | None
 Filter = Callable[[Any], Any] | None
+# So many streamed answers may have a thread that makes their pieces.
+PRODUCERS = 64
 
 
 class Runtime:
@@ -44,6 +46,11 @@ class Runtime:
     @property
     def subprocesses(self) -> Subprocesses:
         return self._once(Subprocesses)
+
+    @property
+    def producers(self) -> Threads:
+        """Threads for what makes the pieces of a streamed answer: a slow client holds one of them, and no other."""
+        return self._once(_producers)
 
     @property
     def aio(self) -> Aio:
@@ -120,6 +127,10 @@ class Runtime:
             if left:
                 names.append(f"{type(place).__name__}: {left}")
         return names
+
+
+def _producers() -> Threads:
+    return Threads(PRODUCERS, name="atilite-producer")
 
 
 @functools.cache

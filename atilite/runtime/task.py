@@ -8,7 +8,7 @@ from contextvars import copy_context
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from atilite.errors import SetupError, TaskTimeout
+from atilite.errors import SetupError, TaskError, TaskTimeout
 from atilite.lazily import LazyModule
 from atilite.runtime.functions import wants_was
 from atilite.runtime.loop import Loop, process_loop
@@ -124,16 +124,34 @@ class Task:
                 raise
             return Outcome.of_error(error)
 
-    def then(self, function: Callable[..., Any]) -> Task:
+    def then(self, function: Callable[..., Any] | None = None) -> Task:
         """Return the task of `function(task)`, called when this one has ended, in the caller's context.
 
         With `was` as its first parameter it is called as `function(was, task)`. If it returns a task, that one's
-        data is the result.
+        data is the result. When this one's time is over it is called all the same: then `fetch` raises TaskTimeout.
+        Without a function this task's own data is the result. Raises TaskError when there is no `was` to give.
         """
+        if function is None:
+            return self
+        if wants_was(function) and self.owner is None:
+            raise TaskError("this task was made by no `was`; make it with one, or let the function take the task alone")
         args = (self.owner, self) if wants_was(function) else (self,)
         result: Promise[Any] = Promise()
-        context = copy_context()
-        self.promise.on_done(lambda _: context.run(self._follow, function, args, result))
+        context, once = copy_context(), threading.Lock()
+
+        def go() -> None:
+            if once.acquire(False):  # never released: the end and the timer may come at the same time
+                context.run(self._follow, function, args, result)
+
+        def expire() -> None:
+            self.expired = True
+            go()
+
+        promise = self.promise
+        if self.timeout is not None and not promise.done:
+            timer = process_loop().call_later(self.timeout, expire)
+            promise.on_done(lambda _: timer.cancel())
+        promise.on_done(lambda _: go())
         return Task(result, timeout=None, meta=self.meta, owner=self.owner, runner=self.runner)
 
     def on_done(self, callback: Callable[[Any], object]) -> None:
@@ -267,6 +285,16 @@ class Tasks(Task):
             self.add(task)
         for name, task in named.items():
             self.add(task, name)
+
+    @property
+    def unnamed(self) -> list[Task]:
+        """The members without a name, in their order."""
+        return list(self._positional)
+
+    @property
+    def names(self) -> Mapping[str, Task]:
+        """The members that have a name."""
+        return dict(self._named)
 
     def one(self, timeout: float | None = None) -> Any:
         """Fetch the only element of each."""

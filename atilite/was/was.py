@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Error, TaskError
 from ..resources.databases import Databases
 from ..resources.http import Stub
-from ..runtime.task import Mask, Tasks
+from ..runtime.task import Task
 from ..web.answers import API, File
 from ..web.auth import Identity
 from ..web.exchange import BodyRead
@@ -20,6 +20,7 @@ from .forms import Forms
 from .passwords import encrypt_password, verify_password
 from .pipe import Pipe
 from .render import Renderer
+from .results import Results
 from .runs import RunFacet
 from .statics import Statics
 from .tokens import Tokens as SignedTokens
@@ -49,8 +50,7 @@ class Was:
     Error = Error
     API = API
     File = File
-    Mask = Mask
-    Tasks = Tasks
+    Task = Task
     redirect = staticmethod(redirect)
 
     def __init__(self, app: Any, request: Any = None, run: Any = None) -> None:
@@ -71,6 +71,13 @@ class Was:
     response = Facet[Response](response_of, "The answer being made.")
     render = Facet[Any](Renderer, "Render a template.")
     render_or_API = property(lambda was: was.render.or_api)
+    _results = Facet[Results](Results)
+    Map = property(lambda was: was._results.map)
+    Mapped = property(lambda was: was._results.mapped)
+    render_or_Map = property(lambda was: was._results.render_or_map)
+    render_or_Mapped = property(lambda was: was._results.render_or_mapped)
+    ThreadPass = property(lambda was: was._results.thread_pass)
+    Queue = property(lambda was: was._results.queue)
     _statics = Facet[Statics](Statics)
     Static = property(lambda was: was._statics.static)
     Media = property(lambda was: was._statics.media)
@@ -130,7 +137,9 @@ class Was:
     Thread = property(lambda was: functools.partial(was.app.runtime.Thread, owner=was))
     Process = property(lambda was: was._running.ending(functools.partial(was.app.runtime.Process, owner=was)))
     Subprocess = property(lambda was: was._running.ending(functools.partial(was.app.runtime.Subprocess, owner=was)))
-    Sleep = property(lambda was: was.app.runtime.Sleep)
+    Sleep = property(lambda was: was._results.sleep)
+    Mask = property(lambda was: was._results.mask)
+    Tasks = property(lambda was: was._results.tasks)
     get = property(lambda was: was.stub().get)
     post = property(lambda was: was.stub().post)
     put = property(lambda was: was.stub().put)
