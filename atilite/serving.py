@@ -25,6 +25,8 @@ log = logging.getLogger("atilite")
 
 # Seconds, of the whole time for stopping, that are left for the store after requests and runs have ended.
 LAST_SECONDS = 0.5
+# Exit code after SIGHUP, which ends as well as SIGTERM does; the systemd unit starts the program again then.
+HUNG_UP = 129
 # Seconds after the start in which nothing is loaded in advance: the processor is for those who ask already.
 WARM_AFTER = 1.0
 # How many new objects, and then how many times more, before the collector looks for cycles among young and old ones.
@@ -42,9 +44,10 @@ class Serving:
         self._stopping = threading.Event()
         self._signals: list[Any] = []
         self._upkeep: Upkeep | None = None
+        self._code = 0
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; return the exit code. Main thread.
+        """Serve until SIGTERM, SIGINT or SIGHUP; return the exit code. Main thread.
 
         Raises SetupError, ConfigError, StoreError before it serves.
         """
@@ -71,7 +74,7 @@ class Serving:
             self._loop.run()
         finally:
             self._notifier.unwatch()
-        return 0
+        return self._code
 
     def _server(self) -> Server:
         settings = self._settings
@@ -84,6 +87,8 @@ class Serving:
             connections=settings.connections,
             policy=self._site.policy,
             behind_proxy=settings.behind_proxy or None,
+            # A proxy is a user of its own; who may enter the socket's folder can connect, as to a port.
+            unix_mode=0o666 if settings.behind_proxy == "unix" else 0o600,
         )
 
     def _tell(self, server: Server) -> None:
@@ -103,17 +108,21 @@ class Serving:
 
     def _listen_for_signals(self) -> None:
         hub_loop = self._loop.hub.loop
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # Who starts it with nohup wants it to outlive the terminal.
+        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for number in (signal.SIGTERM, signal.SIGINT, *hang_up):
             watcher = hub_loop.signal(number)
-            watcher.start(self._on_signal)
+            watcher.start(self._on_signal, number)
             self._signals.append(watcher)
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, number: int) -> None:
         if self._stopping.is_set():
             # A second signal: whoever sends it does not want to wait.
             log.warning("stopping at once")
             os._exit(1)
         self._stopping.set()
+        if number == signal.SIGHUP:
+            self._code = HUNG_UP
         # What stops services and runs waits for them, so it has a thread of its own.
         threading.Thread(target=self._stop, name="atilite-stop", daemon=True).start()
 

@@ -26,7 +26,7 @@ from .mounting import Preference, clean_point
 from .resources.aliases import Aliases
 from .rootpaths import FIXED, root_paths
 from .serving import serve
-from .store.database import Database
+from .store.database import Database, beside
 from .store.keys import Keys
 from .web.auth import Access
 from .web.errors import error_answer
@@ -257,6 +257,11 @@ class Site:
     def abspath(self, *parts: str) -> Path:
         """A path relative to the folder of the script that was started."""
         return self.root.joinpath(*parts)
+
+    def datapath(self, *parts: str) -> Path:
+        """A path beside the database, for files that an app writes: an installed service may not write elsewhere."""
+        database = beside(self.settings.db, "")
+        return (Path.cwd() if database is None else database.parent).joinpath(*parts)
 
     # -- what the parts share ---------------------------------------------------------------------------------------
 

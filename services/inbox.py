@@ -31,7 +31,7 @@ def changes(before: Listing, after: Listing) -> list[tuple[str, str]]:
 
 
 def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
-    folder = Path(app.site.abspath(app.config.get("WATCHED_FOLDER", "inbox")))
+    folder = Path(app.site.datapath(app.config.get("WATCHED_FOLDER", "inbox")))
 
     @app.service(name="Inbox watcher", restart_delay=3)
     def watch(was: Any) -> None:

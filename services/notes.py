@@ -45,7 +45,7 @@ def problem_of(text: str, photo: Upload | None) -> str:
 
 def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
     app.bind(Note)
-    folder = Path(app.site.abspath(app.config.get("PHOTO_FOLDER", "photos")))
+    folder = Path(app.site.datapath(app.config.get("PHOTO_FOLDER", "photos")))
 
     def show(was: Any, problem: str = "", text: str = "") -> Any:
         notes = list(Note.select().order_by(Note.id.desc()).limit(50))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atilite.serving import HUNG_UP
+from tests.running import Running
 
 PROGRAM = """
 import gc
@@ -22,3 +30,50 @@ assert gc.collect() >= 1, "cycles made later are not found any more"
 def test_the_collector_passes_over_what_stays_and_still_finds_what_comes_later() -> None:
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+
+
+GARDEN = """
+    import atilite
+
+    app = atilite.Atilite(__name__)
+
+    @app.service
+    def kept(was):
+        was.wait()
+        print("tidied", flush=True)
+
+    atilite.mount("/", app)
+    atilite.run(name="garden")
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Running]:
+    made = Running(tmp_path, GARDEN, "--devel")
+    yield made
+    made.close()
+
+
+@pytest.mark.row("A195")
+def test_a_hang_up_ends_it_in_order_and_its_exit_code_tells(program: Running) -> None:
+    program.start()
+    assert program.process is not None
+
+    program.process.send_signal(signal.SIGHUP)
+
+    assert program.process.wait(20) == HUNG_UP
+    assert "tidied" in program.log.read_text(encoding="utf-8")
+
+
+def test_what_was_started_with_nohup_goes_on(program: Running) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        program.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert program.process is not None
+
+    program.process.send_signal(signal.SIGHUP)
+
+    assert program.ask("GET", "/healthz")[0] == 200
+    assert program.terminate() == 0

@@ -224,3 +224,9 @@ def test_app_run_mounts_the_app_and_does_what_the_command_line_says(
 
     assert said == [{"port": 5001}]
     assert [(wanted.point, wanted.target) for wanted in site.wanted] == [("/", app)]
+
+
+def test_what_an_app_writes_goes_beside_the_database(tmp_path: Path) -> None:
+    site = Site(tmp_path / "program").open(Settings(db=f"sqlite:///{tmp_path}/state/data.db"))
+    assert site.datapath("photos", "a.png") == tmp_path / "state/photos/a.png"
+    assert site.abspath("photos") == tmp_path / "program/photos"

@@ -105,6 +105,8 @@ class Unit:
             "Restart=on-failure",
             "RestartSec=2",
             "RestartPreventExitStatus=2",  # a setting is wrong: it will not mend itself
+            "RestartForceExitStatus=129",  # after SIGHUP: the code may be new
+            "SuccessExitStatus=129",
             f"WatchdogSec={WATCHDOG}",
             "TimeoutStartSec=90",
             f"TimeoutStopSec={self.stop_timeout + STOP:g}",

@@ -12,6 +12,7 @@ import pytest
 
 from atilite.cli.unit import DEVICES, Unit, device_nodes, quote
 from atilite.errors import ConfigError
+from atilite.serving import HUNG_UP
 from tests.require import require
 
 COMMAND = (sys.executable, "/opt/board/serve.py", "--port", "8080")
@@ -36,6 +37,7 @@ def test_it_waits_for_ready_watches_and_restarts() -> None:
     assert values(unit, "WatchdogSec") == ["30"]
     assert values(unit, "Restart") == ["on-failure"]
     assert values(unit, "RestartPreventExitStatus") == ["2"]
+    assert values(unit, "RestartForceExitStatus") == values(unit, "SuccessExitStatus") == [str(HUNG_UP)]
     assert values(unit, "ExecStart") == [f"{sys.executable} /opt/board/serve.py --port 8080"]
     assert values(unit, "WantedBy") == ["multi-user.target"]
 
