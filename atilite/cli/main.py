@@ -15,6 +15,8 @@ from ..errors import AtiliteError, ConfigError
 from ..site import Site, Target
 from . import serve
 from .call import Call, Program
+from .handover import hand_over
+from .mistakes import check_word, load_fault
 from .parser import Commands
 
 WRONG = 2  # exit code for what another attempt cannot mend: a wrong flag, a wrong value
@@ -24,7 +26,8 @@ INTERRUPTED = 130
 # The words that each module of this room knows; it is loaded only for them, since a server needs none.
 ROOMS = {
     "daemon": ("start", "-d", "stop", "restart", "status"),
-    "install": ("install", "update", "uninstall"),
+    "install": ("install", "update", "uninstall", "remove"),
+    "proxy": ("--nginx-conf",),
     "lists": ("routes", "actions", "services", "schedules"),
     "run": ("run",),
     "check": ("check",),
@@ -51,6 +54,11 @@ def main(
         return refuse(error, WRONG)
     except AtiliteError as error:
         return refuse(error, FAILED)
+    except (ImportError, SyntaxError) as error:
+        fault = load_fault(error)
+        if fault is None:
+            raise
+        return refuse(fault, FAILED)
     except BrokenPipeError:
         # The reader of a list has had enough. Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,6 +91,7 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     serve.add(commands)
     options, others = commands.settings(arguments)
     if others:
+        check_word(others[0], [word for words in ROOMS.values() for word in words], commands.prog)
         for room in rooms_for(others[0]):
             importlib.import_module(f".{room}", __package__).add(commands)
         options = commands.parser.parse_args(arguments)
@@ -91,12 +100,16 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     settings = load(flags, os.environ, program.folder / "atilite.toml", defaults)
     call = Call(program, site or site_of(program), settings, options, flags)
     command = options.command
-    return int(command(call))
+    try:
+        return int(command(call))
+    finally:
+        if others:
+            hand_over(settings.db)
 
 
 def rooms_for(word: str) -> list[str]:
     """The modules that a command line needs whose first word, but for settings, is this one."""
-    known = [room for room, words in ROOMS.items() if word in words]
+    known = [room for room, words in ROOMS.items() if word.partition("=")[0] in words]
     return known or list(ROOMS)  # for the help, and to say what there is
 
 

@@ -22,6 +22,7 @@ class Commands:
     """The commands of one program; each module of this room adds its own."""
 
     def __init__(self, prog: str, defaults: Mapping[str, object], *, choose_app: bool) -> None:
+        self.prog = prog
         self._settings = Parser(prog=prog, add_help=False, allow_abbrev=False)
         if choose_app:
             text = "what to serve: a module, or module:name of an app in it (default: serve.py of this folder)"
