@@ -190,7 +190,8 @@ def status(call: Call) -> int:
     if call.options.json:
         print(json.dumps({"name": name, "running": running, "pid": pid, "installed": installed}))
     elif installed:
-        print(f"{name}.service is {'active' if running else 'not active'} (journalctl -u {name})")
+        doing = f"active, {systemd.told(name)}" if running else "not active"
+        print(f"{name}.service is {doing.rstrip(', ')} (journalctl -u {name})")
     else:
         print(f"{name} runs as process {pid}" if running else f"{name} does not run")
     return 0 if running else NOT_RUNNING

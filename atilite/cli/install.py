@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config import Settings, as_flags
 from ..errors import AtiliteError, ConfigError
 from .call import Call, Program
 from .parser import Commands
+from .serve import refuse_open_door
 from .unit import Unit, device_nodes
 
 UNITS = Path("/etc/systemd/system")
@@ -32,6 +33,7 @@ def add(commands: Commands) -> None:
         )
         parser.add_argument("--print", dest="only_print", action="store_true", help="print the unit, change nothing")
     commands.add("uninstall", uninstall, "stop the service and remove its unit; the data stays")
+    commands.add("remove", uninstall, "the same as uninstall")
 
 
 def run_program(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -81,6 +83,10 @@ class Systemd:
     def active(self, name: str) -> bool:
         return self.run(["systemctl", "is-active", "--quiet", f"{name}.service"]).returncode == 0
 
+    def told(self, name: str) -> str:
+        """What the service says of itself."""
+        return self.run(["systemctl", "show", "--property=StatusText", "--value", f"{name}.service"]).stdout.strip()
+
 
 def install(call: Call) -> int:
     """Write the unit and start the service. Refuses when there is one already."""
@@ -92,11 +98,13 @@ def install(call: Call) -> int:
     if systemd.installed(unit.name):
         raise AtiliteError(f"{systemd.path(unit.name)} exists already (use update, or another --name)")
     check_readable(call.program, unit)
+    refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
     systemd.control("enable", "--now", f"{unit.name}.service")
     print(f"wrote {systemd.path(unit.name)}, enabled and started {unit.name}")
-    print(f"data is in {STATE / unit.name}; for other commands: {database_flag(call)} in front of the command's name")
+    place = as_service(call).settings.db
+    print(f"data is in {STATE / unit.name}; for other commands: --db {place} in front of the command's name")
     return 0
 
 
@@ -109,6 +117,7 @@ def update(call: Call) -> int:
         return 0
     require_installed(systemd, unit.name)
     check_readable(call.program, unit)
+    refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
     systemd.control("restart", f"{unit.name}.service")
@@ -144,7 +153,7 @@ def wanted(call: Call) -> Unit:
     used = [Path(sys.executable), program.script or program.folder]
     return Unit(
         name=settings.name,
-        command=absolute_command(call),
+        command=program.command(*as_flags(as_service(call).flags)),
         user=options.user,
         devices=tuple(options.device),
         home_readable=any(path.is_relative_to(home) for path in used for home in HOMES),
@@ -154,17 +163,12 @@ def wanted(call: Call) -> Unit:
     )
 
 
-def absolute_command(call: Call) -> list[str]:
-    """The command line of the service: what was given now, with the database in the service's own folder."""
-    flags = dict(call.flags)
-    if call.settings.db == Settings().db:
-        flags["db"] = f"sqlite:///{STATE / call.settings.name}/data.db"
-    return call.program.command(*as_flags(flags))
-
-
-def database_flag(call: Call) -> str:
-    words = absolute_command(call)
-    return f"--db {words[words.index('--db') + 1]}" if "--db" in words else f"--db {call.settings.db}"
+def as_service(call: Call) -> Call:
+    """The same call with the database where the service has it: in its own folder, unless one was named."""
+    if call.settings.db != Settings().db:
+        return call
+    place = f"sqlite:///{STATE / call.settings.name}/data.db"
+    return call._replace(settings=replace(call.settings, db=place), flags={**call.flags, "db": place})
 
 
 def check_readable(program: Program, unit: Unit) -> None:

@@ -6,7 +6,7 @@ import os
 
 from ..errors import ConfigError
 from ..store.accounts import Accounts
-from ..store.database import Database
+from ..store.database import Database, beside
 from .call import Call
 from .parser import Commands
 
@@ -29,8 +29,16 @@ def refuse_open_door(call: Call) -> None:
     """
     if call.settings.loopback:
         return
-    with Database.open(call.settings.db, shared=True) as database:
-        if Accounts(database).any():
-            return
     command = call.remedy("user", "add", "NAME", "--role", "admin")
+    database_file = beside(call.settings.db, "")
+    if database_file is not None and not database_file.parent.is_dir():
+        command = f"mkdir -p {database_file.parent}, then {command}"  # of a service that was never started
+    elif has_account(call.settings.db):
+        return
     raise ConfigError(f"{call.settings.host} can be reached from other machines and there is no account ({command})")
+
+
+def has_account(url: str) -> bool:
+    """Whether anybody can sign in."""
+    with Database.open(url, shared=True) as database:
+        return Accounts(database).any()

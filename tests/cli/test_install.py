@@ -11,8 +11,10 @@ import pytest
 
 from atilite.cli import install
 from atilite.cli.install import Systemd
+from atilite.config import Settings
 from atilite.errors import AtiliteError, ConfigError
-from tests.cli.conftest import Make
+from atilite.store.database import Database
+from tests.cli.conftest import Make, Shell
 
 
 class Systemctl:
@@ -78,6 +80,37 @@ def test_uninstall_leaves_nothing_but_the_data(
 def test_what_is_not_installed_says_so(command, call: Make, systemctl: Systemctl) -> None:
     with pytest.raises(AtiliteError, match=r"there is no .*board\.service \(use install"):
         command(call(name="board"))
+
+
+@pytest.mark.row("A194")
+def test_remove_is_another_name_for_uninstall(shell: Shell, systemctl: Systemctl, tmp_path: Path) -> None:
+    (tmp_path / "units/board.service").touch()
+
+    assert shell("--name", "board", "remove") == 0
+    assert not (tmp_path / "units/board.service").exists()
+
+
+@pytest.mark.row("reliability-30")
+@pytest.mark.parametrize("command", [install.install, install.update])
+def test_a_service_that_everybody_could_use_is_not_installed(
+    command, call: Make, systemctl: Systemctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "STATE", tmp_path / "state")
+    (tmp_path / "units/board.service").touch()
+    monkeypatch.setattr(Systemd, "installed", lambda self, name: command is install.update)
+    made = call(name="board", host="0.0.0.0", db=Settings().db)
+
+    with pytest.raises(ConfigError) as refused:
+        command(made)
+
+    place = tmp_path / "state/board"
+    assert f"(mkdir -p {place}, then python serve.py --db sqlite:///{place}/data.db user add NAME" in str(refused.value)
+    assert systemctl.calls == []
+
+    place.mkdir(parents=True)
+    with Database.open(f"sqlite:///{place}/data.db") as database:
+        database.accounts.add("ana", "correct horse", "admin")
+    assert command(made) == 0
 
 
 def test_print_changes_nothing(

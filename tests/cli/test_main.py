@@ -115,7 +115,7 @@ def test_every_setting_is_in_the_help_with_what_the_program_chose(shell: Shell) 
 
 @pytest.mark.row("A194")
 @pytest.mark.parametrize("command", [
-    "start", "stop", "restart", "status", "install", "update", "uninstall", "routes", "actions", "services",
+    "start", "stop", "restart", "status", "install", "update", "uninstall", "remove", "routes", "actions", "services",
     "schedules", "run", "check", "backup", "restore", "vacuum", "migrate", "user", "token",
 ])  # fmt: skip
 def test_every_command_has_help(command: str, shell: Shell) -> None:
