@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import Error, TaskError
 from ..resources.databases import Databases
-from ..resources.http import Stub
+from ..resources.http import Stubs
 from ..runtime.task import Task
 from ..web.answers import API, File
 from ..web.auth import Identity
@@ -140,19 +140,17 @@ class Was:
     Sleep = property(lambda was: was._results.sleep)
     Mask = property(lambda was: was._results.mask)
     Tasks = property(lambda was: was._results.tasks)
+    db = Facet[Databases](
+        lambda was: Databases(was.app.runtime, was.app.aliases, owner=was, setlu=was.app.setlu), "Databases as tasks."
+    )
+    stub = Facet[Stubs](lambda was: Stubs(was.app, was), "Clients for HTTP services.")
     get = property(lambda was: was.stub().get)
     post = property(lambda was: was.stub().post)
     put = property(lambda was: was.stub().put)
     patch = property(lambda was: was.stub().patch)
     delete = property(lambda was: was.stub().delete)
-
-    db = Facet[Databases](
-        lambda was: Databases(was.app.runtime, was.app.aliases, owner=was, setlu=was.app.setlu), "Databases as tasks."
-    )
-
-    def stub(self, base: str = "", **options: Any) -> Stub:
-        """A client for an HTTP service: `was.stub("https://host/base")` or `was.stub("@alias/base")`."""
-        return Stub(self.app.runtime, self.app.aliases, base, owner=self, **options)
+    head = property(lambda was: was.stub().head)
+    options = property(lambda was: was.stub().options)
 
     # The run that this belongs to.
     _running = Facet[RunFacet](lambda was: RunFacet(was.run))
