@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import QueryError, ResourceError, TaskTimeout
 from .aliases import Alias, Member
-from .pool import IDLE_SECONDS, Lost
+from .driver import IDLE_SECONDS, Lost
 
 
 class Brought:
@@ -27,6 +27,9 @@ class Brought:
         connection = self._interface(self.member, **self.alias.options)
         self.limit(connection, seconds)
         return connection
+
+    def greet(self, connection: Any) -> None:
+        """Its constructor has done that."""
 
     def close(self, connection: Any) -> None:
         _if_there(connection, "close")

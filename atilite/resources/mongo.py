@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import AliasError, QueryError, ResourceError, TaskTimeout
 from .aliases import Alias, Member
-from .pool import Lost
+from .driver import Lost, shown
 from .sql import CONNECT_SECONDS, authorities, driver_module
 
 # The database of a member that names a collection only, as pymongo's own default.
@@ -71,6 +71,9 @@ class Mongo:
             options |= {"tls": True, "tlsCAFile": trusted}
         return {**options, **self.alias.options}
 
+    def greet(self, turn: _Turn) -> None:
+        """The client does that by itself."""
+
     def close(self, turn: _Turn) -> None:
         """The connections are the client's."""
 
@@ -106,7 +109,7 @@ class Mongo:
         faults = self._pymongo.errors
         if not isinstance(error, faults.PyMongoError):
             return error
-        text = str(error).replace(self.member.password, "***") if self.member.password else str(error)
+        text = shown(str(error), self.member.password)
         if isinstance(error, faults.ServerSelectionTimeoutError):
             return Lost(self.name, f"{self.member}: no server answers: {text.partition(', Timeout:')[0]}")
         if error.timeout:

@@ -8,61 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import AliasError, ResourceError, TaskCancelled, TaskTimeout
 from ..runtime.engine import Runtime
 from ..runtime.executors import Threads
 from ..runtime.promise import Promise, Work
+from .driver import Driver, Lost, Unreachable
 
 log = logging.getLogger("atilite.resources")
 
 # Seconds that the other side has to end a call by itself, after its time and before the connection is cut.
 GRACE = 0.5
-# Seconds after which drivers have a connection closed that nobody used.
-IDLE_SECONDS = 60.0
-
-
-class Lost(ResourceError):
-    """The connection ended in the middle of a call: whether it was carried out is not known."""
-
-
-class Unreachable(Lost):
-    """No connection could be made: nothing was sent, so another member may be tried."""
-
-
-class Driver(Protocol):
-    """How one kind of database is spoken to. A connection is used by one thread at a time."""
-
-    name: str
-    idle_seconds: float  # a connection that nobody has used for so long is closed
-
-    def open(self, seconds: float | None) -> Any:
-        """Make a connection within about so many seconds. Raises what the client library raises."""
-
-    def close(self, connection: Any) -> None:
-        """End it."""
-
-    def usable(self, connection: Any) -> bool:
-        """Whether it can be used once more after having been idle. Quick: no round trip."""
-
-    def clean(self, connection: Any) -> bool:
-        """Leave no trace of the last call; False if it should not be used again."""
-
-    def limit(self, connection: Any, seconds: float | None) -> None:
-        """Tell the other side how long the next call may take."""
-
-    def interrupt(self, connection: Any) -> None:
-        """Ask the other side to stop. Another thread; may block for two seconds."""
-
-    def sever(self, connection: Any) -> None:
-        """Make a call that waits fail at once. The loop: must not block."""
-
-    def told(self, error: Exception) -> Exception:
-        """What the caller is told: a ResourceError for an error of the client library, anything else as it is."""
-
-    def stop(self) -> None:
-        """Close what all connections share."""
 
 
 class _Call:
@@ -208,21 +165,24 @@ class Pool:
             raise TaskTimeout(
                 f"{self.driver.name}: all {self.size} connections were in use for {call.seconds} s (max_conns)"
             )
+        fresh = False
         if lease.connection is None:
             try:
-                lease.connection = self._take(left)
+                lease.connection, fresh = self._take(left)
             except Exception as error:
                 lease.broken = self._unreachable(error)
                 raise lease.broken from error
-        return self._work(lease, call)
+        return self._work(lease, call, fresh)
 
-    def _work(self, lease: Lease, call: _Call) -> Any:
+    def _work(self, lease: Lease, call: _Call, fresh: bool) -> Any:
         self._claim(lease, call)
         left = call.left
         cut = None
         if left is not None:
             cut = self._runtime.loop.call_later(max(left, 0.0) + GRACE, self._expire, call)
         try:
+            if fresh:
+                self._greet(lease.connection, call)
             self.driver.limit(lease.connection, call.seconds)
             return call.context.run(call.work, lease.connection)
         except Exception as error:
@@ -236,6 +196,14 @@ class Pool:
             if cut is not None:
                 cut.cancel()
             self._release(lease, call)
+
+    def _greet(self, connection: Any, call: _Call) -> None:
+        try:
+            self.driver.greet(connection)
+        except Exception as error:
+            if call.late:
+                raise Unreachable(self.driver.name, f"{self.driver.member}: no connection in time") from error
+            raise self._unreachable(error) from error
 
     def _claim(self, lease: Lease, call: _Call) -> None:
         with call.lock:
@@ -256,6 +224,8 @@ class Pool:
     def _told(self, error: Exception, call: _Call) -> Exception:
         if call.cancelled:
             return TaskCancelled("the task was cancelled")
+        if isinstance(error, Unreachable):
+            return error
         told = self.driver.told(error)
         if call.late or isinstance(told, TaskTimeout):
             return TaskTimeout(f"{self.driver.name}: no answer within {call.seconds} s")
@@ -264,7 +234,7 @@ class Pool:
     def _unreachable(self, error: Exception) -> Exception:
         told = self.driver.told(error)
         if isinstance(told, TaskTimeout):
-            return Unreachable(self.driver.name, "no connection in time")
+            return Unreachable(self.driver.name, f"{self.driver.member}: no connection in time")
         if isinstance(told, ResourceError) and not isinstance(told, AliasError):
             return Unreachable(told.alias, told.reason)
         return told
@@ -290,14 +260,15 @@ class Pool:
 
     # -- connections
 
-    def _take(self, seconds: float | None) -> Any:
+    def _take(self, seconds: float | None) -> tuple[Any, bool]:
+        """A connection, and whether it is a new one."""
         while True:
             with self._lock:
                 found = self._idle.pop() if self._idle else None
             if found is None:
-                return self.driver.open(seconds)
+                return self.driver.open(seconds), True
             if self.driver.usable(found[1]):
-                return found[1]
+                return found[1], False
             self._close(found[1])
 
     def _keep(self, connection: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import AliasError, QueryError, ResourceError, TaskTimeout
 from .aliases import Alias, Member
-from .pool import IDLE_SECONDS, Lost
+from .driver import IDLE_SECONDS, Lost, shown
 from .sql import CONNECT_SECONDS, authorities, driver_module
 
 # What a method gives that is no answer but goes on talking: only inside `run` it has the connection for itself.
@@ -28,13 +28,10 @@ class Redis:
         return driver_module(self.name, "redis", "redis")
 
     def open(self, seconds: float | None) -> Any:
-        client = self._redis.Redis(**self._options(seconds or CONNECT_SECONDS))
-        try:
-            client.ping()
-        except BaseException:
-            client.close()
-            raise
-        return client
+        return self._redis.Redis(**self._options(seconds or CONNECT_SECONDS))
+
+    def greet(self, client: Any) -> None:
+        client.ping()
 
     def _options(self, seconds: float) -> dict[str, Any]:
         member = self.member
@@ -98,7 +95,7 @@ class Redis:
     def told(self, error: Exception) -> Exception:
         if isinstance(error, ResourceError):
             return error
-        text = str(error).replace(self.member.password, "***") if self.member.password else str(error)
+        text = shown(str(error), self.member.password)
         if isinstance(error, self._redis.TimeoutError):
             return TaskTimeout(f"{self.name}: {text}")
         if isinstance(error, (self._redis.ConnectionError, self._redis.InvalidResponse, OSError)):

@@ -13,7 +13,8 @@ from ..runtime.promise import Promise, Work
 from .aliases import DB_MONGODB, DB_PGSQL, DB_REDIS, DB_SQLITE3, Alias, Aliases, Member
 from .balance import Balance
 from .caching import Cached
-from .pool import Driver, Lost, Pool, Unreachable
+from .driver import Driver, Lost, Unreachable
+from .pool import Pool
 
 # Where each driver lives; its module is loaded with the first use of such an alias.
 _DRIVERS = {

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import AliasError, QueryError, ResourceError, TaskTimeout
 from ..store.sqlsession import Fault, PostgresSession, SqliteSession, SqlSession, postgres_fault, sqlite_fault
 from .aliases import Alias, Member
-from .pool import IDLE_SECONDS, Lost
+from .driver import IDLE_SECONDS, Lost, shown
 
 # Seconds for making a connection where the call has no limit.
 CONNECT_SECONDS = 10.0
@@ -47,6 +47,9 @@ class SqlDriver:
         self.alias, self.member = alias, member
         self.name = alias.name
 
+    def greet(self, session: SqlSession) -> None:
+        """The driver's `open` has done that, in its own limit."""
+
     def close(self, session: SqlSession) -> None:
         session.close()
 
@@ -70,7 +73,7 @@ class SqlDriver:
         fault = self.fault(error)
         if fault is None:
             return error
-        text = fault.text.replace(self.member.password, "***") if self.member.password else fault.text
+        text = shown(fault.text, self.member.password)
         if fault.kind == "time":
             return TaskTimeout(f"{self.name}: {text}")
         if fault.kind == "lost":

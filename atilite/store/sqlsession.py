@@ -15,7 +15,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from peewee import Node, PostgresqlDatabase, SqliteDatabase
+from peewee import Node, PeeweeException, PostgresqlDatabase, SqliteDatabase
 
 from atilite.store.querying import Statement
 from atilite.store.rows import Row, Rows, rows_of
@@ -203,8 +203,15 @@ class PostgresSession(SqlSession):
         self._connection.execute(f"SET statement_timeout = {milliseconds:d}")
 
 
+def _of_driver(error: BaseException) -> BaseException:
+    """The driver's own error inside one of peewee's, which come from making a connection."""
+    inner = getattr(error, "orig", None) if isinstance(error, PeeweeException) else None
+    return inner if isinstance(inner, Exception) else error
+
+
 def sqlite_fault(error: BaseException) -> Fault | None:
     """What an error of SQLite means; None if it is none. Pure."""
+    error = _of_driver(error)
     text = str(error)
     if isinstance(error, sqlite3.IntegrityError):
         return Fault("refused", text, text.partition(": ")[2] or text)
@@ -223,6 +230,7 @@ def postgres_fault(error: BaseException) -> Fault | None:
     """What an error of psycopg means; None if it is none. Pure."""
     import psycopg
 
+    error = _of_driver(error)
     if not isinstance(error, psycopg.Error):
         return None
     text = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
