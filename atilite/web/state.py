@@ -59,6 +59,23 @@ class State:
                 found += kept.headers()
         return found
 
+    def hand_over(self) -> list[Header]:
+        """Return the Set-Cookie headers, and know from now on what a client that has taken them would send next."""
+        found = self.cookie_headers()
+        if found:
+            pairs = (part.strip().partition("=") for part in self.env.get("HTTP_COOKIE", "").split(";"))
+            kept = {name: value for name, equals, value in pairs if equals}
+            for _, text in found:
+                pair, *attributes = text.split("; ")
+                name, _, value = pair.partition("=")
+                kept.pop(name, None)
+                if "Max-Age=0" not in attributes:
+                    kept[name] = value
+            self.env["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in kept.items())
+        for name in KEEPING:
+            self.__dict__.pop(name, None)
+        return found
+
     def rollback(self) -> None:
         """Take back what was to be kept: the request failed. What is set from now on goes out."""
         for name in KEEPING:

@@ -13,6 +13,7 @@ from ..runtime.functions import kind_of, wants_was
 from ..runtime.kinds import run_function
 from ..web import csrf
 from ..web.exchange import CAN_PARK, Park
+from ..web.state import KEEPING
 from ..web.websocket import MAX_MESSAGE, accept
 from .room import Room
 from .specs import MAX_UNSENT, TIMEOUT, WS_CHANNEL, Spec, Terms
@@ -97,8 +98,9 @@ def _open(was: Any, talk: Talk, room: Room, onopen: Callable[..., Any] | None) -
             if inspect.isgenerator(value) or inspect.iscoroutine(value) or hasattr(value, "on_done"):
                 value = run_function(lambda: value, runtime=was.app.runtime).wait()
             talk.say(value)
-        talk.greet([*was.request.cookie_headers(), *was.__dict__.get("extra_headers", ())])
-        was.request.rollback()
+        talk.greet([*was.request.hand_over(), *was.__dict__.get("extra_headers", ())])
+        for kept in KEEPING:
+            was.__dict__.pop(kept, None)
     except BaseException:
         was.websocket = None
         room.discard(talk)
