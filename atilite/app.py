@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
 from .admission import Admission
@@ -20,7 +20,7 @@ from .errors import SetupError
 from .exposure import Exposure
 from .foreign import mount_below
 from .hooks import Hooks
-from .lazily import method_of
+from .lazily import LazyModule, method_of
 from .life import Life
 from .maintenance import Maintenance
 from .mounting import Mounting, Preference
@@ -40,6 +40,14 @@ from .validation import Validation
 from .was.was import Was
 from .web.auth import Identity
 from .websocketing import Websocketing
+
+if TYPE_CHECKING:
+    from . import rpc
+else:
+    rpc = LazyModule("atilite.rpc")
+
+# Bodies of these types are calls of procedures: XML-RPC and JSON-RPC.
+CALLS = ("text/xml", "application/json-rpc", "application/jsonrequest")
 
 
 @functools.cache
@@ -113,6 +121,7 @@ class Atilite(
         self.pipeline = Pipeline(self)
         self.install(self.pipeline)
         self._models: list[Any] = []
+        self.procedures = True  # its routes are called by XML-RPC and JSON-RPC as well
         self.programs = True  # bearer tokens are accepted; the console takes sessions only
         self._freezing = threading.Lock()
 
@@ -216,6 +225,8 @@ class Atilite(
         """The WSGI interface. Raises Park under atilite's server when the answer comes later."""
         if not self._frozen:
             self.freeze()
-        reply = self.pipeline.respond(environ)
+        kind = environ.get("CONTENT_TYPE")
+        called = kind and self.procedures and kind.lower().startswith(CALLS)
+        reply = rpc.respond(self, environ) if called else self.pipeline.respond(environ)
         start_response(reply.status, reply.headers)
         return (reply.body,) if isinstance(reply.body, bytes) else reply.body

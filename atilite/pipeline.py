@@ -16,13 +16,14 @@ from typing import Any
 import bottle
 
 from .answer import STREAMED, ClosingBody, Conversation, Course, Reply, is_waitable, result_of
-from .errors import Error, ResourceError, StoreError
+from .errors import Error
 from .was.was import Was
 from .web.answers import encoded
 from .web.banner import with_banner
+from .web.calls import CALL
 from .web.compression import MINIMUM, ON_LOOP, packed
 from .web.conditional import forget_forms
-from .web.errors import as_error, error_answer
+from .web.errors import error_answer, http_error
 from .web.exchange import MAX_BODY, RequestPolicy
 from .web.headers import secure
 from .web.input import NOTHING
@@ -225,6 +226,8 @@ class Pipeline:
         return was
 
     def _refusal(self, environ: dict[str, Any], error: Error) -> Reply:
+        if CALL in environ:
+            return Reply(*environ[CALL].refuse(error))
         accept = environ.get("HTTP_ACCEPT", "")
         page = self._app.error_page(self._was(environ), error) if wants_html(accept) else None
         return self._plain(environ, *(page or error_answer(error, accept)))
@@ -240,6 +243,8 @@ class Pipeline:
 
     def _foreign(self, environ: dict[str, Any], result: Any, more: Iterable[tuple[str, str]] = ()) -> Reply:
         """What a route of a mounted Bottle app, or a WSGI app below one, returned: Bottle makes it bytes."""
+        if CALL in environ:
+            return Reply(*environ[CALL].refuse(http_error(result)))
         body = self._app._cast(result)
         response = bottle.response
         bare = environ["REQUEST_METHOD"] == "HEAD" or response.status_code in (204, 304)
@@ -268,6 +273,8 @@ class Pipeline:
         return self._serialized(was, value, bottle_style)
 
     def _serialized(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
+        if CALL in was.request.env:
+            return self._finished(was, Reply(*was.request.env[CALL].answer(value, was.request)))
         if isinstance(value, bottle.HTTPResponse):
             return self._foreign(was.request.env, value, _left(was))
         if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
@@ -293,6 +300,8 @@ class Pipeline:
         shown = http_error(error)
         if shown.status_code == 500:
             log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
+        if CALL in was.request.env:
+            return self._finished(was, Reply(*was.request.env[CALL].refuse(shown)))
         lines = traceback.format_exception(*info) if self._app.debug and shown.status_code >= 500 else []
         page = self._app.error_page(was, shown, lines) if wants_html(was.request.accept) else None
         return self._finished(was, Reply(*(page or error_answer(shown, was.request.accept, lines))))
@@ -303,13 +312,15 @@ class Pipeline:
             value = was.around.run_finish(was, was.response)
             if value is not was.response:
                 return self._serialized(was, value)
+        if CALL in was.request.env:
+            return Reply(*was.request.env[CALL].stream())
         status, headers, _ = serialize("", was.__dict__.get("response"), was.request)
         headers = [header for header in headers if header[0].lower() != "content-length"]
         return self._finished(was, Reply(status, headers, STREAMED))
 
     def encode(self, was: Was, chunk: Any) -> bytes:
-        """A streamed piece as bytes."""
-        return encoded(chunk)
+        """A streamed piece as bytes; a call from a program may take it in another form."""
+        return encoded(chunk) if CALL not in was.request.env else was.request.env[CALL].piece(chunk)
 
     def end(self, was: Was) -> None:
         """The true end of a request."""
@@ -350,19 +361,6 @@ def has_default(function: Callable[..., Any], name: str) -> bool:
     """Whether the handler's parameter `name` may be left out."""
     parameter = inspect.signature(function).parameters.get(name)
     return parameter is not None and parameter.default is not parameter.empty
-
-
-def http_error(error: BaseException) -> Error:
-    """The HTTP error for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
-    if isinstance(error, bottle.HTTPError):
-        return Error(error.status_line, str(error.body or ""), headers=[h for h in error.headerlist if h[0] == "Allow"])
-    if isinstance(error, TimeoutError):
-        return Error("504 Gateway Timeout", str(error))
-    if isinstance(error, ResourceError):
-        return Error("502 Bad Gateway", str(error))
-    if isinstance(error, StoreError):
-        return Error("503 Service Unavailable", str(error), headers=[("Retry-After", "5")])
-    return as_error(error)
 
 
 def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:

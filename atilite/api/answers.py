@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from atilite.errors import Error
-from atilite.pipeline import http_error
 from atilite.web.encoding import encode_json
-from atilite.web.errors import describe
+from atilite.web.errors import describe, http_error
 from atilite.web.response import Response
 
 JSON = "application/json; charset=utf-8"

@@ -48,6 +48,7 @@ ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
 def __mount__(app: Any, mntopt: dict[str, Any]) -> None:
     # With DEV=true pages that a developer serves from elsewhere may call.
     app.access_control_allow_origin = app.site.settings.origins
+    app.procedures = False
     declare(app, INTERNAL)
     # Where BINP had a second page of the same content.
     app.route("/redoc", methods=["GET"], role="view", bind=False)(docs)

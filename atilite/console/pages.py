@@ -28,6 +28,7 @@ CACHED = "public, max-age=31536000, immutable"
 
 def __mount__(app: Any, mntopt: Any) -> None:
     desk = Desk(app)
+    app.procedures = False
     app.programs = False  # pages take sessions only; tokens are for the APIs
     _lists(desk)
     _runs(desk)

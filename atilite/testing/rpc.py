@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import xmlrpc.client
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -70,14 +71,15 @@ def xml_procedures(send: Callable[..., Answer]) -> Procedures:
 
 
 def json_procedures(send: Callable[..., Answer]) -> Procedures:
-    """JSON-RPC 2.0: `send(json=, headers=)` posts. Errors are raised as Fault."""
+    """JSON-RPC 2.0: `send(body=, headers=)` posts. Errors are raised as Fault."""
     numbers = itertools.count(1)
 
     def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args and kwargs:
             raise TypeError("JSON-RPC takes parameters by place or by name, not both")
         asked = {"jsonrpc": "2.0", "method": name, "params": kwargs or list(args), "id": next(numbers)}
-        answer = send(json=asked, headers={"Accept": "application/json"})
+        headers = {"Content-Type": "application/json-rpc", "Accept": "application/json"}
+        answer = send(body=json.dumps(asked).encode(), headers=headers)
         try:
             found = answer.json()
         except ValueError:

@@ -147,6 +147,11 @@ def encode_xml(value: object, dates: Callable[[datetime], object] = utcoffset) -
     return document.encode("utf-8")
 
 
+def xml_value(value: object, dates: Callable[[datetime], object] = utcoffset) -> str:
+    """Return `value` as a value of XML-RPC. Well-formed for every text."""
+    return _xml(simple(value, dates))
+
+
 def _xml(value: object) -> str:
     if value is None:
         inner = "<nil/>"
@@ -160,13 +165,14 @@ def _xml(value: object) -> str:
     elif isinstance(value, list):
         inner = f"<array><data>{''.join(map(_xml, value))}</data></array>"
     elif isinstance(value, dict):
-        members = "".join(f"<member><name>{_xml_text(k)}</name>{_xml(v)}</member>" for k, v in value.items())
+        members = "".join(f"<member><name>{xml_text(k)}</name>{_xml(v)}</member>" for k, v in value.items())
         inner = f"<struct>{members}</struct>"
     else:
-        inner = f"<string>{_xml_text(str(value))}</string>"
+        inner = f"<string>{xml_text(str(value))}</string>"
     return f"<value>{inner}</value>"
 
 
-def _xml_text(text: str) -> str:
+def xml_text(text: str) -> str:
+    """Escape a text for XML. Signs that XML cannot contain become U+FFFD."""
     # A carriage return must be a reference: a parser turns a plain one into a line feed.
     return html.escape(re.sub(_NO_XML, "\ufffd", text), quote=False).replace("\r", "&#13;")

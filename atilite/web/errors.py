@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import bottle
 from bottle import html_escape as escape
 
-from atilite.errors import Error, ParameterError
+from atilite.errors import Error, ParameterError, ResourceError, StoreError
 from atilite.web import negotiate
 from atilite.web.encoding import encode_json, encode_xml
 from atilite.web.headers import Header
@@ -26,6 +27,19 @@ def as_error(error: BaseException) -> Error:
     if isinstance(error, ParameterError):
         return Error(400, str(error), fields=error.fields)
     return Error(500)
+
+
+def http_error(error: BaseException) -> Error:
+    """The HTTP error for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
+    if isinstance(error, bottle.HTTPError):
+        return Error(error.status_line, str(error.body or ""), headers=[h for h in error.headerlist if h[0] == "Allow"])
+    if isinstance(error, TimeoutError):
+        return Error("504 Gateway Timeout", str(error))
+    if isinstance(error, ResourceError):
+        return Error("502 Bad Gateway", str(error))
+    if isinstance(error, StoreError):
+        return Error("503 Service Unavailable", str(error), headers=[("Retry-After", "5")])
+    return as_error(error)
 
 
 def describe(error: Error, traceback: Sequence[str] = ()) -> dict[str, object]:

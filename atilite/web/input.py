@@ -13,6 +13,8 @@ from atilite.web.lazy import lazy
 
 Environ = dict[str, Any]
 NOTHING: Mapping[str, Any] = {}
+# The environ key of a procedure call; see web.calls.
+CALL = "atilite.call"
 WRITING = ("POST", "PUT", "PATCH")
 
 
@@ -50,7 +52,9 @@ class Input:
 
     @lazy
     def JSON(self) -> Any:
-        """The value of a body of type application/json; None for another type."""
+        """The value of a body of type application/json, or the parameters of a call; None for another type."""
+        if CALL in self.env:
+            return self.env[CALL].params
         return parse_json(self.get_body()) if self._body_kind == "application/json" else None
 
     @property
@@ -124,6 +128,8 @@ class Input:
 
     @lazy
     def _body_kind(self) -> str | None:
+        if CALL in self.env:
+            return "application/json"
         return media_type(self.env) if self.has_body else None
 
     @lazy
