@@ -121,6 +121,7 @@ class Atilite(
         self.pipeline = Pipeline(self)
         self.install(self.pipeline)
         self._models: list[Any] = []
+        self.ports: list[Any] = []  # where else its routes are served; each has `start()` and `stop(seconds)`
         self.procedures = True  # its routes are called by XML-RPC and JSON-RPC as well
         self.programs = True  # bearer tokens are accepted; the console takes sessions only
         self._freezing = threading.Lock()
@@ -134,6 +135,8 @@ class Atilite(
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
     db = property(lambda self: Databases(self.runtime, self.aliases, setlu=self.setlu))
+    # `app.serve_grpc(add_RoutesServicer_to_server, port=50051)`: its routes as methods of gRPC.
+    serve_grpc = method_of("atilite.grpcport", "declare")
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
     test_client = method_of("atilite.testing.inside", "local_site")
 
@@ -202,6 +205,8 @@ class Atilite(
         self.freeze()
         self.automation.start()
         self.start_maintenance()
+        for port in self.ports:
+            port.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Stop services and schedules, run `__umount__` hooks. Blocks up to `timeout` seconds; never on the loop."""
@@ -209,6 +214,8 @@ class Atilite(
         if mounted:
             self.announce_end("before_umount")
         left = self.stop_maintenance(timeout)
+        for port in self.ports:
+            port.stop(left)
         self.close_websockets(left)
         self.automation.stop(left)
         if mounted:

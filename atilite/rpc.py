@@ -173,7 +173,7 @@ def request_of(
     path = "/" + name.replace(".", "/").lstrip("/")
     inner = {key: value for key, value in environ.items() if key not in _OWN}
     inner |= {"REQUEST_METHOD": "POST", "PATH_INFO": path.encode().decode("latin-1"), "QUERY_STRING": "", CALL: call}
-    inner |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body)) if body else ""}
+    inner |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     try:
         route, texts = app.match({**inner, "PATH_INFO": path})
     except bottle.HTTPError:
@@ -181,16 +181,16 @@ def request_of(
     if isinstance(params, Mapping):
         call.params = dict(params)
     elif hasattr(route, "facts"):
-        call.params = _placed(route, texts, params)
+        call.params = _placed(route, texts, params, call.lenient)
     elif params:
         raise Error(400, "this method takes no parameters", fields={"params": "are not taken"})
     return inner
 
 
-def _placed(route: Any, texts: Mapping[str, str], params: Sequence[Any]) -> dict[str, Any]:
+def _placed(route: Any, texts: Mapping[str, str], params: Sequence[Any], lenient: bool) -> dict[str, Any]:
     """Give positional parameters the names of those that the path does not have already."""
     names = [name for name in route.facts["resource"].signature.names if name not in texts]
-    if len(params) > len(names):
+    if len(params) > len(names) and not lenient:
         reason = f"{len(params)} parameters were given, {len(names)} are taken"
         raise Error(400, reason, fields={"params": "are too many"})
     return dict(zip(names, params, strict=False))

@@ -30,6 +30,9 @@ class Call:
     A protocol says how a value and a fault look, in `result` and `fault`.
     """
 
+    # Whether parameters that the handler does not take are left out.
+    lenient = False
+
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = dict(params)
 

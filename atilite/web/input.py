@@ -119,6 +119,8 @@ class Input:
     def has_body(self) -> bool:
         """True if the client sent a body that the route did not ask to stream itself."""
         env = self.env
+        if CALL in env:
+            return True
         if not (env.get("CONTENT_LENGTH") or env.get("HTTP_TRANSFER_ENCODING")):
             # A form without a length cannot be told from one that was lost on the way.
             if env.get("CONTENT_TYPE") and str(env.get("REQUEST_METHOD")).upper() in WRITING:
