@@ -127,14 +127,17 @@ class Machine:
 
     def run(self, *words: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as root."""
-        first = self._first()
-        if first is None:
+        if self._first() is None:
             return subprocess.CompletedProcess(words, 255, "", "it is not up\n")
-        enter = ["nsenter", "-t", str(first), "-m", "-p", "-u", "-i", "-n", "-C", "-r"]
-        clean = ["env", "-i", "-C", "/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
         return subprocess.run(
-            [*enter, *clean, *words], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+            self.command(*words), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
         )
+
+    def command(self, *words: str) -> list[str]:
+        """The command line, for here, that runs a command in it as root."""
+        enter = ["nsenter", "-t", str(self._first()), "-m", "-p", "-u", "-i", "-n", "-C", "-r"]
+        clean = ["env", "-i", "-C", "/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
+        return [*enter, *clean, *words]
 
     def close(self) -> None:
         """End it as a power cut would."""
