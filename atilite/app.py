@@ -37,6 +37,7 @@ from .store.binding import bind
 from .store.database import Database
 from .templating import Templating
 from .validation import Validation
+from .was.clients import Clients
 from .was.was import Was
 from .web.auth import Identity
 from .websocketing import Websocketing
@@ -134,6 +135,10 @@ class Atilite(
     Sleep = property(lambda self: self.runtime.Sleep)
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
+    stub = property(lambda self: Clients(self).stub)
+    xmlrpc = property(lambda self: Clients(self).xmlrpc)
+    jsonrpc = property(lambda self: Clients(self).jsonrpc)
+    grpc = property(lambda self: Clients(self).grpc)
     db = property(lambda self: Databases(self.runtime, self.aliases, setlu=self.setlu))
     # `app.serve_grpc(add_RoutesServicer_to_server, port=50051)`: its routes as methods of gRPC.
     serve_grpc = method_of("atilite.grpcport", "declare")

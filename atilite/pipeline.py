@@ -99,7 +99,7 @@ class Pipeline:
         guard, around = app.guards.of(callback, facts), app.hooks.around(facts.get("mount"))
         before = around.before
         mode = options.get("coroutine", False)
-        strict = app.restrict_parameter_count
+        strict = app.restrict_parameter_count and not options.get("passes_on")
         takes_was, needs_nothing = signature.takes_was, signature.takes_nothing
         binds = options.get("bind", True)
         bottle_style = not takes_was or PLAIN in vars(callback)
@@ -312,6 +312,9 @@ class Pipeline:
             value = was.around.run_finish(was, was.response)
             if value is not was.response:
                 return self._serialized(was, value)
+        if was.passes_on:
+            body = b"" if was.request.env["REQUEST_METHOD"] == "HEAD" else STREAMED
+            return Reply(was.response.status, [*was.response.headers, *_left(was)], body)
         if CALL in was.request.env:
             return Reply(*was.request.env[CALL].stream())
         status, headers, _ = serialize("", was.__dict__.get("response"), was.request)

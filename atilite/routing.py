@@ -12,6 +12,7 @@ import bottle
 from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline, has_default
+from .was.proxy import passing
 from .web.hosts import split_host
 from .web.params import parameters_of
 from .web.resources import Resource
@@ -134,7 +135,8 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         rule = Rule.parse(self.mounting.prefix + text)
         full_name = name or self.mounting.namespace + function.__name__
         mount = self.mounting.current
-        verbs, options = [verb.upper() for verb in verbs], {**getattr(function, OPTIONS, {}), **options}
+        verbs = [verb.upper() for verb in verbs]
+        options = {**passing(function), **getattr(function, OPTIONS, {}), **options}
         resource = Resource(full_name, rule, function, verbs, options, mount.options if mount else {})
         self.pipeline.resources.add(resource)
         facts = {

@@ -14,7 +14,7 @@ from ..runtime.task import Task
 from . import outgoing
 from .aliases import Aliases
 from .balance import to_all
-from .received import Answer, Headers, HttpError
+from .received import Answer, Headers, HttpError, Refused
 
 # Loaded with the first request: urllib3 costs 14 MB that a server without HTTP tasks need not hold.
 _service: Any = LazyModule("atilite.resources.service")
@@ -57,6 +57,8 @@ class HttpTask(Task):
         if isinstance(outcome.expt, HttpError):
             answer = outcome.expt.response
             return Outcome(STA_REQFAIL, answer.status_code, _data_of(answer), outcome.expt)
+        if isinstance(outcome.expt, Refused):
+            return Outcome(STA_REQFAIL, outcome.status_code, None, outcome.expt)
         code = self.promise.result().status_code if outcome.expt is None else outcome.status_code
         return Outcome(outcome.status, code, outcome.data, outcome.expt)
 
@@ -69,6 +71,15 @@ class HttpTask(Task):
     def _raw(self) -> Any:
         answer = self._accepted()
         return answer.data if isinstance(answer, Answer) else answer
+
+
+class WholeTask(HttpTask):
+    """The same, but its data is the answer itself."""
+
+    __slots__ = ()
+
+    def _raw(self) -> Any:
+        return self._accepted()
 
 
 def _data_of(answer: Answer) -> Any:
@@ -116,18 +127,19 @@ class Stub:
 
     def request(self, method: str, path: str = "", *args: Any, **options: Any) -> Any:
         """Start a request. `options`, besides those of the stub: `payload` or `json` (the body), `form` (fields),
-        `files` (multipart), `params` (the query), `stream=True` for a body to read piece by piece, `meta`, `filter`
-        and `callback` of the task.
+        `files` (multipart), `params` (the query), `stream=True` for a body to read piece by piece, `whole=True` for
+        the answer itself as the data; `meta`, `filter` and `callback` of the task.
         """
         of_task = {name: options.pop(name) for name in _OF_TASKS if name in options}
         streams = options.pop("stream", False)
+        kind = WholeTask if options.pop("whole", False) else HttpTask
         order, terms = self._order(method.upper(), path, args, {**self._options, **options}, options)
 
         def start(target: Any = None) -> Task:
             perform = self._opened if streams else self._answered
             promise = self._runtime.loop.spawn(perform, order, terms, target)
             # It ends in time by itself, so a wait for it needs no second limit.
-            return HttpTask(promise, timeout=None, runner=self._runtime.run, owner=self._owner, **of_task)
+            return kind(promise, timeout=None, runner=self._runtime.run, owner=self._owner, **of_task)
 
         return to_all(self._service.balance.members, start) if self._everybody else start()
 

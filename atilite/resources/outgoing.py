@@ -24,10 +24,13 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 
 
 class Streamed:
-    """A body that is sent as it is read: bytes from `pieces`, which may block. `size` is None if nobody knows it."""
+    """A body that is sent as it is read: bytes from `pieces`, which may block unless they are `cooperative`.
 
-    def __init__(self, pieces: Iterable[Any], size: int | None = None) -> None:
-        self._pieces, self.size = pieces, size
+    `size` is None if nobody knows it.
+    """
+
+    def __init__(self, pieces: Iterable[Any], size: int | None = None, *, cooperative: bool = False) -> None:
+        self._pieces, self.size, self.cooperative = pieces, size, cooperative
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:

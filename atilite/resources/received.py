@@ -25,7 +25,11 @@ class TooLarge(ResourceError):
     """The answer is larger than it may be."""
 
 
-class HttpError(ResourceError):
+class Refused(ResourceError):
+    """The other server understood, and answered that it cannot or will not."""
+
+
+class HttpError(Refused):
     """The other server answered 400 or more; `response` is its whole answer."""
 
     def __init__(self, url: str, response: Answer) -> None:

@@ -45,6 +45,7 @@ class Terms:
     retries: int = RETRIES
     redirects: int = REDIRECTS
     size: int = MAX_SIZE
+    header: float | None = None  # for the first bytes of the answer, if not `read`
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Terms:
@@ -153,7 +154,9 @@ class Service:
             headers = (*headers, ("Authorization", target.auth))
         order = replace(order, url=joined(target.base, order.url), headers=headers)
         for _ in range(terms.redirects + 1):
-            received = self.transport.open(order, connect=terms.connect, read=terms.read, decode=decode)
+            received = self.transport.open(
+                order, connect=terms.connect, read=terms.read, header=terms.header, decode=decode
+            )
             location = received.headers.get("Location")
             if not terms.redirects or received.status_code not in MOVED or location is None:
                 return received

@@ -17,12 +17,13 @@ import urllib3
 from urllib3 import exceptions as failures
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import SKIP_HEADER
 
 from ..errors import ResourceError, TaskTimeout
 from ..runtime.engine import Runtime
 from ..runtime.promise import Promise
 from ..runtime.timers import Timer
-from ..runtime.wire import dial, rest, tls_context
+from ..runtime.wire import await_answer, dial, rest, take_turn, tls_context
 from .outgoing import Order, Streamed, shown
 from .received import ConnectTimeout, Headers, Lost, NotConnected
 
@@ -32,19 +33,34 @@ IDLE = 30.0
 A_TURN = 256 * 1024
 
 
-class Connection(HTTPConnection):
-    """A connection whose socket waits cooperatively."""
+class _Waits(float):
+    """Seconds for each wait for the next bytes, and `first` for the first ones of the answer."""
 
+    first: float
+
+
+class _Patient:
+    """What both kinds of connections add to urllib3's."""
+
+    sock: Any
+    timeout: Any
     idle_since = 0.0
+
+    def getresponse(self) -> Any:
+        if self.sock is not None:
+            await_answer(self.sock, getattr(self.timeout, "first", self.timeout))
+        return super().getresponse()  # type: ignore[misc]
+
+
+class Connection(_Patient, HTTPConnection):
+    """A connection whose socket waits cooperatively."""
 
     def connect(self) -> None:
         self.sock = _dialled(self, None)
 
 
-class SecureConnection(HTTPSConnection):
+class SecureConnection(_Patient, HTTPSConnection):
     """The same with TLS."""
-
-    idle_since = 0.0
 
     def connect(self) -> None:
         self.sock = _dialled(self, self.ssl_context)
@@ -194,23 +210,36 @@ class Transport:
         self._sweeping: Timer | None = None
 
     def open(
-        self, order: Order, *, connect: float | None, read: float | None, decode: bool = True
+        self,
+        order: Order,
+        *,
+        connect: float | None,
+        read: float | None,
+        header: float | None = None,
+        decode: bool = True,
     ) -> Received:
         """Send `order` and return the answer when its header has come. In a greenlet.
 
-        `connect` and `read` are the longest waits for a connection and for each next bytes, in seconds. Raises
-        NotConnected, TaskTimeout, and Lost for everything else that is no HTTP.
+        `connect`, `header` and `read` are the longest waits for a connection, for the header once everything is sent
+        (as long as `read` without it) and for each next bytes, in seconds. Raises NotConnected, TaskTimeout, and Lost
+        for everything else that is no HTTP.
         """
+        if header is not None:
+            read = _Waits(1e9 if read is None else read)
+            read.first = header
         parts = urlsplit(order.url)
         origin = self._origin(parts.scheme, parts.hostname or "", parts.port, order.url)
         body = order.body
-        pieces = _pulled(body, self._runtime) if isinstance(body, Streamed) else body
+        pieces = _pulled(body, self._runtime) if isinstance(body, Streamed) and not body.cooperative else body
         headers = dict(order.headers)
         if isinstance(body, Streamed) and body.size is not None:
             headers.setdefault("Content-Length", str(body.size))
+        if not any(name.lower() == "user-agent" for name in headers):
+            headers["User-Agent"] = SKIP_HEADER
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         origin.take()
         try:
+            take_turn()
             response = origin.pool.urlopen(
                 order.method,
                 target,
@@ -236,7 +265,7 @@ class Transport:
             raise ResourceError(shown(url), "is no URL of an HTTP server; write it as http://host/path")
         key = (scheme, host, port or (443 if scheme == "https" else 80))
         if key not in self._origins:
-            context = self._tls() if scheme == "https" else None
+            context = self.tls() if scheme == "https" else None
         if key not in self._origins:  # still: finding the context lets others go on
             pool: Any = _Pool(host, port, maxsize=self._size)
             if scheme == "https":
@@ -246,7 +275,8 @@ class Transport:
             self._sweeping = self._runtime.loop.call_later(IDLE / 2, self._sweep)
         return self._origins[key]
 
-    def _tls(self) -> Any:
+    def tls(self) -> Any:
+        """The context that says whom one trusts. In a greenlet. Raises ResourceError for a file that cannot be used."""
         if self._context is None:
             # It reads a few hundred certificates: for a thread.
             self._context = self._runtime.threads.submit(tls_context, self._authorities, verify=self._verify)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent import getcurrent
 from gevent import socket as cooperative
+from gevent.hub import get_hub
 from gevent.timeout import Timeout
 
 from atilite.errors import TaskTimeout
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from gevent import ssl as cooperative_ssl
 else:
     cooperative_ssl = LazyModule("gevent.ssl")
+
+# Seconds that greenlets which take turns may keep the hub, all together, before it looks after everybody else.
+A_TURN = 0.003
 
 
 def dial(host: str, port: int, seconds: float | None, *, tls: Any = None, name: str | None = None) -> Any:
@@ -43,7 +50,7 @@ def dial(host: str, port: int, seconds: float | None, *, tls: Any = None, name: 
         except BaseException:  # cancelled, or out of time
             plain.close()
             raise
-        return plain if tls is None else _encrypted(plain, tls, name or host)
+        return plain if tls is None else _encrypted(plain, tls, name or host, end)
     raise last
 
 
@@ -65,14 +72,78 @@ def _left(end: float | None) -> float | None:
     return left
 
 
-def _encrypted(plain: Any, tls: Any, name: str) -> Any:
+def _encrypted(plain: Any, tls: Any, name: str, end: float | None) -> Any:
     secure = tls.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
     try:
-        secure.do_handshake()
+        # Step by step, because each one calculates for a millisecond, and a hundred may become ready at once.
+        secure.settimeout(0.0)
+        while True:
+            take_turn()
+            try:
+                secure.do_handshake()
+                break
+            except cooperative_ssl.SSLWantReadError:
+                cooperative.wait_read(secure.fileno(), _left(end))
+            except cooperative_ssl.SSLWantWriteError:
+                cooperative.wait_write(secure.fileno(), _left(end))
+        secure.settimeout(_left(end))
     except BaseException:
         secure.close()
         raise
     return secure
+
+
+def await_answer(connection: Any, seconds: float | None) -> None:
+    """Wait until something can be read from `connection`, and then for one's turn. Raises TimeoutError."""
+    if not getattr(connection, "pending", int)():
+        cooperative.wait_read(connection.fileno(), seconds)
+    take_turn()
+
+
+class _Turns:
+    """Greenlets of one hub that work for a short while each, and together no longer than a turn."""
+
+    def __init__(self, hub: Any) -> None:
+        self._hub = hub
+        self._waiting: deque[Any] = deque()
+        self._timer = hub.loop.timer(0.0)
+        self._began = 0.0
+
+    def take(self) -> None:
+        now = time.perf_counter()
+        if not self._timer.active:
+            self._begin(now)
+        elif self._waiting or now - self._began > A_TURN:
+            me = getcurrent()
+            self._waiting.append(me)
+            try:
+                self._hub.switch()
+            except BaseException:
+                if me in self._waiting:
+                    self._waiting.remove(me)
+                raise
+
+    def _begin(self, now: float) -> None:
+        self._began = now
+        # Fires when the hub has looked at all its sockets and timers once.
+        self._timer.start(self._next)
+
+    def _next(self) -> None:
+        if not self._waiting:
+            return
+        self._begin(time.perf_counter())
+        while self._waiting and time.perf_counter() - self._began < A_TURN:
+            self._waiting.popleft().switch()
+
+
+@functools.lru_cache(8)
+def _turns(hub: Any) -> _Turns:
+    return _Turns(hub)
+
+
+def take_turn() -> None:
+    """Wait while others of this kind have kept the hub for long enough. Before work of a fraction of a millisecond."""
+    _turns(get_hub()).take()
 
 
 def tls_context(authorities: str | None = None, *, verify: bool = True) -> Any:

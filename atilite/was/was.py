@@ -7,18 +7,19 @@ from typing import Any
 
 from ..errors import Error, TaskError
 from ..resources.databases import Databases
-from ..resources.http import Stubs
 from ..runtime.task import Task
 from ..web.answers import API, File
 from ..web.auth import Identity
 from ..web.exchange import BodyRead
 from ..web.response import Response, redirect
 from .answering import response_of
+from .clients import Clients
 from .facets import Facet
 from .files import FlashFile, tempfile
 from .forms import Forms
 from .passwords import encrypt_password, verify_password
 from .pipe import Pipe
+from .proxy import proxy_pass
 from .render import Renderer
 from .results import Results
 from .runs import RunFacet
@@ -143,7 +144,13 @@ class Was:
     db = Facet[Databases](
         lambda was: Databases(was.app.runtime, was.app.aliases, owner=was, setlu=was.app.setlu), "Databases as tasks."
     )
-    stub = Facet[Stubs](lambda was: Stubs(was.app, was), "Clients for HTTP services.")
+    _clients = Facet[Clients](lambda was: Clients(was.app, was))
+    stub = property(lambda was: was._clients.stub, doc="Makes clients of HTTP services.")
+    xmlrpc = property(lambda was: was._clients.xmlrpc)
+    jsonrpc = property(lambda was: was._clients.jsonrpc)
+    grpc = property(lambda was: was._clients.grpc)
+    ProxyPass = proxy_pass
+    passes_on = False  # the answer is another server's
     get = property(lambda was: was.stub().get)
     post = property(lambda was: was.stub().post)
     put = property(lambda was: was.stub().put)

@@ -236,8 +236,11 @@ class WebPeer:
         server.close()
         for task in self._tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._ended())
         self._loop.close()
+
+    async def _ended(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -248,7 +251,7 @@ class WebPeer:
                 self.asked.append(f"{asked.method} {asked.target}")
                 name = urlsplit(asked.target).path.strip("/").partition("/")[0]
                 await PATHS.get(name, echo)(self, asked)
-        except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             return
         finally:
             self.open -= 1
