@@ -113,7 +113,40 @@ def answered(generator: Coroutine) -> Coroutine:
             return value
 
 
-class Conversation:
+class Delivery:
+    """The end of a parked request: its answer, sent on the loop."""
+
+    def __init__(self, was: Any, finisher: Finisher, runtime: Any) -> None:
+        self._was, self._finisher, self._runtime = was, finisher, runtime
+
+    def _deliver(self, exchange: Exchange, reply: Reply) -> None:
+        exchange.start(reply.status, reply.headers)
+        if isinstance(reply.body, bytes):
+            if reply.body:
+                exchange.write(reply.body)
+            exchange.finish()
+            return self._finisher.end(self._was)
+        # An iterable body (a file, a stream of the user's) may block: it is read in the task threads.
+        pulling = Drive(
+            _pulled(reply.body, self._runtime.threads),
+            loop=self._runtime.loop,
+            on_chunk=exchange.write,  # type: ignore[arg-type]
+        )
+        exchange.on_close(pulling.cancel)
+        pulling.promise.on_done(lambda promise: self._runtime.loop.step(self._pulled, exchange, promise))
+        pulling.start()
+
+    def _pulled(self, exchange: Exchange, promise: Promise[Any]) -> None:
+        if not exchange.closed:
+            if promise.error is None:
+                exchange.finish()
+            else:
+                log.error("a streamed answer broke off", exc_info=promise.error)
+                exchange.fail(promise.error)
+        self._finisher.end(self._was)
+
+
+class Conversation(Delivery):
     """A generator on its way to an answer.
 
     The thread of the request makes it and takes its first step; from `begin` on everything happens on the loop, but
@@ -130,11 +163,12 @@ class Conversation:
         mode: bool | str = False,
         before_step: Callable[[], None] | None = None,
     ) -> None:
-        self._was, self._finisher, self._runtime, self._mode = was, finisher, runtime, mode
+        super().__init__(was, finisher, runtime)
+        self._mode = mode
         translated = before_step is not None or was.streams_input
         self._generator = answered(told(generator, before_step) if translated else generator)
         self._context = copy_context()
-        self._first: Wish = Done(None)
+        self._first: Wish | None = None
         self._exchange: Exchange | None = None
         self._drive_on: Drive | None = None
         self._instead: Reply | None = None  # what a hook sends in place of the stream
@@ -217,7 +251,10 @@ class Conversation:
         self._drive_on = drive
         exchange.on_close(drive.cancel)
         drive.promise.on_done(self._settled)
-        drive.follow(self._first)
+        if self._first is None:
+            drive.start()
+        else:
+            drive.follow(self._first)
 
     def _send(self, chunk: Any) -> Promise[Any] | None:
         assert self._exchange is not None
@@ -267,32 +304,6 @@ class Conversation:
         # The status is out already: only a broken connection can tell the client that this is not the whole answer.
         self._finisher.error(self._was, (type(promise.error), promise.error, promise.error.__traceback__))
         exchange.fail(promise.error)
-
-    def _deliver(self, exchange: Exchange, reply: Reply) -> None:
-        exchange.start(reply.status, reply.headers)
-        if isinstance(reply.body, bytes):
-            if reply.body:
-                exchange.write(reply.body)
-            exchange.finish()
-            return self._finisher.end(self._was)
-        # An iterable body (a file, a stream of the user's) may block: it is read in the task threads.
-        pulling = Drive(
-            _pulled(reply.body, self._runtime.threads),
-            loop=self._runtime.loop,
-            on_chunk=exchange.write,  # type: ignore[arg-type]
-        )
-        exchange.on_close(pulling.cancel)
-        pulling.promise.on_done(lambda promise: self._runtime.loop.step(self._pulled, exchange, promise))
-        pulling.start()
-
-    def _pulled(self, exchange: Exchange, promise: Promise[Any]) -> None:
-        if not exchange.closed:
-            if promise.error is None:
-                exchange.finish()
-            else:
-                log.error("a streamed answer broke off", exc_info=promise.error)
-                exchange.fail(promise.error)
-        self._finisher.end(self._was)
 
 
 class ClosingBody:

@@ -16,6 +16,7 @@ from typing import Any
 import bottle
 
 from .answer import STREAMED, ClosingBody, Conversation, Course, Reply, is_waitable, result_of
+from .awaiting import Awaiting, Later
 from .errors import Error
 from .was.was import Was
 from .web.answers import encoded
@@ -130,6 +131,8 @@ class Pipeline:
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
                     kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict, request)
                     value = call(was, **kwargs) if takes_was else call(**kwargs)
+                if not bottle_style and (type(value) is Later or is_waitable(value)):
+                    return Awaiting(value, was, self, app.runtime).answer(environ)
                 generator = self._generator_of(value)
                 if generator is None:
                     return self._ended(was, self.reply(was, value, bottle_style))
@@ -358,12 +361,6 @@ class Pipeline:
 def _left(was: Was) -> list[tuple[str, str]]:
     """The headers with which the request leaves something at the client. Raises ValueError when that is too much."""
     return [*was.request.cookie_headers(), *was.__dict__.get("extra_headers", ())]
-
-
-def has_default(function: Callable[..., Any], name: str) -> bool:
-    """Whether the handler's parameter `name` may be left out."""
-    parameter = inspect.signature(function).parameters.get(name)
-    return parameter is not None and parameter.default is not parameter.empty
 
 
 def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:

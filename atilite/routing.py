@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeVar, overload
@@ -11,7 +12,7 @@ import bottle
 
 from .errors import Frozen, SetupError
 from .mounting import Mounting
-from .pipeline import Pipeline, has_default
+from .pipeline import Pipeline
 from .was.proxy import passing
 from .web.hosts import split_host
 from .web.params import parameters_of
@@ -150,7 +151,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         for verb in verbs:
             self._add(rule, verb, function, facts, plugins, skip)
             self.pipeline.declare(rule, verb, options)
-            if rule.short is not None and has_default(function, rule.params[-1].name):
+            if rule.short is not None and _has_default(function, rule.params[-1].name):
                 self._shortened.append((rule.short, verb, function, facts, plugins, skip))
 
     def _add(self, rule: Rule, verb: str, function: Any, facts: dict[str, Any], plugins: Any, skip: Any) -> None:
@@ -291,3 +292,9 @@ def _key(rule: Rule, verb: str, facts: dict[str, Any]) -> tuple[Any, str, Any]:
     """Where a route is, whatever its variables are called: two with the same key want the same requests."""
     shape = tuple(part if isinstance(part, str) else (part.kind, part.pattern) for part in rule.parts)
     return facts["options"].get("subdomain"), verb, shape
+
+
+def _has_default(function: Callable[..., Any], name: str) -> bool:
+    """Whether the handler's parameter `name` may be left out."""
+    parameter = inspect.signature(function).parameters.get(name)
+    return parameter is not None and parameter.default is not parameter.empty

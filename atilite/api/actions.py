@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from atilite.awaiting import Later
 from atilite.errors import Error, RunSkipped, StoreError, TaskCancelled, TaskTimeout
 from atilite.runtime.promise import Promise
 from atilite.web.response import Response
@@ -26,11 +27,23 @@ def list_actions(was: Any) -> Response:
     return reply([action(found) for found in catalogue(was).actions if not found.hidden])
 
 
-def invoke_action(was: Any, name: str) -> Generator[Any, Any, Response]:
+def invoke_action(was: Any, name: str) -> Response | Later | Generator[Any, Any, Response | Later]:
     """Run an action; wait for its end unless `?wait=0`. The run goes on when the client leaves."""
     _permitted(was, name)
+    environ = was.request.env
+    kind = content_type(environ)
+    if kind == "multipart/form-data" or content_length(environ) > QUICK_BODY:
+        return _read_first(was, name, kind)
+    return _begun(was, name, _read(was.request, kind))
+
+
+def _read_first(was: Any, name: str, kind: str) -> Generator[Any, Any, Response | Later]:
+    finished = yield was.Thread(_read, was.request, kind)
+    return _begun(was, name, dict(finished.fetch()))
+
+
+def _begun(was: Any, name: str, raw: dict[str, Any]) -> Response | Later:
     wait = query(was).flag("wait")
-    raw = yield from _parameters(was)
     started = monotonic()
     try:
         run, task = catalogue(was).start_action(name, raw, "api", identity(was).name)
@@ -38,8 +51,7 @@ def invoke_action(was: Any, name: str) -> Generator[Any, Any, Response]:
         return refusal(Error(409, str(skipped)), {"run": skipped.running, "status": "skipped"})
     if wait is False:
         return reply({"run": run}, 202, [("Location", f"../journal/{run}")])
-    yield task
-    return _outcome(was, name, run, task.promise, monotonic() - started)
+    return Later(task, lambda ended: _outcome(was, name, run, ended.promise, monotonic() - started))
 
 
 def _permitted(was: Any, name: str) -> None:
@@ -51,15 +63,6 @@ def _permitted(was: Any, name: str) -> None:
         access.check(identity(was), "run")
         raise Error(404, f"there is no action {name!r}") from None
     access.check(identity(was), found.role)
-
-
-def _parameters(was: Any) -> Generator[Any, Any, dict[str, Any]]:
-    environ, request = was.request.env, was.request
-    kind = content_type(environ)
-    if kind == "multipart/form-data" or content_length(environ) > QUICK_BODY:
-        finished = yield was.Thread(_read, request, kind)
-        return dict(finished.fetch())
-    return _read(request, kind)
 
 
 def _read(request: Any, kind: str) -> dict[str, Any]:

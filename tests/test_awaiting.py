@@ -1,0 +1,161 @@
+"""Handlers that return a task: its result is the answer, on atilite's own server and on any other."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from atilite import Atilite
+from atilite.answer import Conversation
+from atilite.awaiting import Later
+from atilite.runtime.promise import Promise
+from atilite.testing.client import Client
+from tests.test_answer import Served
+
+WHERE = ["own server", "any server"]
+
+
+@pytest.fixture
+def app() -> Atilite:
+    return Atilite("awaiting")
+
+
+@pytest.fixture
+def serve(app: Atilite) -> Iterator[Any]:
+    served: list[Served] = []
+
+    def start() -> Served:
+        served.append(Served(app))
+        return served[0]
+
+    yield start
+    for one in served:
+        one.server.stop(0.5).wait(5)
+
+
+def got(app: Atilite, serve: Any, where: str, path: str) -> tuple[int, str]:
+    if where == "any server":
+        answer = Client(app).get(path)
+        return answer.status_code, answer.text
+    status, body, _ = serve().request("GET", path, Accept="application/json")
+    return status, body.decode()
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.row("A167")
+def test_the_result_of_a_returned_task_is_the_answer(app: Atilite, serve: Any, where: str) -> None:
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return was.Thread(lambda: "from a thread")
+
+    assert got(app, serve, where, "/") == (200, "from a thread")
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_a_task_that_results_in_a_task_is_waited_for_to_the_end(app: Atilite, serve: Any, where: str) -> None:
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return was.Mask(was.Thread(lambda: Later(was.Mask(3), lambda task: {"found": task.fetch()})))
+
+    assert got(app, serve, where, "/") == (200, '{"found":3}')
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_what_is_made_of_the_ended_task_is_the_answer(app: Atilite, serve: Any, where: str) -> None:
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return Later(was.Thread(lambda: 4), lambda task: was.API(twice=task.fetch() * 2))
+
+    assert got(app, serve, where, "/") == (200, '{"twice":8}')
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.row("D19")
+def test_a_failed_task_is_an_error_of_the_handler_and_the_hooks_hear_of_it_once(
+    app: Atilite, serve: Any, where: str
+) -> None:
+    heard: list[str] = []
+
+    @app.failed_request
+    def failed(was: Any, info: Any) -> None:
+        heard.append(info[0].__name__)
+
+    @app.teardown_request
+    def teardown(was: Any) -> None:
+        heard.append("teardown")
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        def refuse() -> None:
+            raise was.Error("418 Teapot", "no coffee here")
+
+        return was.Thread(refuse)
+
+    status, text = got(app, serve, where, "/")
+
+    assert status == 418
+    assert "no coffee here" in text
+    assert heard == ["Error", "teardown"]
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_a_task_that_takes_longer_than_its_time_is_a_504(app: Atilite, serve: Any, where: str) -> None:
+    gate = threading.Event()
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return was.Thread(gate.wait, 20, timeout=0.1)
+
+    try:
+        assert got(app, serve, where, "/")[0] == 504
+    finally:
+        gate.set()
+
+
+def test_when_the_client_leaves_the_task_goes_on_and_the_request_ends_once(app: Atilite, serve: Any) -> None:
+    begun, gate, ended = threading.Event(), threading.Event(), threading.Semaphore(0)
+    finished: Promise[None] = Promise()
+
+    def work() -> str:
+        begun.set()
+        gate.wait(20)
+        finished.set(None)
+        return "nobody reads this"
+
+    @app.teardown_request
+    def teardown(was: Any) -> None:
+        ended.release()
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return was.Thread(work)
+
+    served = serve()
+    with socket.create_connection(served.address) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert begun.wait(10)
+    assert ended.acquire(timeout=10)
+    gate.set()
+    finished.wait(10)
+    assert served.request("GET", "/")[0] == 200
+    assert ended.acquire(timeout=10)  # of the second request
+    assert not ended.acquire(timeout=0.1)
+
+
+def test_nothing_is_driven_while_a_returned_task_is_waited_for(
+    app: Atilite, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    begin = Conversation.__init__
+    monkeypatch.setattr(Conversation, "__init__", lambda self, *a, **k: (made.append(self), begin(self, *a, **k))[1])
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return was.Thread(lambda: "plain")
+
+    assert serve().request("GET", "/")[1] == b"plain"
+    assert not made
