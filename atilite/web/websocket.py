@@ -195,7 +195,7 @@ class Channel:
             elif isinstance(event, (wire.TextMessage, wire.BytesMessage)):
                 if not self._gather(event):
                     found.append(Closed(TOO_BIG, f"a message is larger than {self._limit} bytes"))
-                    reply += self.close(TOO_BIG)
+                    reply += self.close(TOO_BIG, f"a message is larger than {self._limit} bytes")
                 elif event.message_finished:
                     found.append(self._message())
             if found and isinstance(found[-1], Closed):

@@ -192,9 +192,7 @@ def test_a_session_is_one_generator_that_takes_messages_by_a_bare_yield(app: Ati
 
 @pytest.mark.row("A185", "D23")
 @pytest.mark.parametrize("way", WAYS)
-def test_onopen_comes_first_and_onclose_last_however_soon_the_client_talks(
-    app: Atilite, told: Told, way: str
-) -> None:
+def test_onopen_comes_first_and_onclose_last_however_soon_the_client_talks(app: Atilite, told: Told, way: str) -> None:
     def onopen(was: Any) -> str:
         told(("open", was.websocket.client_id))
         return "welcome"
