@@ -5,7 +5,6 @@ urllib3 does HTTP; where it would wait for a socket, the socket is one that lets
 
 from __future__ import annotations
 
-import queue
 import ssl
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from urllib3 import exceptions as failures
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import SKIP_HEADER
+from urllib3.util.connection import is_connection_dropped
 
 from ..errors import ResourceError, TaskTimeout
 from ..runtime.engine import Runtime
@@ -81,31 +81,38 @@ def _dialled(connection: Any, context: Any) -> Any:
 
 
 class _Kept:
-    """What both kinds of pools add to urllib3's: they know how long a connection was idle."""
+    """What both kinds of pools have instead of urllib3's queue: connections that are closed on the hub, never by the
+    garbage collector in some other thread, and that know how long they were idle.
+    """
 
-    pool: Any
+    def __init__(self, host: str, port: int | None, size: int, **options: Any) -> None:
+        super().__init__(host, port, maxsize=1, **options)  # type: ignore[call-arg]
+        self._idle: deque[Any] = deque()
+        self._size = size
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not is_connection_dropped(connection):
+                return connection
+            connection.close()
+        return self._new_conn()  # type: ignore[attr-defined]
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.idle_since = time.monotonic()
-        super()._put_conn(conn)  # type: ignore[misc]
+        if conn is None or conn.sock is None:
+            return
+        if len(self._idle) >= self._size:
+            conn.close()
+            return
+        conn.idle_since = time.monotonic()
+        self._idle.append(conn)
 
     def sweep(self, seconds: float) -> bool:
         """Close what was idle for so long; whether something is left."""
-        now, kept = time.monotonic(), []
-        while True:
-            try:
-                conn = self.pool.get(block=False)
-            except queue.Empty:
-                break
-            if conn is not None and conn.sock is not None:
-                if now - conn.idle_since < seconds:
-                    kept.append(conn)
-                else:
-                    conn.close()
-        for conn in reversed(kept):
-            self.pool.put(conn, block=False)
-        return bool(kept)
+        end = time.monotonic() - seconds
+        while self._idle and self._idle[0].idle_since <= end:
+            self._idle.popleft().close()
+        return bool(self._idle)
 
 
 class _Pool(_Kept, HTTPConnectionPool):
@@ -267,9 +274,9 @@ class Transport:
         if key not in self._origins:
             context = self.tls() if scheme == "https" else None
         if key not in self._origins:  # still: finding the context lets others go on
-            pool: Any = _Pool(host, port, maxsize=self._size)
+            pool: Any = _Pool(host, port, self._size)
             if scheme == "https":
-                pool = _SecurePool(host, port, maxsize=self._size, ssl_context=context)
+                pool = _SecurePool(host, port, self._size, ssl_context=context)
             self._origins[key] = _Origin(pool, self._size)
         if self._sweeping is None:
             self._sweeping = self._runtime.loop.call_later(IDLE / 2, self._sweep)

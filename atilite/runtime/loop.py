@@ -6,9 +6,10 @@ import functools
 import logging
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from gevent import getcurrent
@@ -26,16 +27,23 @@ log = logging.getLogger("atilite.runtime")
 
 # A step that keeps the hub longer than this many seconds is told: meanwhile nobody was served.
 SLOW_STEP = 0.1
+# Steps are counted by how long they kept the hub, in seconds: below the first they are not even looked at.
+BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+NOTED = BOUNDS[0]
 
 
 @dataclass(slots=True)
 class Lag:
-    """What the watchdog saw. `worst` and `last_seconds` are in seconds; written by the hub, read by anybody."""
+    """What the watchdog saw; seconds throughout. Written by the hub, read by anybody.
+
+    `counts[n]` are the steps that kept the hub for BOUNDS[n] or more, but less than the next bound.
+    """
 
     slow_steps: int = 0
     worst: float = 0.0
     last: str = ""
     last_seconds: float = 0.0
+    counts: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
 
 
 class Loop:
@@ -54,7 +62,7 @@ class Loop:
         self._stopped: Promise[None] = Promise()
         self._keep_alive: Any = None
         self._idle: list[_Stepper] = []
-        self._told = (float("-inf"), 0.0)
+        self._told = self._noted = (float("-inf"), 0.0)
 
     # -- whose thread
 
@@ -83,6 +91,11 @@ class Loop:
     def inside(self) -> bool:
         """Whether the calling thread is the loop's."""
         return threading.get_ident() == self._ident
+
+    @property
+    def timers(self) -> int:
+        """How many calls are to come later. Any thread; a moment's number."""
+        return len(self._timers) - self._timers.cancelled if self.hub is not None else 0
 
     def in_greenlet(self) -> bool:
         """Whether the caller may wait cooperatively: on the loop's thread, but not on the bare hub."""
@@ -162,7 +175,7 @@ class Loop:
         try:
             return function(*args, **kwargs)
         finally:
-            if self._timer() - start > SLOW_STEP:
+            if self._timer() - start > NOTED:
                 self._account(start, function)
 
     def _post(self, function: Callable[..., object], *args: object) -> None:
@@ -182,17 +195,24 @@ class Loop:
             function(*args)
         except Exception:
             log.exception("a callback on the hub failed: %s", describe(function))
-        if self._timer() - start > SLOW_STEP:
+        if self._timer() - start > NOTED:
             self._account(start, function)
+
+    def _is_new(self, inner: tuple[float, float], start: float, seconds: float, limit: float) -> bool:
+        """Whether a step took long by itself: not if the last one, told already, was inside of it and all there was."""
+        return inner[0] < start or seconds - inner[1] > limit
 
     def _account(self, start: float, function: object) -> None:
         seconds = self._timer() - start
-        inner_start, inner_seconds = self._told
-        if inner_start >= start and seconds - inner_seconds <= SLOW_STEP:
-            return  # a slow step inside of this one was told, and that is all that there was
+        if not self._is_new(self._noted, start, seconds, NOTED):
+            return
+        self._noted = (start, seconds)
+        lag = self.lag
+        lag.counts[bisect_right(BOUNDS, seconds) - 1] += 1
+        if seconds <= SLOW_STEP or not self._is_new(self._told, start, seconds, SLOW_STEP):
+            return
         self._told = (start, seconds)
         name = describe(function)
-        lag = self.lag
         lag.slow_steps += 1
         lag.last, lag.last_seconds = name, seconds
         lag.worst = max(lag.worst, seconds)
@@ -265,20 +285,25 @@ class _Stepper(greenlet):  # type: ignore[misc]
     def __init__(self, loop: Loop) -> None:
         super().__init__(parent=loop.hub)
         self._loop = loop
+        self._job: _Job | None = None
 
     def begin(self, job: _Job) -> None:
         """On the bare hub: run `job` until it ends or waits."""
         start = self._loop._timer()
-        self.switch(job)
-        if self._loop._timer() - start > SLOW_STEP:
+        # Not as an argument of the first switch: that would be kept as long as the greenlet lives, with its result.
+        self._job = job
+        self.switch()
+        if self._loop._timer() - start > NOTED:
             self._loop._account(start, job.function)
 
-    def run(self, job: _Job) -> None:
+    def run(self) -> None:
         while True:
+            job, self._job = self._job, None
+            assert job is not None
             job.run()
-            job = None  # type: ignore[assignment]  # a resting greenlet keeps nothing alive
+            del job  # a resting greenlet keeps nothing alive
             self._loop._rest(self)
-            job = self._loop.hub.switch()
+            self._loop.hub.switch()
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -307,3 +308,15 @@ def test_the_process_has_one_loop() -> None:
 
 def test_a_function_is_described_by_module_and_name() -> None:
     assert describe(describe) == "atilite.runtime.loop.describe"
+
+
+def test_what_a_greenlet_has_done_is_not_kept(loop: Loop) -> None:
+    class Result:
+        pass
+
+    promise = loop.spawn(Result)
+    kept = weakref.ref(promise.wait(5))
+    del promise
+    loop.spawn(str).wait(5)  # the hub has left the first one behind
+
+    assert kept() is None
