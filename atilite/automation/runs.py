@@ -4,139 +4,25 @@ from __future__ import annotations
 
 import functools
 import itertools
+import random
 from collections.abc import Callable, Mapping
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from contextvars import copy_context
 from typing import Any
 
 from atilite.automation import capture
+from atilite.automation.endings import Ended as Ended
+from atilite.automation.endings import early, means_cancelled
+from atilite.automation.endings import outcome as outcome
 from atilite.automation.failures import error_text, traceback_text
 from atilite.automation.places import Places, unfinished
+from atilite.automation.run import Job as Job
+from atilite.automation.run import Run as Run
 from atilite.automation.storage import Storage
 from atilite.automation.values import stored_result
 from atilite.context import current_journal, current_run
-from atilite.errors import RunFailed, StoreError, TaskCancelled, TaskError, TaskTimeout
+from atilite.errors import StoreError, TaskCancelled, TaskTimeout
 from atilite.events import Emitter
-from atilite.lazily import is_asyncio_cancellation
-from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
-from atilite.runtime.timers import Timer
-
-GRACE = 1.0
-
-MAX_RETRY_DELAY = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be run, and how. Times are in seconds."""
-
-    function: Callable[..., Any]
-    operation: str
-    description: str = ""
-    kind: str = "function"
-    wants_was: bool = False
-    journal: bool = True
-    timeout: float | None = None
-    retries: int = 0
-    retry_delay: float = 5.0
-    labels: tuple[str, ...] = ()
-    # The function whose own @app.journal joins this run instead of opening a second journal.
-    innermost: Callable[..., Any] | None = None
-    # Seconds that the function has to end by itself after it was asked to, before its run is closed all the same.
-    grace: float = GRACE
-    # For what never ends: a thread of its own, and an allowance of output that grows with time.
-    endless: bool = False
-    # plain, generator or async.
-    shape: Kind = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", kind_of(self.function))
-
-    def retry_after(self, attempt: int) -> float | None:
-        """Seconds to wait after this failed attempt (the first is 1), doubled each time; None: no further attempt."""
-        if attempt > self.retries:
-            return None
-        return float(min(self.retry_delay * 2 ** min(attempt - 1, 30), MAX_RETRY_DELAY))
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What observers are told of a run's end, after it is durable. `duration` is in seconds."""
-
-    id: int
-    operation: str
-    status: str
-    error: str | None
-    duration: float
-    trigger: str
-    who: str | None
-
-
-class Run:
-    """One execution. `id` is the number of its journal, negative if it has none.
-
-    `status` is queued, running, succeeded, failed, cancelled, timed_out or interrupted.
-    """
-
-    __slots__ = ("arguments", "attempt", "context", "ending", "error", "id", "job", "joined", "left", "life", "output",
-                 "promise", "report", "started", "status", "stopping", "timer", "trigger", "who", "work")  # fmt: skip
-
-    def __init__(self, job: Job, arguments: dict[str, Any], trigger: str, who: str | None = None) -> None:
-        self.job, self.arguments, self.trigger, self.who = job, arguments, trigger, who
-        self.id = 0
-        self.status = "queued"
-        self.attempt = 1
-        self.ending: str | None = None
-        self.error: str | None = None
-        self.joined = False
-        self.started = 0.0
-        self.output: capture.Output | None = None
-        self.context: Context | None = None
-        self.work: Promise[Any] | None = None
-        self.left: Callable[[Promise[Any]], None] | None = None
-        self.timer: Timer | None = None
-        self.report: Callable[[float, float | None, str], None] | None = None
-        # What the supervisor gives the run of a service.
-        self.life: Any = None
-        self.stopping: Promise[None] = Promise()
-        # Settled after the end is durable.
-        self.promise: Promise[Any] = Promise()
-
-    @property
-    def journaled(self) -> bool:
-        return self.id > 0
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The texts that its journal must not show."""
-        return self.output.secrets if self.output is not None else ()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the function should end; a plain one has to look at it. Any thread."""
-        return self.stopping.done
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Sleep for so long, but only until the function should end; True if it should. Blocks like `Task.fetch`."""
-        try:
-            self.stopping.wait(seconds)
-        except TaskTimeout:
-            return False
-        return True
-
-    def ready(self) -> None:
-        """Say that a service declared with ready="explicit" does its work from now on."""
-        if self.life is not None:
-            self.life.ready()
-
-    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Tell how far the run is. Any thread, never blocks."""
-        if self.report is not None:
-            self.report(done, total, text)
-
-    def __repr__(self) -> str:
-        return f"<Run {self.id} of {self.job.operation!r}: {self.status}>"
 
 
 class Runs:
@@ -201,7 +87,7 @@ class Runs:
         duration = max(0.0, self._clock.monotonic() - run.started)
 
         def settle(_: Any, store_error: BaseException | None) -> None:
-            self.ended.emit(Ended(run.id, run.job.operation, status, run.error, duration, run.trigger, run.who))
+            self.ended.emit(Ended.of(run, status, duration))
             run.promise.settle(value, store_error or error)
 
         if not run.journaled:
@@ -277,8 +163,8 @@ class Runs:
         if unfinished(work.value) and run.context is not None and run.ending is None:
             self._watch(run, run.context.copy().run(self._places.follow, work.value))
             return
-        if error is not None and run.ending is None and not _means_cancelled(error):
-            delay = run.job.retry_after(run.attempt)
+        if error is not None and run.ending is None and not means_cancelled(error):
+            delay = run.job.retry_after(run.attempt, random.random())
             if delay is not None and run.id in self.active:
                 self._retry(run, error, delay)
                 return
@@ -306,6 +192,8 @@ class Runs:
                 run.id, f"attempt {run.attempt} of {attempts} failed", params, source="log", level="warning"
             )
         run.attempt += 1
+        if run.journaled:
+            self._storage.journals.attempt(run.id, run.attempt)
         pause: Promise[Any] = Promise()
         pause.on_done(lambda done: self._settled(run, done) if done.error else self._attempt(run))
         run.work = pause
@@ -325,12 +213,12 @@ class Runs:
             run.ending = status
         run.stopping.set(None)
         if run.work is None:  # still queued
-            closed = self.close(run, run.ending, None, _early(run))
+            closed = self.close(run, run.ending, None, early(run))
             self.left.emit(run)
             return closed
         run.work.cancel()
         if run.id in self.active:
-            self._storage.runtime.loop.call_later(run.job.grace, self.close, run, run.ending, None, _early(run))
+            self._storage.runtime.loop.call_later(run.job.grace, self.close, run, run.ending, None, early(run))
         return True
 
     def cancel(self, number: int) -> bool:
@@ -355,42 +243,9 @@ class Runs:
                 run.stopping.set(None)
                 if run.work is not None:
                     run.work.cancel()
-                self.close(run, run.ending, None, _early(run))
+                self.close(run, run.ending, None, early(run))
             return [run.id for run in rest]
         finally:
             stop()
             self._places.release()
         return []
-
-
-def outcome(run: Run, error: BaseException | None) -> tuple[str, BaseException | None]:
-    """Return the status and the error of a run whose function ended with `error`, None if it returned."""
-    if run.ending is not None:
-        return run.ending, _early(run)
-    if error is None:
-        return "succeeded", None
-    if _means_cancelled(error):
-        return "cancelled", RunFailed(f"{run.job.operation!r} was cancelled", run.id, "cancelled")
-    # SystemExit and the like end the run, not whoever waits for it.
-    if isinstance(error, TaskError) and error.__cause__ is not None and not isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    if isinstance(error, Exception):
-        return "failed", error
-    return "failed", RunFailed(error_text(error), run.id, "failed").with_traceback(error.__traceback__)
-
-
-def _means_cancelled(error: BaseException) -> bool:
-    return isinstance(error, (TaskCancelled, GeneratorExit)) or is_asyncio_cancellation(error)
-
-
-_EARLY = {
-    "cancelled": "was cancelled",
-    "timed_out": "took longer than its timeout",
-    "interrupted": "was interrupted: the server stopped",
-}
-
-
-def _early(run: Run) -> RunFailed:
-    status = run.ending or "cancelled"
-    after = f" of {run.job.timeout:g} s" if status == "timed_out" and run.job.timeout is not None else ""
-    return RunFailed(f"{run.job.operation!r} {_EARLY[status]}{after}", run.id, status)

@@ -94,6 +94,14 @@ class Journals(History):
 
         return self._live.change(id, started, done)
 
+    def attempt(self, id: int, number: int, *, done: Done | None = None) -> bool:
+        """Note that a run is at its attempt of this number; False if it has ended (then `done` is not called)."""
+
+        def tried(headline: Headline) -> Headline | None:
+            return replace(headline, attempt=number) if headline.pending else None
+
+        return self._live.change(id, tried, done)
+
     def close(
         self,
         id: int,

@@ -24,7 +24,7 @@ _ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
 _INSERT = f"INSERT INTO journal({COLUMNS}) VALUES ({', '.join('?' * 19)})"
 # The rest never changes.
 _UPDATE = """UPDATE journal SET status = ?, started_at = ?, finished_at = ?, duration = ?, error = ?, traceback = ?,
-result = ?, labels = ?, change = ? WHERE id = ?"""
+result = ?, labels = ?, attempt = ?, change = ? WHERE id = ?"""
 _LABEL = "INSERT OR REPLACE INTO journal_label(label, status, journal) VALUES (?, ?, ?)"
 _UNLABEL = "DELETE FROM journal_label WHERE label = ? AND status = ? AND journal = ?"
 _RECORD = "INSERT INTO record(journal, id, created_at, source, level, message, params) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -122,7 +122,7 @@ class LiveRuns:
         if before is None:
             connection.execute(_INSERT, row)
         else:
-            connection.execute(_UPDATE, (row[7], *row[9:16], row[18], row[0]))
+            connection.execute(_UPDATE, (row[7], *row[9:16], *row[17:], row[0]))
         if headline.labels:
             _store_labels(connection, headline, before)
         return change

@@ -411,3 +411,25 @@ def test_who_waits_for_a_run_is_told_when_the_database_was_closed_under_it(autom
     release.set()
     with pytest.raises(StoreError, match="closed"):
         task.fetch(PATIENCE)
+
+
+def test_each_attempt_is_counted_and_the_count_stays_when_all_have_failed(automation: Automation):
+    seen: list[int] = []
+
+    @automation.action(name="flaky", retries=2, retry_delay=0)
+    def flaky():
+        seen.append(automation.journal.headline(automation.journal.current).fetch().attempt)
+        raise ValueError("dry")
+
+    told: list[int] = []
+    automation.runs.ended.listen(lambda end: told.append(end.attempts))
+    journal = ended(automation, "flaky")
+
+    assert (journal.status, journal.attempt, seen, told) == ("failed", 3, [1, 2, 3], [3])
+
+
+def test_jitter_comes_on_top_of_the_pause_and_is_a_number_of_seconds(automation: Automation):
+    job = Job(print, "print", retries=2, retry_delay=5, retry_jitter=2)
+
+    assert [job.retry_after(1, chance) for chance in (0.0, 0.5, 1.0)] == [5, 6, 7]
+    assert job.retry_after(2, 0.5) == 11

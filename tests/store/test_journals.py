@@ -423,3 +423,16 @@ def test_a_record_above_the_limit_is_refused_where_it_is_made(journals: Journals
     journals.record(run, "x" * (MAX_RECORD - 2))
     database.writer.flush()
     assert [len(record.message) for record in journals.records(run)] == [MAX_RECORD - 2]
+
+
+def test_the_number_of_the_attempt_is_stored_until_the_run_has_ended(
+    journals: Journals, written: Callable[..., Any], database: Database
+) -> None:
+    number = journals.open("x")
+
+    assert written(journals.attempt, number, 2) is None
+    stored = database.connection().execute("SELECT attempt FROM journal WHERE id = ?", (number,)).fetchone()
+    assert stored == (2,)
+    written(journals.close, number, "failed", duration=0)
+    assert journals.attempt(number, 3) is False
+    assert journals.headline(number).attempt == 2
