@@ -17,6 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PARTS = {
     "A": "framework", "D": "decisions", "B": "platform", "P": "pod", "I": "flow", "r": "reliability",
+    "M": "must-haves",
 }  # fmt: skip
 
 TITLES = """
@@ -406,6 +407,26 @@ reliability-28 text that is markup
 reliability-29 paths that climb
 reliability-30 no open address without an account, no secret in a log
 reliability-31 a hardened unit
+M1 a truthful record of each run
+M2 typed parameters make the form
+M3 login, tokens and roles
+M4 a run that is watched live
+M5 a history that stays fast
+M6 retention by age, number and size
+M7 schedules that survive clocks
+M8 what happens when runs overlap
+M9 timeouts, cancelling, retries
+M10 supervised services
+M11 notifications
+M12 SQLite that spares the card
+M13 backup, restore, export
+M14 small and quick to start
+M15 an installed service in one command
+M16 a console for phones without scripts
+M17 values with a screen
+M18 secrets
+M19 triggers and events
+M20 health, metrics, audit, diagnostics
 """
 
 

@@ -16,6 +16,7 @@ def test_the_list_is_complete() -> None:
     assert [row for row in known if row[0] == "P"] == [f"P{n}" for n in range(1, 30)]
     assert [row for row in known if row[0] == "I"] == [f"I{n}" for n in range(1, 50)]
     assert [row for row in known if row[0] == "r"] == [f"reliability-{n}" for n in range(1, 32)]
+    assert [row for row in known if row[0] == "M"] == [f"M{n}" for n in range(1, 21)]
 
 
 def test_every_mark_names_a_known_row() -> None:

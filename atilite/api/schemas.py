@@ -103,7 +103,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Schedule": shape(
         {"id": TEXT, "action": TEXT, "words": TEXT, "next": maybe(MOMENT), "last": maybe(MOMENT), "paused": FLAG},
-        {"cron": maybe(TEXT), "every": maybe({"type": "number"}), "missed": TEXT},
+        {"cron": maybe(TEXT), "every": maybe({"type": "number"}), "at": maybe(MOMENT), "missed": TEXT},
     ),
     "Entry": shape(
         {"key": TEXT, "value": ANYTHING, "version": WHOLE, "updated": MOMENT, "expires": maybe(MOMENT)}

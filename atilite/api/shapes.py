@@ -13,7 +13,7 @@ SERVICE_FIELDS = (
 )  # fmt: skip
 SCHEDULE_FIELDS = (
     "id", "action", "rule", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
-    "at_start", "jitter", "source",
+    "at_start", "at", "jitter", "source",
 )  # fmt: skip
 
 

@@ -91,7 +91,35 @@ class Every:
             number += 1
 
 
-Rule = Cron | Every
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A single moment, aware; `zone` is the one in which it is told."""
+
+    at: datetime
+    zone: tzinfo = UTC
+
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        """Yield the moment, in UTC, if it comes after `moment`."""
+        due = self.at.astimezone(UTC)
+        if due > moment:
+            yield due
+
+
+Rule = Cron | Every | Once
+
+
+def once(at: datetime | str, zone: tzinfo) -> Once:
+    """Return the rule for a moment, or for an ISO text such as "2026-12-24 18:00"; without a zone it is in `zone`.
+
+    Raises SetupError.
+    """
+    try:
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+        if not isinstance(moment, datetime):
+            raise ValueError
+    except ValueError:
+        raise SetupError(f'at is {at!r}; write a moment such as "2026-12-24 18:00", or a datetime') from None
+    return Once(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone), zone)
 
 
 def next_times(rule: Rule, after: datetime, count: int = 5) -> list[datetime]:
@@ -107,21 +135,32 @@ class Firing(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What to do at a moment: the runs to start, and the time until which every due time is dealt with."""
+    """What to do at a moment: the runs to start, and the time until which every due time is dealt with.
+
+    `ahead` is how far that had come before the clock was set back, None if it was not or if that is past.
+    """
 
     firings: tuple[Firing, ...]
     until: datetime
+    ahead: datetime | None = None
 
 
-def decide(rule: Rule, until: datetime, now: datetime, missed: str, window: timedelta) -> Decision:
+def decide(
+    rule: Rule, until: datetime, now: datetime, missed: str, window: timedelta, ahead: datetime | None = None
+) -> Decision:
     """Say which due times after `until`, the end of the last decision, are to be run at `now`.
 
     A time less than LATE ago is on time. Of older ones `missed` runs none (skip), one if nothing is on time (once) or
-    all, as far as they are within `window`. Each time is dealt with once, also when the clock was set in between.
+    all, as far as they are within `window`. Each time is dealt with once, also when the clock was set in between:
+    `ahead` is what the last decision says of it.
     """
     if until > now:
         wrong = isinstance(rule, Every) or until - now > SET_BACK
-        return Decision((), now if wrong else until)
+        return Decision((), now, max(until, ahead or until)) if wrong else Decision((), until, ahead)
+    if ahead is not None and ahead <= now:
+        # A board without a clock begins in 1970 and is set right later: what ran before it was switched off has run.
+        # Nothing is left out of a time that was reached step by step.
+        until, ahead = ahead if now - until > LATE else until, None
     due = list(itertools.takewhile(lambda time: time <= now, _bounded(rule, until, now, window)))
     on_time = [time for time in due if now - time <= LATE]
     late = [time for time in due if now - time > LATE]
@@ -132,7 +171,7 @@ def decide(rule: Rule, until: datetime, now: datetime, missed: str, window: time
     elif missed == "once":
         late = late[-1:]
     firings = [Firing(time, True) for time in late[-MAX_CATCH_UP:]] + [Firing(time) for time in on_time]
-    return Decision(tuple(firings), now)
+    return Decision(tuple(firings), now, ahead)
 
 
 def _bounded(rule: Rule, until: datetime, now: datetime, window: timedelta) -> Iterator[datetime]:
@@ -144,6 +183,8 @@ def _bounded(rule: Rule, until: datetime, now: datetime, window: timedelta) -> I
 
 def words(rule: Rule) -> str:
     """Say when a rule is due: "every 5 minutes", "at 5 past every hour", "daily at 18:30", "Sundays at 04:00"."""
+    if isinstance(rule, Once):
+        return f"once, {rule.at.astimezone(rule.zone).replace(tzinfo=None).isoformat(' ', 'minutes')}"
     if isinstance(rule, Every):
         text = words_of(rule.seconds)
         return f"every {text[2:]}" if text.startswith("1 ") and text.count(" ") == 1 else f"every {text}"

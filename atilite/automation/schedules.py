@@ -17,7 +17,7 @@ from atilite.automation.duration import seconds_of
 from atilite.automation.localtime import LocalZone
 from atilite.automation.naming import description_of, name_of, source_of
 from atilite.automation.parameters import Schema
-from atilite.automation.rules import Cron, Every, Rule
+from atilite.automation.rules import Cron, Every, Once, Rule
 from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
 from atilite.errors import AtiliteError, Frozen, ParameterError, RunSkipped, SetupError
@@ -47,9 +47,10 @@ NOTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
-    """A schedule as listed. `rule` is its cron line, `every` its seconds; `window` is in seconds.
+    """A schedule as listed. `rule` is its cron line, `every` its seconds, `at` its moment; `window` is in seconds.
 
     `next` and `times` are when it is due, `last` when it last was; `action` is the action or function that it runs.
+    `late` is for how many seconds a due time has been waiting, which only happens when the process is in trouble.
     """
 
     id: str
@@ -67,11 +68,16 @@ class ScheduleInfo:
     at_start: bool = False
     jitter: float = 0.0
     source: str = ""
+    at: datetime | None = None
+    late: float = 0.0
 
 
 @dataclass(slots=True)
 class Schedule:
-    """A registered schedule and how far it has come: everything due up to `until` is dealt with."""
+    """A registered schedule and how far it has come: everything due up to `until` is dealt with.
+
+    `ahead` is how far it had come before the clock was set back, if it was.
+    """
 
     id: str
     function: Callable[..., Any]
@@ -83,6 +89,7 @@ class Schedule:
     params: Mapping[str, Any]
     timezone: str
     until: datetime | None = None
+    ahead: datetime | None = None
     last: datetime | None = None
     paused: bool = False
     noted: float = field(default=float("-inf"))
@@ -113,24 +120,29 @@ class Schedules:
     # -- registering
 
     def __call__(
-        self, rule: str | None = None, *, every: float | str | None = None, at_start: bool = False,
-        timezone: str | None = None, missed: str = "once", window: float | str = "1h", jitter: float | str = 0,
-        params: Mapping[str, Any] | None = None,
+        self, rule: str | None = None, *, every: float | str | None = None, at: datetime | str | None = None,
+        at_start: bool = False, timezone: str | None = None, missed: str = "once", window: float | str = "1h",
+        jitter: float | str = 0, params: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:  # fmt: skip
         """Run the decorated function by the clock: `@app.schedule("30 18 * * *")`, `@app.schedule(every="5m")`.
 
         `rule` is a cron line, in `timezone` (the machine's by default). `every` is an interval in seconds or as "5m".
-        `at_start` runs it when the app starts as well, or only then. Times that passed while the app was down or the
-        machine slept, up to `window` ago, are made up for by one run (`missed="once"`), not ("skip"), or each
-        ("all"). `jitter` delays each run by up to so many seconds. If the function is an action, it is run as one,
-        with `params`; the decorators may be stacked in any order and several times.
+        `at` is a single moment: a datetime or "2026-12-24 18:00", in `timezone` if it says none. `at_start` runs it
+        when the app starts as well, or only then. Times that passed while the app was down or the machine slept, up
+        to `window` ago, are made up for by one run (`missed="once"`), not ("skip"), or each ("all"). `jitter` delays
+        each run by up to so many seconds. If the function is an action, it is run as one, with `params`; the
+        decorators may be stacked in any order and several times.
 
         Raises SetupError, and Frozen after the app has started.
         """
 
         if missed not in rules.MISSED:
             raise SetupError(f"missed is {missed!r}; it may be {', '.join(rules.MISSED)}")
-        when = self._rule(rule, every, at_start, timezone)
+        if callable(rule) or sum(one is not None for one in (rule, every, at)) > 1 or not (
+            rule is not None or every is not None or at is not None or at_start
+        ):
+            raise SetupError('a schedule needs one of: a cron line ("30 18 * * *"), every="5m", at=, at_start=True')
+        when = self._rule(rule, every, at, timezone)
         late = timedelta(seconds=seconds_of(window, "window") or 0)
         delay = seconds_of(jitter, "jitter") or 0.0
 
@@ -142,12 +154,15 @@ class Schedules:
 
         return register
 
-    def _rule(self, line: str | None, every: float | str | None, at_start: bool, timezone: str | None) -> Rule | None:
-        if callable(line) or (line is None and every is None and not at_start) or (line and every is not None):
-            raise SetupError('a schedule needs one of: a cron line ("30 18 * * *"), every="5m", at_start=True')
+    def _rule(
+        self, line: str | None, every: float | str | None, at: datetime | str | None, timezone: str | None
+    ) -> Rule | None:
         if every is not None:
             return Every(seconds_of(every, "every") or 0.0)
-        return None if line is None else Cron(line, _zone(timezone) if timezone else self._zone)
+        zone = _zone(timezone) if timezone else self._zone
+        if at is not None:
+            return rules.once(at, zone)
+        return None if line is None else Cron(line, zone)
 
     def _free_id(self, name: str) -> str:
         found = [id for id in self._schedules if id == name or id.rpartition("~")[0] == name]
@@ -205,7 +220,14 @@ class Schedules:
             rule.line if isinstance(rule, Cron) else None, rule.seconds if isinstance(rule, Every) else None,
             schedule.timezone, words, times[0] if times else None, schedule.last, schedule.paused, schedule.missed,
             schedule.window.total_seconds(), times, schedule.at_start, schedule.jitter, source_of(schedule.function),
+            rule.at if isinstance(rule, Once) else None, self._late(schedule, now),
         )  # fmt: skip
+
+    def _late(self, schedule: Schedule, now: datetime) -> float:
+        if not self._running or schedule.paused or schedule.rule is None or schedule.until is None:
+            return 0.0
+        due = next(schedule.rule.after(schedule.until), None)
+        return 0.0 if due is None else max(0.0, (now - due).total_seconds())
 
     # -- pausing
 
@@ -221,7 +243,7 @@ class Schedules:
         with self._lock:
             self._recall()
             schedule = self._find(id)
-            schedule.paused, schedule.until = paused, self._storage.clock.now()
+            schedule.paused, schedule.until, schedule.ahead = paused, self._storage.clock.now(), None
         return self._note(schedule)
 
     # -- what is remembered
@@ -239,12 +261,14 @@ class Schedules:
                 schedule.last = _moment(noted.get("last"))
                 same = noted.get("rule") == schedule.text
                 schedule.until = (_moment(noted.get("until")) if same else None) or now
+                schedule.ahead = _moment(noted.get("ahead")) if same else None
 
     def _note(self, schedule: Schedule) -> Task:
         schedule.noted = self._storage.clock.monotonic()
         noted = {
             "rule": schedule.text,
             "until": schedule.until and schedule.until.isoformat(),
+            "ahead": schedule.ahead and schedule.ahead.isoformat(),
             "last": schedule.last and schedule.last.isoformat(),
             "paused": schedule.paused,
         }
@@ -290,8 +314,10 @@ class Schedules:
     def _look(self, schedule: Schedule, now: datetime, starting: bool) -> None:
         if schedule.rule is None:
             return
-        decision = rules.decide(schedule.rule, schedule.until or now, now, schedule.missed, schedule.window)
-        schedule.until = decision.until
+        decision = rules.decide(
+            schedule.rule, schedule.until or now, now, schedule.missed, schedule.window, schedule.ahead
+        )
+        schedule.until, schedule.ahead = decision.until, decision.ahead
         if decision.firings and not schedule.paused:
             schedule.last = decision.firings[-1].due
         # Noted before the run begins: after a crash in between it is missed once, not run twice.

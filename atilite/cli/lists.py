@@ -110,6 +110,7 @@ def schedule_rows(site: Site) -> list[Row]:
             "action": plan.action,
             "cron": plan.rule,
             "every": plan.every,
+            "at": plan.at,
             "words": plan.words,
             "next": plan.next,
             "last": plan.last,

@@ -118,6 +118,15 @@ def missed_words(missed: str, window: float | None) -> str:
     return f"{told}, up to {words.duration(window)} late" if window else f"{told}, any time later"
 
 
+def rule_of(plan: Any) -> str:
+    """A rule as it stands in the code."""
+    if plan.rule or plan.every:
+        return str(plan.rule or f"every={plan.every:g}")
+    if plan.at is not None:
+        return f'at="{plan.at.isoformat(" ", "minutes")}"'
+    return "at_start=True" if plan.at_start else ""
+
+
 def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool, id: str) -> Row:
     """A schedule for the table; `last` is the last run of its action, `id` its HTML id."""
     verb = "resume" if plan.paused else "pause"
@@ -129,7 +138,7 @@ def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool, id: st
         action=plan.action,
         path=run_lines.runs_path(action=plan.action),
         words=plan.words,
-        rule=plan.rule or (f"every={plan.every:g}" if plan.every else "at_start=True" if plan.at_start else ""),
+        rule=rule_of(plan),
         next=_next(plan, face),
         next_time=face.time(plan.next) if plan.next else None,
         times=tuple(face.time(at, seconds=often) for at in times),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atilite.automation.localtime import LocalZone
-from atilite.automation.rules import Cron, Every, Rule, decide, next_times, words
+from atilite.automation.rules import Cron, Every, Once, Rule, decide, next_times, once, words
 from atilite.errors import SetupError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -157,3 +157,103 @@ def test_the_local_zone_agrees_with_the_machine():
     assert local.replace(tzinfo=None) == moment.astimezone().replace(tzinfo=None)
     assert local.astimezone(UTC) == moment
     assert str(LocalZone()) == "local"
+
+
+# -- a single moment
+
+
+def test_a_single_moment_is_due_once():
+    rule = once("2024-05-01 18:30", ZoneInfo("Europe/Berlin"))
+
+    assert next_times(rule, NOON) == [datetime(2024, 5, 1, 16, 30, tzinfo=UTC)]
+    assert next_times(rule, datetime(2024, 5, 1, 16, 30, tzinfo=UTC)) == []
+    assert words(rule) == "once, 2024-05-01 18:30"
+    assert once(NOON, UTC).at == NOON
+
+
+@pytest.mark.parametrize("at", ["tomorrow", 12, "2024-13-01", True])
+def test_a_moment_that_is_none_is_refused(at: object):
+    with pytest.raises(SetupError, match="write a moment such as"):
+        once(at, UTC)  # type: ignore[arg-type]
+
+
+def test_a_single_moment_that_was_missed_is_made_up_for_within_the_window():
+    rule = Once(NOON)
+    missed = decide(rule, NOON - HOUR, NOON + minutes(30), "once", HOUR)
+    too_late = decide(rule, NOON - HOUR, NOON + 2 * HOUR, "once", HOUR)
+
+    assert [(firing.due, firing.caught_up) for firing in missed.firings] == [(NOON, True)]
+    assert too_late.firings == ()
+
+
+# -- clocks that jump
+
+BEFORE_TIME = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+
+
+@pytest.mark.row("M7", "reliability-3")
+@pytest.mark.parametrize("missed", ["once", "all", "skip"])
+@pytest.mark.parametrize("rule", [Cron("0,30 * * * *"), Every(1800), Once(NOON)])
+def test_a_board_without_a_clock_repeats_nothing_once_its_clock_is_set(rule: Rule, missed: str):
+    """Switched off at five past, up again in 1970, set right by the network at ten past."""
+    dealt_with = NOON + minutes(5)
+    booted = decide(rule, dealt_with, BEFORE_TIME, missed, HOUR)
+    waited = decide(rule, booted.until, BEFORE_TIME + minutes(1), missed, HOUR, booted.ahead)
+    set_right = decide(rule, waited.until, NOON + minutes(10), missed, HOUR, waited.ahead)
+
+    assert booted.firings == set_right.firings == ()
+    assert set_right.until == NOON + minutes(10)
+    assert set_right.ahead is None
+
+
+@pytest.mark.row("M7", "reliability-3")
+def test_what_a_board_without_a_clock_has_missed_is_made_up_for():
+    booted = decide(Cron("0,30 * * * *"), NOON + minutes(5), BEFORE_TIME, "all", 2 * HOUR)
+    set_right = decide(Cron("0,30 * * * *"), booted.until, NOON + minutes(70), "all", 2 * HOUR, booted.ahead)
+
+    assert [(firing.due, firing.caught_up) for firing in set_right.firings] == [
+        (NOON + minutes(30), True), (NOON + minutes(60), True),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_ahead_leaves_out_no_time_that_is_reached_step_by_step():
+    ahead = decide(Cron("0 * * * *"), NOON + 3 * HOUR, NOON - minutes(1), "once", HOUR)
+    until, mark, fired = ahead.until, ahead.ahead, []
+    for number in range(4 * 60 + 2):
+        decision = decide(Cron("0 * * * *"), until, NOON + minutes(number), "once", HOUR, mark)
+        until, mark = decision.until, decision.ahead
+        fired += [firing.due for firing in decision.firings]
+
+    assert fired == [NOON + number * HOUR for number in range(5)]
+    assert mark is None
+
+
+@pytest.mark.row("M7", "reliability-3")
+@pytest.mark.parametrize(
+    ("begin", "line", "fired"),
+    [
+        # The night in which 02:00 to 03:00 does not exist: the run of 02:30 is not lost.
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), "30 2 * * *", ["03:00"]),
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), "0 * * * *", ["00:00", "01:00", "03:00", "04:00", "05:00"]),
+        # The night in which it comes twice: once only for a line that names the hour.
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), "30 2 * * *", ["02:30"]),
+        (datetime(2026, 10, 24, 22, tzinfo=UTC), "0 * * * *", ["00:00", "01:00", "02:00", "02:00", "03:00"]),
+    ],
+)
+def test_the_nights_in_which_clocks_change(begin: datetime, line: str, fired: list[str]):
+    found, until = [], begin - minutes(1)
+    for number in range(5 * 60):
+        decision = decide(Cron(line, BERLIN), until, begin + minutes(number), "once", HOUR)
+        until = decision.until
+        found += [firing.due.astimezone(BERLIN).strftime("%H:%M") for firing in decision.firings]
+
+    assert found == fired
+
+
+@pytest.mark.row("M7", "reliability-3")
+@pytest.mark.parametrize("rule", [Cron("* * * * *"), Every(60), Once(datetime(2038, 1, 19, 3, 15, tzinfo=UTC))])
+def test_the_end_of_32_bits_is_a_moment_like_any_other(rule: Rule):
+    last = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+    decision = decide(rule, last, last + minutes(1), "once", HOUR)
+
+    assert [firing.due for firing in decision.firings] == [datetime(2038, 1, 19, 3, 15, tzinfo=UTC)]

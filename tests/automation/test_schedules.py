@@ -185,6 +185,58 @@ def test_a_schedule_with_another_rule_than_before_makes_up_for_nothing(
     assert after.go_on(0) == []
 
 
+@pytest.mark.row("M7", "reliability-3")
+def test_a_board_that_boots_without_a_clock_repeats_nothing_after_it_is_set(
+    make: Callable[..., Automation], clock: FakeClock
+):
+    before = Garden(make, clock)
+    before.water("0 * * * *", missed="all", window="5h")
+    before.automation.start()
+    assert before.go_on(HOUR) == ["schedule"]
+    before.automation.stop()
+    clock.set(60.0)
+    after = Garden(make, clock)
+    after.water("0 * * * *", missed="all", window="5h")
+    after.automation.start()
+    after.automation.stop()  # switched off again before the network has told the time
+    again = Garden(make, clock)
+    again.water("0 * * * *", missed="all", window="5h")
+    again.automation.start()
+    clock.set(NOON.timestamp() + 2.5 * HOUR)
+
+    assert again.go_on(0) == ["catch-up"]
+    assert again.go_on(HOUR / 2) == ["schedule"]
+
+
+@pytest.mark.row("M7", "reliability-3")
+def test_a_single_moment_runs_once_and_never_again(make: Callable[..., Automation], clock: FakeClock):
+    before = Garden(make, clock)
+    before.water(at="2024-05-01 12:30")
+    before.automation.start()
+    (planned,) = before.automation.schedule.schedules
+
+    assert before.go_on(HOUR) == ["catch-up"]
+    before.automation.stop()
+    after = Garden(make, clock)
+    after.water(at="2024-05-01 12:30")
+    after.automation.start()
+    (done,) = after.automation.schedule.schedules
+    assert after.go_on(HOUR) == []
+    assert (planned.at, planned.times) == (NOON + timedelta(minutes=30), (NOON + timedelta(minutes=30),))
+    assert (done.next, done.last) == (None, NOON + timedelta(minutes=30))
+
+
+def test_a_due_time_that_waits_is_told_as_late(garden: Garden):
+    garden.water("0 * * * *")
+    garden.automation.start()
+    garden.clock.advance(HOUR + 200)
+    (waiting,) = garden.automation.schedule.schedules
+    garden.automation.schedule.tick()
+    (dealt_with,) = garden.automation.schedule.schedules
+
+    assert (waiting.late, dealt_with.late) == (200.0, 0.0)
+
+
 def test_a_clock_that_jumps_ahead_catches_up_and_one_set_back_repeats_nothing(garden: Garden):
     garden.water("0 * * * *")
     garden.automation.start()

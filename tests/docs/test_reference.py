@@ -29,7 +29,7 @@ PAGES = {
     "journals-and-kv.md": 17,
     "mounts.md": 7,
     "openapi.md": 7,
-    "schedules-and-services.md": 7,
+    "schedules-and-services.md": 8,
     "tasks.md": 15,
     "testing.md": 10,
 }
