@@ -33,6 +33,7 @@ ROOMS = {
     "check": ("check",),
     "data": ("backup", "restore", "vacuum", "migrate"),
     "accounts": ("user", "token"),
+    "hooks": ("hook",),
 }
 
 

@@ -33,7 +33,7 @@ BUSY_SECONDS = 10.0
 # Seconds that a start waits for an owner that is just ending, such as a short command or the server before a restart.
 PATIENCE = 0.5
 # What another process may change in the database of a running server.
-SHARED_TABLES = frozenset({"user", "token", "login", "secret"})
+SHARED_TABLES = frozenset({"user", "token", "login", "secret", "audit"})
 
 
 class Connection(sqlite3.Connection):

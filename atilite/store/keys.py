@@ -11,6 +11,8 @@ from .database import Database
 
 LENGTH = 32
 
+_REMOVE = "DELETE FROM secret WHERE name = ?"
+
 
 class Keys:
     """The keys of a database, each made when it is first asked for. They travel with a backup."""
@@ -25,6 +27,13 @@ class Keys:
         with self._lock:
             if name not in self._known:
                 self._known[name] = self._stored(name) or self._make(name)
+            return self._known[name]
+
+    def renew(self, name: str) -> bytes:
+        """Replace the key of this name by another one. Other processes keep the old one until they end. Blocks."""
+        with self._lock:
+            self._database.writer.call(lambda connection: connection.execute(_REMOVE, (name,)).rowcount)
+            self._known[name] = self._make(name)
             return self._known[name]
 
     def _stored(self, name: str) -> bytes | None:

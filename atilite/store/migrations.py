@@ -17,7 +17,7 @@ from ..clock import Clock
 from ..errors import StoreUnavailable
 from ..lazily import LazyModule
 from .backup import copy_database
-from .models import TABLES
+from .models import FIRST, TRAIL
 
 # Loaded when a step is missing: a start with a current schema does without.
 playhouse: Any = LazyModule("playhouse.migrations")
@@ -33,14 +33,20 @@ KEPT_BACKUPS = 3
 
 def first(migrator: Any, database: Any) -> None:
     """Make the tables and, where this SQLite has FTS5, the text index."""
-    for table in TABLES:
+    for table in FIRST:
         SchemaManager(table, database).create_all(safe=False)
     if has_fts5(database.connection()):
         # Words only (detail=none): a search asks which runs contain these words, never for a phrase.
         database.execute_sql("CREATE VIRTUAL TABLE search USING fts5(text, detail=none, columnsize=0)")
 
 
-STEPS: tuple[Step, ...] = (("0001_first", first),)
+def trail(migrator: Any, database: Any) -> None:
+    """Make the tables of what was changed by whom, and of notifications that wait."""
+    for table in TRAIL:
+        SchemaManager(table, database).create_all(safe=False)
+
+
+STEPS: tuple[Step, ...] = (("0001_first", first), ("0002_trail", trail))
 
 
 def has_fts5(connection: sqlite3.Connection) -> bool:

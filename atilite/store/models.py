@@ -7,6 +7,7 @@ much as running it. Times are integer microseconds since 1970 in UTC; parameters
 from __future__ import annotations
 
 from peewee import (
+    AutoField,
     BigIntegerField,
     BlobField,
     CompositeKey,
@@ -166,4 +167,41 @@ class Mark(Model):
         table_name = "mark"
 
 
-TABLES: tuple[type[Model], ...] = (Journal, Label, Record, Word, Entry, User, ApiToken, Login, Key, Mark)
+class Deed(Model):
+    """Something that somebody changed through the console, the API or the command line."""
+
+    id = AutoField()
+    at = BigIntegerField()
+    who = TextField()
+    via = TextField()
+    address = TextField()
+    what = TextField()
+    target = TextField()
+    parameters = TextField()
+    result = TextField()
+    run = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "audit"
+
+
+class Notice(Model):
+    """A notification for one channel, waiting until `sent` or given up."""
+
+    id = AutoField()
+    channel = TextField()
+    content = TextField()
+    created = BigIntegerField()
+    due = BigIntegerField()
+    attempts = IntegerField()
+    state = TextField(index=True)
+    ended = BigIntegerField(null=True)
+    error = TextField(null=True)
+
+    class Meta:
+        table_name = "notice"
+
+
+FIRST: tuple[type[Model], ...] = (Journal, Label, Record, Word, Entry, User, ApiToken, Login, Key, Mark)
+TRAIL: tuple[type[Model], ...] = (Deed, Notice)
+TABLES = (*FIRST, *TRAIL)

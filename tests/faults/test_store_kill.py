@@ -84,7 +84,7 @@ def long(migrator, database):
     database.execute_sql("DROP TABLE filler")
     migrator.migrate(migrator.rename_column("kv", "colour", "tint"))
 
-migrations.STEPS = (*migrations.STEPS, ("0002_long", long))
+migrations.STEPS = (*migrations.STEPS, ("0009_long", long))
 database = Database.open(sys.argv[1])
 print("done", database.connection().execute("SELECT key, tint FROM kv").fetchall(), flush=True)
 database.close()

@@ -37,12 +37,12 @@ def test_the_steps_make_exactly_the_models(url: str) -> None:
 def test_a_step_is_applied_once_after_a_copy(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Database.open(url) as database:
         database.part(KV).set("default", {"a": 1})
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0002_colour", colour)))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0009_colour", colour)))
     for _ in range(2):
         with Database.open(url) as database:
             rows = database.connection().execute("SELECT key, value, colour FROM kv").fetchall()
             assert rows == [("a", "1", "grey")]
-    copies = list(tmp_path.glob("data.db.before-0002_colour-*"))
+    copies = list(tmp_path.glob("data.db.before-0009_colour-*"))
 
     assert len(copies) == 1
     verify(copies[0])
@@ -55,7 +55,7 @@ def test_a_step_is_applied_once_after_a_copy(url: str, tmp_path: Path, monkeypat
 def test_a_step_that_fails_leaves_no_trace(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Database.open(url).close()
     with monkeypatch.context() as patched:
-        patched.setattr(migrations, "STEPS", (*migrations.STEPS, ("0002_broken", break_off)))
+        patched.setattr(migrations, "STEPS", (*migrations.STEPS, ("0009_broken", break_off)))
         with pytest.raises(RuntimeError, match="in the middle"):
             Database.open(url)
     with Database.open(url) as database:
@@ -65,9 +65,9 @@ def test_a_step_that_fails_leaves_no_trace(url: str, monkeypatch: pytest.MonkeyP
 
 def test_a_newer_database_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(migrations, "STEPS", (*migrations.STEPS, ("0002_colour", colour)))
+        patched.setattr(migrations, "STEPS", (*migrations.STEPS, ("0009_colour", colour)))
         Database.open(url).close()
-    with pytest.raises(StoreUnavailable, match=r"newer version \(0002_colour\) \(update atilite"):
+    with pytest.raises(StoreUnavailable, match=r"newer version \(0009_colour\) \(update atilite"):
         Database.open(url)
     with pytest.raises(StoreUnavailable, match="another version"):
         Database.open(url, readonly=True)
@@ -75,7 +75,7 @@ def test_a_newer_database_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_older_database_is_not_read_beside(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Database.open(url):
-        monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0002_colour", colour)))
+        monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0009_colour", colour)))
         for more in ({"readonly": True}, {"shared": True}):
             with pytest.raises(StoreUnavailable, match=r"stop the server and run: serve.py migrate"):
                 Database.open(url, **more)  # type: ignore[arg-type]
@@ -85,11 +85,11 @@ def test_few_copies_are_kept(url: str, tmp_path: Path, monkeypatch: pytest.Monke
     for number in range(5):
         (tmp_path / f"data.db.before-0001_old-2026010{number}-000000").write_bytes(b"")
     Database.open(url).close()
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0002_colour", colour)))
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ("0009_colour", colour)))
     Database.open(url).close()
 
     assert len(list(tmp_path.glob("data.db.before-*"))) == migrations.KEPT_BACKUPS
-    assert list(tmp_path.glob("data.db.before-0002*"))
+    assert list(tmp_path.glob("data.db.before-0009*"))
 
 
 def test_without_fts5_there_is_a_database_all_the_same(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

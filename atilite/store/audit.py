@@ -1,0 +1,129 @@
+"""The audit trail: who changed what, with which parameters, from where, and what came of it.
+
+Entries are only added, and removed when they are old or too many: with every hundredth one, in its transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .columns import clean, decode, encode, micros, moment
+from .database import Database
+from .writer import Done
+
+DAYS = 365
+MOST = 20_000
+# Characters of one text: nobody shall fill the disk with names.
+LONGEST = 2000
+
+_ADD = """INSERT INTO audit(at, who, via, address, what, target, parameters, result, run)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_FORGET = "DELETE FROM audit WHERE id <= ? OR at < ?"
+_SEARCH = "SELECT id, at, who, via, address, what, target, parameters, result, run FROM audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `via` is console, api or cli; `result` is "done" or why it was not; `run` is the run it began."""
+
+    id: int
+    at: datetime
+    who: str
+    via: str
+    address: str
+    what: str
+    target: str
+    parameters: dict[str, Any]
+    result: str
+    run: int | None
+
+    @property
+    def done(self) -> bool:
+        """Whether it took place."""
+        return self.result == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a search is for; "" and None take everything. `text` is looked for in target, parameters and result."""
+
+    who: str = ""
+    via: str = ""
+    what: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Audit:
+    """The audit trail of a database. `database.part(Audit)` is the one of a process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        what: str,
+        *,
+        who: str,
+        via: str,
+        target: str = "",
+        address: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        result: str = "done",
+        run: int | None = None,
+        done: Done | None = None,
+    ) -> None:
+        """Queue an entry; any thread, never blocks. `done` gets its number. Secrets are the caller's to mask."""
+        now = self._database.clock.now()
+        told = encode(dict(parameters or {}), "parameters")
+        if len(told) > LONGEST:
+            told = encode({"...": f"{len(told)} characters"})
+        texts = [clean(text)[:LONGEST] for text in (who, via, address, what, target)]
+        row = (micros(now), *texts, told, clean(result)[:LONGEST], run)
+        oldest = micros(now - timedelta(days=DAYS))
+
+        def write(connection: sqlite3.Connection) -> int:
+            id = int(connection.execute(_ADD, row).lastrowid or 0)
+            if id % 100 == 0:
+                connection.execute(_FORGET, (id - MOST, oldest))
+            return id
+
+        self._database.writer.submit(write, done)
+
+    def search(self, wanted: Wanted | None = None, *, before: int | None = None, limit: int = 50) -> list[Entry]:
+        """The entries that fit, newest first, those before the entry `before`. Any thread."""
+        conditions, values = _conditions(wanted or Wanted())
+        if before is not None:
+            conditions.append("id < ?")
+            values.append(before)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"{_SEARCH}{where} ORDER BY id DESC LIMIT ?"
+        rows = self._database.connection().execute(statement, (*values, limit)).fetchall()
+        return [_entry(*row) for row in rows]
+
+
+def _entry(id: int, at: int, *rest: Any) -> Entry:
+    who, via, address, what, target, told, result, run = rest
+    return Entry(id, moment(at), who, via, address, what, target, decode(told), result, run)
+
+
+def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    for column in ("who", "via", "what"):
+        if asked := getattr(wanted, column):
+            conditions.append(f"{column} = ?")
+            values.append(asked)
+    for bound, comparison in ((wanted.since, ">="), (wanted.until, "<")):
+        if bound is not None:
+            conditions.append(f"at {comparison} ?")
+            values.append(micros(bound))
+    if wanted.text:
+        conditions.append("instr(lower(target || ' ' || parameters || ' ' || result), lower(?))")
+        values.append(wanted.text)
+    return conditions, values
