@@ -99,7 +99,6 @@ def test_an_error_before_the_first_piece_of_a_stream_still_has_its_status(
     def early(was: Any) -> Any:
         yield was.Sleep(0.001)
         raise was.Error("403 Forbidden")
-        yield "never"
 
     @app.route("/wrong", coroutine=True)
     def wrong(was: Any) -> Any:

@@ -19,6 +19,7 @@ from atilite.console import (
     services,
     sessions,
     settings,
+    tasks,
 )
 from atilite.console.desk import Desk, Visit
 from atilite.console.plain import plain
@@ -51,6 +52,7 @@ def _lists(desk: Desk) -> None:
     desk.answer("/kv/<namespace>/<key:path>", "GET", _html(desk, "kv.html", kv.listing), role="view")
     desk.page("/flow", "flow.html", flow.page)
     desk.page("/api", "api.html", api.page)
+    desk.page("/tasks", "tasks.html", tasks.page)
     desk.page("/settings", "settings.html", settings.page)
 
 

@@ -43,6 +43,11 @@ class Aio:
                 self._thread.start()
             return self._loop
 
+    @property
+    def open(self) -> int:
+        """How many coroutines are under way. Any thread; a moment's number."""
+        return len(self._tasks)
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Promise[T]:
         """Run `coroutine` in the caller's context; cancelling cancels it there and settles when it has ended."""
         job = _Job(coroutine, copy_context(), self._tasks)

@@ -7,7 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
@@ -23,6 +23,16 @@ Meta = dict[str, Any] | None
 Filter = Callable[[Any], Any] | None
 # So many streamed answers may have a thread that makes their pieces.
 PRODUCERS = 64
+
+
+class Use(NamedTuple):
+    """One kind of task at a moment: how many are at work, how many wait; of a pool its size and its threads so far."""
+
+    kind: str
+    running: int
+    waiting: int = 0
+    size: int | None = None
+    started: int | None = None
 
 
 class Runtime:
@@ -115,6 +125,20 @@ class Runtime:
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Promise[Any]:
         """Start a function of any kind; see `run_function`, which has more options."""
         return run_function(function, args, kwargs, runtime=self)
+
+    def uses(self) -> tuple[Use, ...]:
+        """What is at work and what waits, by kind. Any thread; a moment's numbers, which nothing keeps for this."""
+        with self._lock:
+            made = dict(self._made)
+        pools = {"Thread": self.threads}
+        for name, kind in (("Process", Processes), ("Subprocess", Subprocesses), ("Queue", _producers)):
+            if kind in made:
+                pools[name] = made[kind] if kind is _producers else made[kind].threads
+        found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started)
+                 for name, pool in pools.items()]  # fmt: skip
+        found.append(Use("async def", made[Aio].open if Aio in made else 0))
+        found.append(Use("Sleep and limits", 0, self.loop.timers))
+        return tuple(found)
 
     def stop(self, deadline: float = 5.0) -> list[str]:
         """Cancel and end all work within so many seconds; name what goes on. The loop is left to its owner."""

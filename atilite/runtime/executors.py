@@ -73,6 +73,16 @@ class Threads:
         """How many calls are queued or running."""
         return self._open
 
+    @property
+    def waiting(self) -> int:
+        """How many calls no thread has begun."""
+        return self._queue.qsize()
+
+    @property
+    def started(self) -> int:
+        """How many threads there are by now."""
+        return len(self._threads)
+
     def inside(self) -> bool:
         """Whether the calling thread is one of the pool."""
         return threading.get_ident() in self._idents

@@ -41,7 +41,7 @@ class Processes:
     def __init__(self, size: int | None = None) -> None:
         """`size` processes at most; None means as many as this process has cores."""
         self.size = size or len(os.sched_getaffinity(0))
-        self._threads = Threads(self.size, name="atilite-process")
+        self.threads = Threads(self.size, name="atilite-process")
         self._lock = threading.Lock()
         self._stopped = False
         self._idle: list[_Child] = []
@@ -60,7 +60,7 @@ class Processes:
                 TaskError(f"{name} cannot be sent to another process ({error}); define it at the top level of a module")
             )
         promise: Work[T] = Work(work.cancel)
-        attended = self._threads.submit(self._attend, work)
+        attended = self.threads.submit(self._attend, work)
         attended.on_done(lambda ended: promise.settle(ended.value, ended.error))
         return promise
 
@@ -71,7 +71,7 @@ class Processes:
             idle, self._idle = self._idle, []
         for child in idle:
             self._dismiss(child)
-        busy = self._threads.stop(timeout)
+        busy = self.threads.stop(timeout)
         with self._lock:
             working = list(self._children)
         for child in working:

@@ -25,7 +25,7 @@ class Subprocesses:
 
     def __init__(self, size: int = 32, *, grace: float = 2.0) -> None:
         """`size` programs at a time; `grace` is the time in seconds between SIGTERM and SIGKILL."""
-        self._threads = Threads(size, name="atilite-subprocess")
+        self.threads = Threads(size, name="atilite-subprocess")
         self._grace = grace
         self._lock = threading.Lock()
         self._running: set[_Program] = set()
@@ -48,7 +48,7 @@ class Subprocesses:
         promise: Work[str] = Work(program.cancel)
         with self._lock:
             self._running.add(program)
-        queued = self._threads.submit(self._attend, program)
+        queued = self.threads.submit(self._attend, program)
         queued.on_done(lambda ended: promise.settle(ended.value, ended.error))
         return promise
 
@@ -58,7 +58,7 @@ class Subprocesses:
             running = list(self._running)
         for program in running:
             program.cancel()
-        left = self._threads.stop(timeout)
+        left = self.threads.stop(timeout)
         for program in running:
             program.kill()
         return left

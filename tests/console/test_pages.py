@@ -11,7 +11,9 @@ import pytest
 from atilite.site import Site
 from tests.console.conftest import PASSWORD, Garden, Person
 
-PAGES = ("/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv", "/flow", "/api", "/settings")
+PAGES = (
+    "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv", "/flow", "/api", "/settings", "/tasks",
+)  # fmt: skip
 People = Callable[[str], Person]
 
 

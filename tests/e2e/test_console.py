@@ -14,7 +14,7 @@ from tests.require import require
 WIDTHS = (320, 390, 768, 1280)
 PAGES = (
     "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv/garden", "/kv/garden/plan", "/flow",
-    "/api", "/settings", "/runs/3", "/runs/4",
+    "/api", "/settings", "/tasks", "/runs/3", "/runs/4",
 )  # fmt: skip
 CONTROLS = (
     "a.btn, button, .chip, nav a, summary, select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])"

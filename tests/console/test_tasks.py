@@ -1,0 +1,109 @@
+"""The page of tasks: what is at work, what waits, how long the loop was kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from atilite.console import tasks
+from atilite.runtime.engine import Runtime, Use
+from atilite.runtime.loop import BOUNDS, Lag, Loop
+from atilite.runtime.promise import Promise
+from tests.console.conftest import Person
+
+
+@pytest.mark.row("A138", "A139", "A140")
+def test_a_runtime_tells_what_is_at_work_and_what_waits() -> None:
+    loop = Loop()
+    runtime = Runtime(loop=loop, threads=2)
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def wait() -> None:
+        begun.release()
+        gate.wait(30)
+
+    made = [runtime.Thread(wait) for _ in range(5)]
+    sleeping = runtime.Sleep(600)
+    program = runtime.Subprocess(["sleep", "600"], timeout=None)
+    for _ in range(2):
+        assert begun.acquire(timeout=30)
+    loop.spawn(lambda: None).wait(30)  # the timer has been set
+    found = {use.kind: use for use in runtime.uses()}
+    assert found["Thread"] == Use("Thread", 2, 3, 2, 2)
+    assert found["Sleep and limits"].waiting == 1
+    assert found["Subprocess"].running + found["Subprocess"].waiting == 1
+    assert "Process" not in found  # nothing is started for being looked at
+    sleeping.cancel()
+    program.cancel()
+    gate.set()
+    for task in made:
+        task.wait(30)
+    runtime.stop()
+    loop.stop()
+
+
+def test_the_loop_counts_its_steps_by_how_long_they_took() -> None:
+    now = [0.0]
+    loop = Loop(timer=lambda: now[0])
+    ended: Promise[None] = Promise()
+
+    def step(seconds: float) -> None:
+        now[0] += seconds
+
+    def nested() -> None:
+        loop.watched(step, 0.06)
+        step(0.06)
+        ended.set(None)
+
+    for seconds in (0.0005, 0.002, 0.002, 0.02, 0.2, 5.0):
+        loop.call_soon(step, seconds)
+    loop.call_soon(nested)
+    ended.wait(30)
+    loop.spawn(lambda: None).wait(30)
+    # What was slow inside of a step counts for itself; the whole is told since it kept the loop for 120 ms.
+    assert loop.lag.counts == [2, 0, 1, 1, 2, 0, 1]
+    assert loop.lag.slow_steps == 3
+    loop.stop()
+
+
+def test_a_pool_without_a_free_thread_is_the_verdict() -> None:
+    found = tasks.kinds([Use("Thread", 2, 3, 2, 2), Use("Queue", 1, 0, 1, 1), Use("async def", 4)])
+    assert [(kind.name, kind.full, kind.percent) for kind in found] == [
+        ("Thread", True, 100),
+        ("Queue", False, 100),
+        ("async def", False, 0),
+    ]
+    assert tasks.verdict(found) == ("No thread is free for Thread", "7 at work, 3 waiting.")
+    assert tasks.verdict(found[1:])[0] == "Every task has room"
+
+
+def test_the_server_tells_of_its_requests() -> None:
+    stats, workers = SimpleNamespace(busy=1, queued=2, parked=300), SimpleNamespace(size=4)
+    requests, parked = tasks.kinds(tasks.served(SimpleNamespace(stats=stats, workers=workers)))
+    assert (requests.running, requests.waiting, requests.size) == (1, 2, 4)
+    assert (parked.running, parked.waiting, parked.size) == (0, 300, None)
+    assert tasks.served(None) == []
+
+
+def test_steps_are_bars_that_are_said_in_words() -> None:
+    figure = tasks.histogram([12, 0, 3, 0, 1, 0, 0])
+    assert figure.title == "Steps of the loop: 16 of 1 ms or more, 1 of 100 ms or more"
+    assert [(bar.look, bar.height) for bar in figure.bars] == [("", 68), ("", 34), ("bad", 34)]
+    assert tasks.histogram([0] * len(BOUNDS)).bars == ()
+    assert [fact.name for fact in tasks.lag_facts(Lag())] == ["Over 100 ms"]
+    facts = tasks.lag_facts(Lag(1, 0.5, "garden.water", 0.5))
+    assert [fact.value for fact in facts] == ["1", "500 ms", "garden.water, 500 ms"]
+
+
+def test_the_page_and_its_twin_tell_the_same(person: Callable[[str], Person]) -> None:
+    viewer = person("view")
+    page = viewer.get("/tasks")
+    assert page.status_code == 200
+    assert "Steps that kept the loop" in page.text
+    twin = viewer.get("/tasks.json").json()
+    assert "Thread" in [kind["name"] for kind in twin["kinds"]]
+    assert [one["least"] for one in twin["steps"]] == list(BOUNDS)
+    assert '/tasks">Tasks</a>' in viewer.get("/settings").text
