@@ -18,7 +18,7 @@ HEADER = 1_500  # what is around a body: status and fields, the cookie of a sess
 PAGES = {
     "/": 16_000, "/actions": 9_500, "/actions/Write%20a%20memo": 8_000, "/runs": 27_000, "/runs/1": 7_000,
     "/services": 6_000, "/schedules": 9_000, "/kv": 7_000, "/kv/board": 7_000, "/flow": 5_000, "/api": 13_000,
-    "/settings": 7_500,
+    "/settings": 7_500, "/tasks": 9_000,
 }  # fmt: skip
 
 
