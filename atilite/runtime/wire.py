@@ -167,7 +167,7 @@ def tls_context(authorities: str | None = None, *, verify: bool = True) -> Any:
 @contextmanager
 def time_limit(seconds: float | None, subject: str = "the work") -> Iterator[None]:
     """Raise TaskTimeout in the block when it takes longer than so many seconds, wherever in it the greenlet waits."""
-    with _limit(seconds, TaskTimeout(f"{subject} did not end within {seconds} s")):
+    with _limit(seconds, TaskTimeout(f"{subject} did not end within {seconds or 0:.3g} s")):
         yield
 
 

@@ -94,7 +94,7 @@ def test_open_files_and_iterators_are_streams(tmp_path: Path) -> None:
 
 
 def test_files_are_multipart_and_their_length_is_known() -> None:
-    files = {"f": ("n\"ä.txt", "text", "text/plain"), "g": [io.BytesIO(b"one"), ("t", b"two")]}
+    files = {"f": ('n"ä.txt', "text", "text/plain"), "g": [io.BytesIO(b"one"), ("t", b"two")]}
     body, kind = multipart({"a": 1}, files)
 
     assert isinstance(body, Streamed)

@@ -95,7 +95,7 @@ def test_a_coroutine_waits_for_events(stub: Stub, runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_events_are_the_same_however_they_are_cut(size: int) -> None:
-    text = "\ufeffdata:a\r\ndata: b\r\r: comment\nevent: x\nid: 1\nretry: 1500\ndata\n\nid\ndata: ü\n\ndata: never ended"
+    text = "\ufeffdata:a\r\ndata: b\r\r: comment\nevent: x\nid: 1\nretry: 1500\ndata\n\nid\ndata: ü\n\ndata: cut"
     data, parser = text.encode(), EventParser()
 
     found = [event for start in range(0, len(data), size) for event in parser.feed(data[start : start + size])]

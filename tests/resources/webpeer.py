@@ -195,6 +195,7 @@ class WebPeer:
     times: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     open: int = 0  # connections
+    accepted: int = 0
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -246,6 +247,7 @@ class WebPeer:
         task = asyncio.current_task()
         self._tasks.add(task)
         self.open += 1
+        self.accepted += 1
         try:
             while not writer.is_closing() and (asked := await self._request(reader, writer)) is not None:
                 self.asked.append(f"{asked.method} {asked.target}")
