@@ -244,7 +244,7 @@ class Server:
             listener.close()
         for on_stop in list(self.hijacked.values()):
             if on_stop is not None:
-                on_stop()
+                self.loop.call_soon(on_stop)
         self._wait_for_end(self.monotonic() + deadline)
 
     def _wait_for_end(self, until: float) -> None:

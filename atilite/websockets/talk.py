@@ -418,7 +418,9 @@ class Talk:
             return
         was, self._was = self._was, None
         onclose = self._terms.onclose
-        if onclose is None:
+        if onclose is None and not was.around.teardown:
+            self._room.ended(self)
+        elif onclose is None:
             self._bury(was, None)
         else:
             self._follow(partial(call_with_was, onclose, was)).on_done(partial(self._bury, was))
