@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import AliasError, QueryError, ResourceError, TaskTimeout
 from .aliases import Alias, Member
-from .driver import Lost, shown
+from .driver import Lost, Unreachable, shown
 from .sql import CONNECT_SECONDS, authorities, driver_module
 
 # The database of a member that names a collection only, as pymongo's own default.
@@ -111,7 +111,7 @@ class Mongo:
             return error
         text = shown(str(error), self.member.password)
         if isinstance(error, faults.ServerSelectionTimeoutError):
-            return Lost(self.name, f"{self.member}: no server answers: {text.partition(', Timeout:')[0]}")
+            return Unreachable(self.name, f"{self.member}: no server answers: {text.partition(', Timeout:')[0]}")
         if error.timeout:
             return TaskTimeout(f"{self.name}: {text}")
         if isinstance(error, faults.ConnectionFailure):

@@ -224,9 +224,9 @@ class Pool:
     def _told(self, error: Exception, call: _Call) -> Exception:
         if call.cancelled:
             return TaskCancelled("the task was cancelled")
-        if isinstance(error, Unreachable):
-            return error
-        told = self.driver.told(error)
+        told = error if isinstance(error, Unreachable) else self.driver.told(error)
+        if isinstance(told, Unreachable):
+            return told
         if call.late or isinstance(told, TaskTimeout):
             return TaskTimeout(f"{self.driver.name}: no answer within {call.seconds} s")
         return told

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from peewee import CTE, SQL, Context, Delete, Insert, Node, Select, Table, Update, fn
+from peewee import CTE, SQL, Context, Delete, Entity, Insert, Node, Select, Table, Update, fn
 
 from atilite.errors import SetupError
 
@@ -135,9 +135,9 @@ def table_named(name: str) -> Table:
 
 def _column(table: Table, name: str) -> Any:
     parts = [part.strip() for part in checked_name(name).split(".")]
-    if len(parts) == 1:
-        return getattr(table.c, parts[0])
-    return getattr(table_named(".".join(parts[:-1])).c, parts[-1])
+    if len(parts) == 1 or parts[:-1] == [table.__name__]:
+        return getattr(table.c, parts[-1])
+    return Entity(*parts)
 
 
 def _expressions(table: Table, items: Iterable[Any]) -> list[Any]:

@@ -121,7 +121,12 @@ class PostgresServer(Program):
             first.execute("create database shop")
 
     def command(self) -> list[str]:
-        settings = ["fsync=off", "max_connections=40", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        settings = [
+            "fsync=off",
+            "max_connections=40",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+        ]
         words = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         return words + [word for setting in settings for word in ("-c", setting)]
 

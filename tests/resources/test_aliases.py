@@ -63,7 +63,7 @@ def test_a_file_is_read_with_its_weight_and_its_spaces() -> None:
     ],
 )
 def test_a_member_that_cannot_be_read_says_how_it_is_written_and_shows_nothing_of_it(text: str, remedy: str) -> None:
-    with pytest.raises(AliasError, match="^@mypg: ") as caught:
+    with pytest.raises(AliasError, match=r"^@mypg: ") as caught:
         parse_member("@mypg", DB_PGSQL, text)
     assert remedy in str(caught.value)
     assert "hid" not in str(caught.value)
@@ -71,8 +71,11 @@ def test_a_member_that_cannot_be_read_says_how_it_is_written_and_shows_nothing_o
 
 @pytest.mark.row("A131")
 def test_all_types_of_the_manual_are_exported_and_can_be_declared() -> None:
-    types = ("DB_PGSQL DB_POSTGRESQL DB_SQLITE3 DB_MONGODB DB_REDIS DB_SYN_PGSQL DB_SYN_MONGODB DB_SYN_REDIS PROTO_HTTP "
-             "PROTO_HTTPS PROTO_SYN_HTTP PROTO_SYN_HTTPS PROTO_WS PROTO_WSS PROTO_GRPC PROTO_GRPCS").split()  # fmt: skip
+    types = [name for name in atilite.__all__ if name.startswith(("DB_", "PROTO_"))]
+    assert {"DB_PGSQL", "DB_SQLITE3", "DB_MONGODB", "DB_REDIS", "DB_SYN_PGSQL", "PROTO_SYN_HTTPS", "PROTO_WS"} <= set(
+        types
+    )
+    assert len(types) == 16
     aliases = Aliases()
     for name in types:
         aliases.add(f"@{name}", getattr(atilite, name), ["localhost/0"], ssl=True, max_conns=2)
