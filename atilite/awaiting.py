@@ -58,8 +58,12 @@ class Awaiting(Delivery):
         if timeout is not None and not task.done:
             self._timer = loop.call_later(timeout, self._expire)
         exchange.on_close(self._left)
-        # It ends in any thread, perhaps in the midst of somebody's work.
-        task.on_done(lambda _: loop.step(self._ended))
+        # It ends in any thread, perhaps in the midst of somebody's work. A user's code may wait cooperatively, so it
+        # needs a greenlet.
+        around = self._was.around
+        quick = isinstance(self._value, Later) and not (around.finish or around.teardown)
+        post = loop.call_soon if quick else loop.step
+        task.on_done(lambda _: post(self._ended))
 
     def _expire(self) -> None:
         self._task.expired = True

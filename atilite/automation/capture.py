@@ -211,7 +211,7 @@ def install() -> None:
     """
     root = logging.getLogger()
     routed = type(sys.stdout) is Routed and type(sys.stderr) is Routed
-    if routed and any(type(handler) is RunHandler for handler in root.handlers):
+    if routed and RunHandler in map(type, root.handlers):
         return
     with _installing:
         if type(sys.stdout) is not Routed:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from atilite.lazily import LazyModule
@@ -113,7 +113,7 @@ def _key(key: object, dates: Callable[[datetime], object]) -> str:
 
 
 @functools.cache
-def _encoder(dates: Callable[[datetime], object], pretty: bool) -> json.JSONEncoder:
+def _encoder(dates: Callable[[datetime], object], pretty: bool) -> Callable[[object], str]:
     def default(value: object) -> object:
         if isinstance(value, Iterator):
             # Whoever reads it must come to the end, and this way may be given up for the slow one.
@@ -121,7 +121,16 @@ def _encoder(dates: Callable[[datetime], object], pretty: bool) -> json.JSONEnco
         return plainer(value, dates)
 
     separators, indent = (None, 2) if pretty else ((",", ":"), None)
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=default)
+    encoder = json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=separators, indent=indent, default=default
+    )
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if pretty or make is None:
+        return encoder.encode
+    # The encoder in C that JSONEncoder makes anew for each value, made once; without its look-out for circles, which
+    # end as a RecursionError instead.
+    write = make(None, default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(write(value, 0))
 
 
 def encode_json(value: object, dates: Callable[[datetime], object] = utcoffset, pretty: bool = False) -> bytes:
@@ -129,12 +138,12 @@ def encode_json(value: object, dates: Callable[[datetime], object] = utcoffset, 
 
     Raises TypeError for a value without JSON form.
     """
-    encoder = _encoder(dates, pretty)
+    encode = _encoder(dates, pretty)
     try:
-        return encoder.encode(value).encode()
+        return encode(value).encode()
     except (ValueError, TypeError):
         # Not finite, a key that is no text, or half a surrogate pair: the slow way knows them.
-        return encoder.encode(simple(value, dates)).encode("utf-8", "replace")
+        return encode(simple(value, dates)).encode("utf-8", "replace")
 
 
 def encode_xml(value: object, dates: Callable[[datetime], object] = utcoffset) -> bytes:

@@ -158,3 +158,11 @@ def test_what_xml_cannot_contain_becomes_a_replacement_sign() -> None:
     (found,), _ = loads(encode_xml("a\0b\x0b\ud800\uffff\t\r\n"))
 
     assert found == "a\ufffdb\ufffd\ufffd\ufffd\t\r\n"
+
+
+def test_a_value_that_contains_itself_is_refused_and_not_written_for_ever() -> None:
+    circle: list[object] = [1]
+    circle.append(circle)
+
+    with pytest.raises(RecursionError):
+        encode_json({"circle": circle})
