@@ -14,6 +14,7 @@ from atilite.events import Emitter
 from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Sleep
+from atilite.store.kv import Changed
 
 from .shapes import headline, record, service
 
@@ -177,4 +178,35 @@ class ServiceChanges:
         found: list[Message] = []
         while self._waiting:
             found.append((None, {"type": "service", **service(self._waiting.popleft())}))
+        return found
+
+
+class KeyChanges:
+    """Each change of the keys of one namespace, or of all but the platform's own, from now on."""
+
+    over = False
+
+    def __init__(self, changed: Emitter[Changed], namespace: str | None, prefix: str) -> None:
+        self._changed, self._namespace, self._prefix = changed, namespace, prefix
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
+
+    def listen(self, ring: Callable[..., None]) -> Callable[[], None]:
+        def keep(changed: Changed) -> None:
+            if self._wants(changed.namespace):
+                values = changed.values or (None,) * len(changed.keys)
+                for key, value in zip(changed.keys, values, strict=True):
+                    if key.startswith(self._prefix):
+                        told = {"namespace": changed.namespace, "key": key, "removed": changed.removed, "value": value}
+                        self._waiting.append({"type": "key", **told})
+                ring()
+
+        return self._changed.listen(keep)
+
+    def _wants(self, namespace: str) -> bool:
+        return not namespace.startswith("_") if self._namespace is None else namespace == self._namespace
+
+    def fetch(self) -> list[Message]:
+        found: list[Message] = []
+        while self._waiting:
+            found.append((None, self._waiting.popleft()))
         return found

@@ -84,10 +84,10 @@ SCHEMAS: Mapping[str, Schema] = {
         {**_HEADLINE, "records": many(ref("Record"))}, {"result": ANYTHING, "traceback": maybe(TEXT)}
     ),
     "Message": {
-        "description": "One change: a run's headline, a record of a run, or a service.",
+        "description": "One change: a run's headline, a record of a run, a service, or a key.",
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"type": "string", "enum": ["journal", "record", "service"]}},
+        "properties": {"type": {"type": "string", "enum": ["journal", "record", "service", "key"]}},
     },
     "Action": shape(
         {"name": TEXT, "description": TEXT},

@@ -1,4 +1,4 @@
-"""Operations that go on: each change of runs and services, as a WebSocket or as server-sent events."""
+"""Operations that go on: each change of runs, services and keys, as a WebSocket or as server-sent events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from atilite.web.response import Response
 from .answers import empty
 from .endpoints import Answer, Endpoint, Parameter
 from .events import stream
-from .feeds import OneRun, RunChanges, ServiceChanges, Source
+from .feeds import KeyChanges, OneRun, RunChanges, ServiceChanges, Source
 from .inputs import LARGEST, resume_after
 from .schemas import ERROR, TEXT, WHOLE
 from .site import catalogue, query
@@ -59,6 +59,13 @@ def service_updates(was: Any) -> Any:
     return _serve(was, ServiceChanges(catalogue(was).service_changed))
 
 
+def key_updates(was: Any) -> Any:
+    """Every change of the keys that were asked for."""
+    asked = query(was)
+    namespace, prefix = asked.text("namespace"), asked.text("prefix") or ""
+    return _serve(was, KeyChanges(catalogue(was).kv.changed, namespace, prefix))
+
+
 def _serve(was: Any, source: Source) -> Response | Any:
     environ = was.request.env
     if wants_websocket(environ):
@@ -99,5 +106,14 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/services/updates", service_updates, "watchServices", "Each change of a service, as it happens",
         tag="services", answers=STREAMED, options=ON_THE_LOOP,
+    ),
+    Endpoint(
+        "GET", "/kv/updates", key_updates, "watchKeys", "Each change of a key, as it happens",
+        tag="keys",
+        parameters=(
+            Parameter("namespace", "Only keys of this namespace; else of all but those that begin with `_`."),
+            Parameter("prefix", "Only keys that begin so."),
+        ),
+        answers=STREAMED, options=ON_THE_LOOP,
     ),
 )

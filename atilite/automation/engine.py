@@ -79,6 +79,7 @@ class Automation:
         left = self.service.stop_all(timeout / 2)
         rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
         self.bus.close()
+        self.kv.close()
         return left + [f"run {number}" for number in rest]
 
     def _deliver(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:

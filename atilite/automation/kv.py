@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from atilite.automation.storage import Storage, refuse_database
+from atilite.automation.storage import Done, Storage, refuse_database
 from atilite.automation.values import build, class_key, plain
+from atilite.automation.watches import Change, Watches
+from atilite.events import Emitter
 from atilite.runtime.task import Task
 from atilite.store.database import Database
 from atilite.store.kv import MISSING
@@ -27,11 +29,15 @@ class KV:
         self.namespace = namespace
         self._storage = Storage((lambda: db) if db is not None else refuse_database)
         self._attached = db is not None
+        self._watches = Watches()
+        if self._attached:
+            self._watches.attach(self._storage)
 
     def attach(self, storage: Storage) -> None:
         """Use the database of an app, unless this has one of its own."""
         if not self._attached:
             self._storage, self._attached = storage, True
+            self._watches.attach(storage)
 
     @property
     def storage(self) -> Storage:
@@ -49,6 +55,35 @@ class KV:
         """Store all of these at once: either all or none is stored. Names that are no identifiers go in the dict."""
         stored = {name: plain(value) for name, value in {**(values or {}), **named}.items()}
         return self._storage.write(lambda done: self._storage.kv.set(self.namespace, stored, done=done))
+
+    def put(self, name: str, value: Any, *, ttl: float | None = None, version: int | None = None) -> Task:
+        """Store one value, to be forgotten after `ttl` seconds; the result says whether it was stored.
+
+        With `version` it is stored only if the value is of this version, 0: if there is none; `item` tells it.
+        """
+        given, space = plain(value), self.namespace
+        if version is None:
+            values = {name: given}
+            return self._storage.write(lambda done: self._storage.kv.set(space, values, ttl=ttl, done=_yes(done)))
+        return self._storage.write(
+            lambda done: self._storage.kv.replace(space, name, given, version, ttl=ttl, done=done)
+        )
+
+    def item(self, name: str) -> Task:
+        """The value of `name` with its version, its times and who set it on the console; None if there is none."""
+        return self._storage.glance(lambda: self._storage.kv.item(self.namespace, name))
+
+    def watch(self, prefix: str = "") -> Emitter[Change]:
+        """Tell of each change of the names that start with `prefix`: an emitter of `Change`.
+
+        `@app.kv.watch("sensor/")` above a function calls it for each change; `with app.kv.watch().subscribe() as
+        queue` collects them. A name whose time is over is not told, and neither is what another process does.
+        """
+        return self._watches.emitter(self.namespace, prefix)
+
+    def close(self) -> None:
+        """End all watching, of other namespaces as well."""
+        self._watches.close()
 
     def remove(self, *names: str) -> Task:
         """Forget these names; missing ones are ignored."""
@@ -105,5 +140,14 @@ class KV:
     def select(self, namespace: str) -> KV:
         """Return another namespace of the same database."""
         selected = KV(namespace)
-        selected._storage, selected._attached = self._storage, True
+        selected._storage, selected._attached, selected._watches = self._storage, True, self._watches
         return selected
+
+
+def _yes(done: Done) -> Done:
+    """Tell True where the store tells None."""
+
+    def told(value: Any, error: BaseException | None) -> object:
+        return done(True if error is None else value, error)
+
+    return told

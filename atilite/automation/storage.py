@@ -34,6 +34,7 @@ class Storage:
         self._runtime = runtime
         self._lock = threading.RLock()
         self._observers: list[Callable[[Journals], None]] = []
+        self._waiting: list[Callable[[Database], None]] = []
         self.clock = clock or Clock()
 
     @functools.cached_property
@@ -47,6 +48,8 @@ class Storage:
             # Two threads may come here at once; the second one finds what the first has opened.
             if "database" not in self.__dict__:
                 self.__dict__["database"] = self._open()
+                while self._waiting:
+                    self._waiting.pop(0)(self.__dict__["database"])
             found: Database = self.__dict__["database"]
             return found
 
@@ -71,6 +74,14 @@ class Storage:
                 observe(self.journals)
             else:
                 self._observers.append(observe)
+
+    def with_database(self, observe: Callable[[Database], None]) -> None:
+        """Call `observe(database)` when the database is opened, at once if it is open."""
+        with self._lock:
+            if "database" in self.__dict__:
+                observe(self.database)
+            else:
+                self._waiting.append(observe)
 
     def task(self, promise: Promise[Any]) -> Task:
         """Return the task of a promise; one waits for it without limit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -62,11 +62,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Keys of one namespace that were set or removed in one transaction."""
+    """Keys of one namespace that were set or removed in one transaction; `texts` are their new values as JSON."""
 
     namespace: str
     keys: tuple[str, ...]
     removed: bool = False
+    texts: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The new values in the order of the keys; () if none has a new one."""
+        return tuple(map(decode, self.texts))
 
 
 class KV:
@@ -131,7 +137,7 @@ class KV:
             for row in rows:
                 connection.execute(_SET, row)
 
-        self._submit(write, Changed(namespace, tuple(values)), done)
+        self._submit(write, Changed(namespace, tuple(values), texts=tuple(row[2] for row in rows)), done)
 
     def replace(
         self,
@@ -155,7 +161,7 @@ class KV:
             connection.execute(_SET, row)
             return True
 
-        self._submit(write, Changed(namespace, (key,)), done)
+        self._submit(write, Changed(namespace, (key,), texts=(row[2],)), done)
 
     def swap(
         self, namespace: str, key: str, old: object, new: object, *, who: str = "", done: Done | None = None
@@ -173,7 +179,7 @@ class KV:
             _write_value(connection, row, exists=found is not None)
             return True
 
-        self._submit(write, Changed(namespace, (key,)), done)
+        self._submit(write, Changed(namespace, (key,), texts=(row[2],)), done)
 
     def incr(self, namespace: str, key: str, by: int | float = 1, *, who: str = "", done: Done | None = None) -> None:
         """Add `by` to a number (0 if there is none); `done` gets the sum, or TypeError if it's not a number."""
@@ -192,28 +198,37 @@ class KV:
             _write_value(connection, row, exists=found is not None)
             return total
 
-        self._submit(write, Changed(namespace, (key,)), done)
+        self._submit(write, lambda total: Changed(namespace, (key,), texts=(encode(total),)), done)
 
     def expire(self, namespace: str, key: str, ttl: float | None, *, done: Done | None = None) -> None:
-        """Let a key expire after `ttl` seconds from now, None for never; `done` gets whether there was one."""
+        """Let a key expire after `ttl` seconds from now, None for never; `done` gets whether there was one.
+
+        The value stays, so nothing is told to `changed`.
+        """
         now = self._now()
         values = (_expiry(now, ttl), namespace, key, now)
-        self._submit(
-            lambda connection: connection.execute(_EXPIRE, values).rowcount > 0, Changed(namespace, (key,)), done
-        )
+        self._database.writer.submit(lambda connection: connection.execute(_EXPIRE, values).rowcount > 0, done)
 
     def remove(self, namespace: str, *keys: str, done: Done | None = None) -> None:
         """Remove keys in one transaction; missing ones are ignored. `done` gets how many there were."""
 
-        def write(connection: sqlite3.Connection) -> int:
-            return sum(connection.execute(_REMOVE, (namespace, key)).rowcount for key in keys)
+        def write(connection: sqlite3.Connection) -> tuple[str, ...]:
+            return tuple(key for key in keys if connection.execute(_REMOVE, (namespace, key)).rowcount)
 
-        self._submit(write, Changed(namespace, keys, removed=True), done)
+        def removed(there: tuple[str, ...] | None, error: BaseException | None) -> None:
+            if done is not None:
+                done(None if there is None else len(there), error)
 
-    def _submit(self, operation: Operation[Any], change: Changed, done: Done | None) -> None:
+        self._submit(write, lambda there: Changed(namespace, there, removed=True), removed)
+
+    def _submit(
+        self, operation: Operation[Any], change: Changed | Callable[[Any], Changed], done: Done | None
+    ) -> None:
         def committed(value: Any, error: BaseException | None) -> None:
-            if error is None and value is not False and change.keys:
-                self.changed.emit(change)
+            if error is None and value is not False:
+                made = change(value) if callable(change) else change
+                if made.keys:
+                    self.changed.emit(made)
             if done is not None:
                 done(value, error)
 

@@ -284,3 +284,30 @@ def test_a_reader_whose_token_is_taken_back_is_cut_off_at_the_next_heartbeat(
         assert events.next()[1]["message"] == "first"
         world.accounts.remove_token("view-program")
         assert all(body["type"] in ("record", "journal") for _, body in events)
+
+
+@pytest.mark.row("M17")
+def test_each_change_of_a_key_is_streamed(world: World, served: Address) -> None:
+    with Events(served, "/internal/kv/updates?namespace=garden&prefix=v", world.tokens["view"]) as garden:
+        garden.answer.readline()
+        kv = world.site.catalogue.kv
+        kv.set("garden", {"valve": [1], "water": 2})
+        kv.set("house", {"valve": 3})
+        kv.incr("garden", "visits")
+        kv.remove("garden", "valve")
+
+        assert [garden.next()[1] for _ in range(3)] == [
+            {"type": "key", "namespace": "garden", "key": "valve", "removed": False, "value": [1]},
+            {"type": "key", "namespace": "garden", "key": "visits", "removed": False, "value": 1},
+            {"type": "key", "namespace": "garden", "key": "valve", "removed": True, "value": None},
+        ]
+
+
+def test_the_keys_of_the_platform_are_told_only_to_who_names_them(world: World, served: Address) -> None:
+    with Events(served, "/internal/kv/updates", world.tokens["view"]) as everything:
+        everything.answer.readline()
+        kv = world.site.catalogue.kv
+        kv.set("_schedules", {"noon": 1})
+        kv.set("garden", {"valve": 2})
+
+        assert everything.next()[1]["namespace"] == "garden"

@@ -2,18 +2,25 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import queue
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pydantic
 import pytest
 
 from atilite.automation.engine import Automation
 from atilite.automation.kv import KV
+from atilite.automation.watches import Change
 from atilite.errors import StoreUnavailable
 from atilite.store.database import Database
 from atilite.testing.clock import FakeClock
+
+PATIENCE = 20.0
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 class Author(pydantic.BaseModel):
@@ -154,3 +161,85 @@ def test_a_kv_without_database_works_once_an_app_has_it(make: Callable[..., Auto
 
     kv.set(a=1).fetch()
     assert kv.get("a").fetch() == 1
+
+
+# -- watching
+
+
+@pytest.mark.row("M17")
+def test_each_change_of_a_key_is_told_with_its_value(automation: Automation):
+    kv = automation.kv
+    heard: queue.SimpleQueue[Change] = queue.SimpleQueue()
+
+    @kv.watch("sensor/")
+    def on_change(change: Change):
+        heard.put(change)
+
+    kv.set({"sensor/1": 20.5, "other": 1}).commit()
+    kv.incr("sensor/1", 2).commit()
+    kv.swap("sensor/1", 0, 1).fetch()
+    kv.swap("sensor/1", 22.5, [1]).fetch()
+    kv.remove("sensor/1", "sensor/2").commit()
+    kv.select("weather").set({"sensor/1": 3}).commit()
+
+    assert [heard.get(timeout=PATIENCE) for _ in range(4)] == [
+        Change("default", "sensor/1", 20.5), Change("default", "sensor/1", 22.5), Change("default", "sensor/1", [1]),
+        Change("default", "sensor/1", None, True),
+    ]  # fmt: skip
+    assert heard.empty()
+
+
+@pytest.mark.row("M17")
+def test_changes_can_be_collected_and_awaited(automation: Automation):
+    weather = automation.kv.select("weather")
+
+    async def first() -> Change:
+        with weather.watch().subscribe() as changes:
+            weather.set(city="Bonn")
+            return await changes.get()
+
+    assert asyncio.run(first()) == Change("weather", "city", "Bonn")
+    assert weather.watch() is automation.kv.select("weather").watch()
+
+
+def test_a_function_of_any_kind_may_watch_and_one_that_fails_stays(automation: Automation):
+    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    @automation.kv.watch()
+    async def on_change(change: Change):
+        heard.put(change.value)
+        if change.value == 1:
+            raise ValueError("one is too little")
+
+    automation.kv.set(a=1).commit()
+    automation.kv.set(a=2).commit()
+
+    assert [heard.get(timeout=PATIENCE) for _ in range(2)] == [1, 2]
+
+
+def test_nobody_is_told_after_the_end(automation: Automation):
+    with automation.kv.watch().subscribe() as changes:
+        automation.kv.set(a=1).commit()
+        automation.kv.close()
+        automation.kv.set(a=2).commit()
+
+        assert changes.get(timeout=PATIENCE).value == 1
+        assert changes.empty()
+
+
+# -- versions
+
+
+@pytest.mark.row("M17")
+def test_a_value_is_put_only_over_the_version_that_was_read(make: Callable[..., Automation]):
+    clock = FakeClock(NOON.timestamp())
+    kv = make(clock=clock).kv
+
+    assert kv.put("mode", "auto", version=0).fetch() is True
+    assert kv.put("mode", "off", version=0).fetch() is False
+    item = kv.item("mode").fetch()
+    assert (item.value, item.version, item.expires) == ("auto", 1, None)
+    assert kv.put("mode", "off", ttl=60, version=item.version).fetch() is True
+    assert kv.put("mode", "manual", ttl=60).fetch() is True
+    clock.advance(61)
+    assert kv.item("mode").fetch() is None

@@ -26,7 +26,7 @@ PAGES = {
     "console.md": 3,
     "events.md": 6,
     "http-api.md": 19,
-    "journals-and-kv.md": 17,
+    "journals-and-kv.md": 20,
     "mounts.md": 7,
     "openapi.md": 7,
     "schedules-and-services.md": 8,

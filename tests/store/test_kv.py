@@ -39,7 +39,22 @@ def test_many_keys_are_set_in_one_transaction_and_missing_ones_are_told_from_nul
     assert (kv.get("default", "b"), kv.get("default", "c"), kv.get("default", "c", 7)) == (None, MISSING, 7)
     assert written(kv.remove, "default", "a", "never") == 1
     assert kv.get("default", "a") is MISSING
-    assert told == [Changed("default", ("a", "b")), Changed("default", ("a", "never"), removed=True)]
+    assert told == [
+        Changed("default", ("a", "b"), texts=("1", "null")), Changed("default", ("a",), removed=True),
+    ]  # fmt: skip
+    assert told[0].values == (1, None)
+
+
+def test_who_is_told_of_changes_hears_of_none_where_nothing_has_changed(kv: KV, written: Callable[..., Any]) -> None:
+    told: list[Changed] = []
+    written(kv.set, "default", {"a": 1})
+    kv.changed.listen(told.append)
+    assert written(kv.remove, "default", "never") == 0
+    assert written(kv.expire, "default", "a", 60) is True
+    written(kv.set, "default", {})
+    assert written(kv.incr, "default", "a", 2) == 3
+
+    assert [(change.keys, change.values) for change in told] == [(("a",), (3,))]
 
 
 @pytest.mark.row("B23")
