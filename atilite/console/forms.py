@@ -120,7 +120,8 @@ def _value(item: Field, given: Mapping[str, Any]) -> str | bool:
 
 
 def _hint(item: Field) -> str:
-    parts = [item.help] if item.help else []
+    # What a pattern demands is written as the end of an error; here it is what to type.
+    parts = [item.help.removeprefix("must be ")] if item.help else []
     low, high = shown(item.minimum), shown(item.maximum)
     if low is not None and high is not None:
         parts.append(f"{low} to {high}")
