@@ -6,9 +6,14 @@ The names are loaded when they are first used: a child process that runs one fun
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .version import VERSION
+
+# Not pip is asked, but whichever python3 somebody starts a serve.py with.
+if sys.version_info < (3, 11):  # noqa: UP036
+    raise ImportError(f"atilite needs Python 3.11 or newer, {sys.executable} is older (start it with another one)")
 
 if TYPE_CHECKING:
     from .app import Atilite as Atilite
@@ -35,6 +40,9 @@ if TYPE_CHECKING:
     from .resources.aliases import PROTO_GRPCS as PROTO_GRPCS
     from .resources.aliases import PROTO_HTTP as PROTO_HTTP
     from .resources.aliases import PROTO_HTTPS as PROTO_HTTPS
+    from .resources.aliases import PROTO_MQTT as PROTO_MQTT
+    from .resources.aliases import PROTO_MQTTS as PROTO_MQTTS
+    from .resources.aliases import PROTO_SMTP as PROTO_SMTP
     from .resources.aliases import PROTO_SYN_HTTP as PROTO_SYN_HTTP
     from .resources.aliases import PROTO_SYN_HTTPS as PROTO_SYN_HTTPS
     from .resources.aliases import PROTO_WS as PROTO_WS
@@ -84,7 +92,7 @@ _HOMES = {
         "DB_MONGODB", "DB_PGSQL", "DB_POSTGRESQL", "DB_REDIS", "DB_SQLITE3",
         "DB_SYN_MONGODB", "DB_SYN_PGSQL", "DB_SYN_REDIS", "PROTO_GRPC", "PROTO_GRPCS",
         "PROTO_HTTP", "PROTO_HTTPS", "PROTO_SYN_HTTP", "PROTO_SYN_HTTPS", "PROTO_WS",
-        "PROTO_WSS",
+        "PROTO_MQTT", "PROTO_MQTTS", "PROTO_SMTP", "PROTO_WSS",
     ),
     "runtime.outcome": ("STA_NETERR", "STA_NORMAL", "STA_REQFAIL", "STA_TIMEOUT", "STA_UNSENT"),
     "runtime.task": ("Mask", "Task", "Tasks"),
@@ -110,7 +118,14 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'atilite' has no attribute {name!r}")
-    module = importlib.import_module(f".{home}", __name__)
+    try:
+        module = importlib.import_module(f".{home}", __name__)
+    except ModuleNotFoundError as error:
+        # Most often the program was started with another Python than the one that has its packages.
+        if error.name is not None and not error.name.startswith(__name__):
+            remedy = "pip install -r requirements.txt, or .venv/bin/python"
+            error.add_note(f"{sys.executable} lacks {error.name} ({remedy})")
+        raise
     value = importlib.import_module(f".{home}.{name}", __name__) if home == "web" else getattr(module, name)
     globals()[name] = value
     return value

@@ -62,3 +62,24 @@ def test_a_fault_of_atilite_itself_keeps_its_traceback() -> None:
         ours = error
     ours.__traceback__ = None
     assert load_fault(ours) is None
+
+
+def typed(code: str, *flags: str) -> str:
+    """What this Python says to a program of one line."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_python_without_the_packages_is_named_with_the_remedy() -> None:
+    said = typed("import atilite; atilite.Atilite", "-S")
+    assert said.startswith(f"{sys.executable} lacks ")
+    assert said.endswith("(pip install -r requirements.txt, or .venv/bin/python)")
+
+
+def test_an_old_python_is_told_apart() -> None:
+    said = typed("import sys; sys.version_info = (3, 10, 9); import atilite")
+    assert "atilite needs Python 3.11 or newer" in said
