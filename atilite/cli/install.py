@@ -171,6 +171,14 @@ def as_service(call: Call) -> Call:
     return call._replace(settings=replace(call.settings, db=place), flags={**call.flags, "db": place})
 
 
+def tell_of_service(call: Call) -> None:
+    """Say on stderr that the installed service has other data than this command, when nobody named a database."""
+    place, unit = as_service(call).settings.db, Systemd().path(call.settings.name)
+    if place == call.settings.db or not unit.exists() or place not in unit.read_text(encoding="utf-8"):
+        return
+    print(f"note: the data of {unit.name} is elsewhere (put --db {place} in front of the command)", file=sys.stderr)
+
+
 def check_readable(program: Program, unit: Unit) -> None:
     """Refuse a place that the service's user cannot enter, with the folder that is in the way.
 

@@ -36,6 +36,9 @@ ROOMS = {
     "hooks": ("hook",),
 }
 
+# The commands that work on the data: whoever has installed a service most often means the data of that.
+BESIDE_A_SERVICE = frozenset({*ROOMS["run"], *ROOMS["check"], *ROOMS["data"], *ROOMS["accounts"]})
+
 
 def main(
     argv: Sequence[str] | None = None, *, site: Site | None = None, defaults: Mapping[str, object] | None = None
@@ -101,6 +104,8 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     settings = load(flags, os.environ, program.folder / "atilite.toml", defaults)
     call = Call(program, site or site_of(program), settings, options, flags)
     command = options.command
+    if others and others[0] in BESIDE_A_SERVICE:
+        importlib.import_module(".install", __package__).tell_of_service(call)
     try:
         return int(command(call))
     finally:

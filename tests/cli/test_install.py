@@ -113,6 +113,21 @@ def test_a_service_that_everybody_could_use_is_not_installed(
     assert command(made) == 0
 
 
+def test_a_command_on_other_data_than_the_service_s_says_where_that_is(
+    shell: Shell, systemctl: Systemctl, tmp_path: Path
+) -> None:
+    unit = tmp_path / "units/board.service"
+    unit.write_text("ExecStart=python serve.py --db sqlite:////var/lib/board/data.db --name board\n", encoding="utf-8")
+
+    assert shell("--name", "board", "user", "list") == 0
+    flag = "--db sqlite:////var/lib/board/data.db"
+    assert shell.err == f"note: the data of board.service is elsewhere (put {flag} in front of the command)\n"
+    shell("--name", "board", "--db", f"sqlite:///{tmp_path}/own.db", "user", "list")
+    assert shell.err == ""
+    shell("--name", "other", "user", "list")
+    assert shell.err == ""
+
+
 def test_print_changes_nothing(
     call: Make, systemctl: Systemctl, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
