@@ -313,6 +313,8 @@ class Statement:
     def _written(self) -> list[dict[str, Any]]:
         if not self._values or not all(self._values):
             raise SetupError(f"nothing to write: say {self._verb}(...).set(name=value)")
+        if any(one.keys() != self._values[0].keys() for one in self._values):
+            raise SetupError("the rows of one insert have the same names; give None for what is missing")
         return self._values
 
     def _by_column(self, values: Mapping[str, Any]) -> dict[Any, Any]:

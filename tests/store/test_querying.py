@@ -157,6 +157,7 @@ def test_rows_are_grouped_ordered_and_skipped() -> None:
         lambda: Statement("select", "t").with_('a"', Statement("select", "b")),
         lambda: Statement("insert", "t").set(**{'a"': 1}).node(),
         lambda: Statement("insert", "t").node(),
+        lambda: Statement("insert", "t").set([{"a": 1, "b": 2}, {"a": 1}]).node(),
         lambda: Statement("insert", "t").set(a=1).filter(b=2).node(),
         lambda: Statement("update", "t").filter(id=1).node(),
         lambda: Statement("update", "t").set([{"a": 1}, {"a": 2}]).node(),
