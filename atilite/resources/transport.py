@@ -331,4 +331,5 @@ def explained(error: BaseException, url: str) -> Exception:
         return TaskTimeout(f"{name}: no answer in time")
     if len(error.args) > 1 and isinstance(error.args[1], Exception):
         error = error.args[1]  # what urllib3 has wrapped
-    return Lost(name, f"no usable answer: {str(error) or type(error).__name__}")
+    # Not more than a line of it: it may be what a stranger has sent.
+    return Lost(name, f"no usable answer: {(str(error) or type(error).__name__)[:200].strip()}")
