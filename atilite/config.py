@@ -34,6 +34,10 @@ PREFIX = "ATILITE_"
 FLAG_PREFIX = "setting_"
 # Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
 OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
+# Before the name of a secret, in upper case; with FILE behind it the variable names the file that holds it.
+SECRET, FILE = "ATILITE_SECRET_", "_FILE"
+# Where containers mount theirs.
+SECRETS_FOLDER = Path("/run/secrets")
 # Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
 OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
 # Whose pages may call the APIs then: where developers of BINP serve theirs from.
@@ -259,6 +263,43 @@ def of_process() -> Settings:
     return load(environ=os.environ, toml=Path("atilite.toml"))
 
 
+def secret_of_process(name: str) -> str | None:
+    """A secret that was given to this process, None if it was not; see `find_secret`."""
+    return find_secret(name, os.environ, SECRETS_FOLDER)
+
+
+def find_secret(name: str, environ: Mapping[str, str], folder: Path) -> str | None:
+    """Look for a secret in its variable, in the file that a variable names, in systemd's credentials and in `folder`.
+
+    The line end of a file is no part of it, and an empty one is none. Raises ConfigError for a file that cannot be
+    read.
+    """
+    variable = secret_variable(name)
+    if environ.get(variable):
+        return environ[variable]
+    named = environ.get(variable + FILE)
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    for path in (named and Path(named), credentials and Path(credentials) / name, folder / name):
+        if path and (path == Path(named or "") or path.is_file()):
+            try:
+                found = path.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"secret {name!r}: {path} cannot be read: {error} (correct it)") from error
+            if found:
+                return found
+    return None
+
+
+def secret_variable(name: str) -> str:
+    """The environment variable of a secret, `ATILITE_SECRET_SMTP_PASSWORD` for `smtp-password`."""
+    return SECRET + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def inherited(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process with more variables, for a program that it starts."""
+    return {**os.environ, **more}
+
+
 def known(name: str, source: str) -> Setting:
     """The row of the table. Raises ConfigError with the nearest name and the known ones."""
     if name in BY_NAME:
@@ -275,7 +316,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
         if given and (variable != "DEV" or given == "true"):
             found[name] = given
     for variable, given in environ.items():
-        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
+        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES and not variable.startswith(SECRET):
             found[variable[len(PREFIX) :].lower()] = given
     return found
 

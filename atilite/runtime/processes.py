@@ -6,14 +6,16 @@ import os
 import pickle
 import signal
 import threading
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
 from atilite.lazily import LazyModule
 from atilite.runtime.executors import Threads
+from atilite.runtime.isolated import Heard, Isolated
 from atilite.runtime.loop import describe
+from atilite.runtime.outflow import Told
+from atilite.runtime.pickled import answer_of, opened
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.subprocesses import exit_text
 
@@ -46,6 +48,7 @@ class Processes:
         self._stopped = False
         self._idle: list[_Child] = []
         self._children: set[_Child] = set()
+        self._apart: set[Isolated] = set()
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
         """Run `function` in another process. It must be importable there: defined at the top level of a module.
@@ -64,19 +67,57 @@ class Processes:
         attended.on_done(lambda ended: promise.settle(ended.value, ended.error))
         return promise
 
+    def isolate(
+        self,
+        function: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        told: Told,
+        heard: Heard,
+        *,
+        wants_was: bool = False,
+    ) -> Promise[Any]:
+        """Run `function(**arguments)`, one at the top level of a module, in a process made for it alone.
+
+        `told(stream, text)` gets what it writes, `heard(kind, parts)` what it sends through its `Line`, which it gets
+        as first argument if it wants `was`; both in a thread with the caller's context. A cancel raises SystemExit in
+        it, so that its `finally` blocks run, and two seconds later kills its process group. Raises TaskError for a
+        function that is not importable.
+        """
+        apart = Isolated(function, arguments, told, heard, wants_was=wants_was)
+        promise: Work[Any] = Work(apart.cancel)
+        with self._lock:
+            if self._stopped:
+                return Promise.failed(TaskError(f"{apart.name} was not started: the processes have been stopped"))
+            self._apart.add(apart)
+        attended = self.threads.dedicated(self._attend_apart, apart)
+        attended.on_done(lambda ended: promise.settle(ended.value, ended.error))
+        return promise
+
+    def _attend_apart(self, apart: Isolated) -> Any:
+        try:
+            return apart.run()
+        finally:
+            with self._lock:
+                self._apart.discard(apart)
+
     def stop(self, timeout: float = 5.0) -> int:
         """Cancel what is queued, wait so many seconds for what runs, end all processes; return how many were busy."""
         with self._lock:
             self._stopped = True
             idle, self._idle = self._idle, []
+            apart = list(self._apart)
         for child in idle:
             self._dismiss(child)
+        for one in apart:
+            one.cancel()
         busy = self.threads.stop(timeout)
         with self._lock:
             working = list(self._children)
         for child in working:
             # Its own thread sees the end of it and tidies up: only one may wait for a process.
             child.kill()
+        for one in apart:
+            one.kill()
         return busy
 
     def _attend(self, work: _Work) -> Any:
@@ -84,7 +125,7 @@ class Processes:
             raise TaskCancelled("the task was cancelled before it began")
         child = self._hire()
         try:
-            result = child.do(work)
+            answer = child.do(work)
         except _Idle:
             # It had ended while it had nothing to do, so the work has not begun anywhere.
             self._dismiss(child)
@@ -95,7 +136,7 @@ class Processes:
                 raise TaskCancelled("the process was ended because its task was cancelled") from None
             raise TaskError(f"the process of {work.name} {death} before it had a result") from None
         self._rest(child)
-        return result.unpack()
+        return opened(answer)
 
     def _rest(self, child: _Child) -> None:
         with self._lock:
@@ -157,20 +198,6 @@ class _Work:
             self._child = None
 
 
-class _Answer:
-    """What came back: a pickled value, or a pickled error with the text of its traceback."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def unpack(self) -> Any:
-        good, value, trace = pickle.loads(self._data)
-        if good:
-            return value
-        value.add_note(trace)
-        raise value
-
-
 class _Child:
     """One process that does one piece of work after the other."""
 
@@ -188,14 +215,14 @@ class _Child:
     def alive(self) -> bool:
         return self._process.is_alive()
 
-    def do(self, work: _Work) -> _Answer:
+    def do(self, work: _Work) -> bytes:
         begun = self._fresh
         try:
             work.begin(self)
             self._pipe.send_bytes(work.call)
             self._pipe.recv_bytes()
             begun = True
-            return _Answer(self._pipe.recv_bytes())
+            return self._pipe.recv_bytes()
         except (EOFError, OSError):
             if not begun and not work.unwanted:
                 raise _Idle from None
@@ -243,20 +270,8 @@ def _follow_parent() -> None:
 
 
 def _perform(call: bytes) -> bytes:
-    try:
+    def begun() -> Any:
         function, args, kwargs = pickle.loads(call)
-        return pickle.dumps((True, function(*args, **kwargs), ""))
-    except BaseException as error:  # the function's end, not this process's
-        return _pack(error, "in the other process:\n" + traceback.format_exc())
+        return function(*args, **kwargs)
 
-
-def _pack(error: BaseException, trace: str) -> bytes:
-    if isinstance(error, Exception):
-        try:
-            packed = pickle.dumps((False, error, trace))
-            # Not every class can be built again from its args; better found out here than there.
-            if type(pickle.loads(packed)[1]) is type(error):
-                return packed
-        except Exception as fault:
-            trace += f"\n(the error itself could not be sent: {fault})"
-    return pickle.dumps((False, TaskError(f"{type(error).__name__}: {error}"), trace))
+    return answer_of(begun)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
 from atilite.lazily import LazyModule
 from atilite.runtime.executors import Threads
+from atilite.runtime.outflow import Tap, Told, pour
 from atilite.runtime.promise import Promise, Work
 
 if TYPE_CHECKING:
@@ -44,8 +46,29 @@ class Subprocesses:
         After `timeout` seconds its process group is ended (SIGTERM, then SIGKILL) and the promise fails with
         TaskTimeout; a cancel does the same. An exit code other than 0 is a SystemError with the text of stderr.
         """
-        program = _Program(command, timeout, self._grace, {"cwd": cwd, "env": env, "input": input})
-        promise: Work[str] = Work(program.cancel)
+        options = {"cwd": cwd, "env": env, "input": input}
+        return self._begin(_Program(command, timeout, self._grace, options))
+
+    def stream(
+        self,
+        command: Sequence[str],
+        told: Told,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,
+    ) -> Promise[int]:
+        """Start `command`, a list, and call `told("stdout" or "stderr", text)` while it writes; promise its exit code.
+
+        A code below 0 is the number of the signal that ended it. `told` is called in a thread of its own, with the
+        context variables of the caller. When the program ends, and when it is cancelled, its whole process group
+        does. Any thread.
+        """
+        options = {"cwd": cwd, "env": env, "input": input}
+        return self._begin(_Streamed(command, None, self._grace, options, told))
+
+    def _begin(self, program: _Program) -> Promise[Any]:
+        promise: Work[Any] = Work(program.cancel)
         with self._lock:
             self._running.add(program)
         queued = self.threads.submit(self._attend, program)
@@ -63,7 +86,7 @@ class Subprocesses:
             program.kill()
         return left
 
-    def _attend(self, program: _Program) -> str:
+    def _attend(self, program: _Program) -> Any:
         try:
             return program.run()
         finally:
@@ -103,7 +126,7 @@ class _Program:
             if self._process is not None:
                 self._signal(self._process, signal.SIGKILL)
 
-    def run(self) -> str:
+    def run(self) -> Any:
         process = self._start()
         try:
             output, errors = process.communicate(self._bytes_in(), self._timeout)
@@ -128,13 +151,16 @@ class _Program:
             self._process = subprocess.Popen(
                 self._command,
                 shell=isinstance(self._command, str),
-                stdin=subprocess.DEVNULL if self._input is None else subprocess.PIPE,
+                stdin=self._stdin(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
                 **self._options,
             )
             return self._process
+
+    def _stdin(self) -> Any:
+        return subprocess.DEVNULL if self._input is None else subprocess.PIPE
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         self._signal(process, signal.SIGTERM)
@@ -168,6 +194,58 @@ class _Program:
         if self._unwanted:
             return TaskCancelled("the program was ended because its task was cancelled")
         return TaskTimeout(f"{self._command!r} took longer than {self._timeout} s and was ended")
+
+
+class _Streamed(_Program):
+    """A program whose output is handed on while it writes it."""
+
+    def __init__(
+        self, command: Sequence[str], timeout: float | None, grace: float, options: dict[str, Any], told: Told
+    ) -> None:
+        super().__init__(command, timeout, grace, options)
+        self._told = told
+
+    def run(self) -> Any:
+        process = self._start()
+        out, err = process.stdout, process.stderr
+        assert out is not None
+        assert err is not None
+        try:
+            with out, err:
+                taps = {
+                    out.fileno(): Tap(out.fileno(), "stdout", self._told),
+                    err.fileno(): Tap(err.fileno(), "stderr", self._told),
+                }
+                pour(process.pid, lambda: process.poll() is not None, taps)
+            process.wait()
+        finally:
+            # Whoever of the group is left has nobody to write to any more.
+            self._signal(process, signal.SIGKILL)
+            process.wait()
+            with self._lock:
+                self._process = None
+        if self._unwanted:
+            raise TaskCancelled("the program was ended because its task was cancelled")
+        return process.returncode
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._input is None:
+            return super()._start()
+        # A file and no pipe: nobody has to write while the output is read.
+        with _file_of(self._input) as self._given:
+            return super()._start()
+
+    def _stdin(self) -> Any:
+        return subprocess.DEVNULL if self._input is None else self._given
+
+
+def _file_of(text: str) -> IO[bytes]:
+    """An open file without a name that holds `text`, in memory where the system has such files."""
+    memory = getattr(os, "memfd_create", None)
+    file: IO[bytes] = os.fdopen(memory("atilite"), "w+b") if memory else tempfile.TemporaryFile()  # noqa: SIM115
+    file.write(text.encode())
+    file.seek(0)
+    return file
 
 
 def _text(data: bytes) -> str:

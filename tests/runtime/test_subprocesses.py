@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +156,60 @@ def test_stop_ends_by_force_what_is_deaf(told: Path) -> None:
     pid = wait_for(told)
     subprocesses.stop(0.1)
     assert gone(pid)
+
+
+def test_the_output_of_a_streamed_program_is_told_while_it_runs(subprocesses: Subprocesses, told: Path) -> None:
+    heard: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    script = f"echo one; echo oops >&2; cat {told}; echo two; exit 3"
+
+    promise = subprocesses.stream(["sh", "-c", script], lambda stream, text: heard.put((stream, text)))
+
+    assert {heard.get(timeout=10), heard.get(timeout=10)} == {("stdout", "one\n"), ("stderr", "oops\n")}
+    assert not promise.done
+    told.write_text("go on\n", encoding="utf-8")
+    assert promise.wait(10) == 3
+    assert heard.get(timeout=10)[1].startswith("go on\n")
+
+
+def test_a_streamed_program_takes_input_folder_and_environment(subprocesses: Subprocesses, tmp_path: Path) -> None:
+    heard: list[str] = []
+    text = "\u00f6" * 200_000
+
+    promise = subprocesses.stream(
+        ["sh", "-c", "pwd; echo $WORD; cat"], lambda _, piece: heard.append(piece), cwd=str(tmp_path),
+        env={"WORD": "hello"}, input=text,
+    )  # fmt: skip
+
+    assert promise.wait(10) == 0
+    assert "".join(heard) == f"{tmp_path}\nhello\n{text}"
+
+
+def test_a_cancel_ends_the_group_of_a_streamed_program_even_a_deaf_one(subprocesses: Subprocesses, told: Path) -> None:
+    script = f"trap '' TERM; sleep 60 & echo $! > {told}; wait; sleep 60"
+
+    promise = subprocesses.stream(["sh", "-c", script], lambda *_: None)
+    process = wait_for(told)
+
+    assert promise.cancel()
+    with pytest.raises(TaskCancelled):
+        promise.wait(10)
+    assert gone(process)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_end_of_a_streamed_program_is_the_end_of_what_it_left_behind(
+    subprocesses: Subprocesses, told: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    if not watched:  # a system that cannot wait for a process and its output together
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    heard: list[str] = []
+
+    promise = subprocesses.stream(
+        ["sh", "-c", f"sleep 60 & echo $! > {told}; echo last"], lambda _, text: heard.append(text)
+    )
+    process = wait_for(told)
+
+    assert promise.wait(10) == 0
+    assert heard == ["last\n"]
+    monkeypatch.undo()
+    assert gone(process)
