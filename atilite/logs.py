@@ -20,7 +20,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            facts["traceback"] = self.formatException(record.exc_info)
+            facts["traceback"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(facts, ensure_ascii=False)
 
 

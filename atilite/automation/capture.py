@@ -48,15 +48,22 @@ def masked_data(data: Any, secrets: tuple[str, ...]) -> Any:
 class Output:
     """The output of one run: cut into lines, masked, bounded, and written as records. Any thread."""
 
-    __slots__ = ("_clock", "_closed", "_left", "_lock", "_partial", "_seen", "_told", "_write", "secrets")
+    __slots__ = ("_clock", "_closed", "_hidden", "_left", "_lock", "_own", "_partial", "_seen", "_told", "_write")
 
-    def __init__(self, write: Write | None, secrets: tuple[str, ...] = (), clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        write: Write | None,
+        secrets: tuple[str, ...] = (),
+        clock: Clock | None = None,
+        hidden: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         """`write(message, params, source, level)` stores a record; None keeps nothing.
 
-        With `clock` the run is an endless one, whose allowance grows with time.
+        With `clock` the run is an endless one, whose allowance grows with time. `secrets` are those of this run,
+        `hidden()` those of the app.
         """
         self._write = write
-        self.secrets = secrets
+        self._own, self._hidden = secrets, hidden
         self._clock = clock
         self._seen = clock.monotonic() if clock is not None else 0.0
         self._left: float = MAX_OUTPUT
@@ -64,6 +71,12 @@ class Output:
         self._closed = False
         self._partial: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that nothing may show."""
+        hidden = self._hidden()
+        return (*self._own, *hidden) if hidden else self._own
 
     def feed(self, stream: str, text: str) -> str:
         """Take what was written to `stream` ("stdout" or "stderr"); returns it masked, for the terminal."""

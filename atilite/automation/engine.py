@@ -9,8 +9,10 @@ from typing import Any
 from atilite.automation.actions import Actions
 from atilite.automation.journal import Journals
 from atilite.automation.kv import KV
+from atilite.automation.notices import Notices
 from atilite.automation.runs import Run, Runs
 from atilite.automation.schedules import Schedules
+from atilite.automation.secrets import Secrets
 from atilite.automation.services import Services
 from atilite.automation.storage import Storage
 from atilite.clock import Clock
@@ -44,27 +46,40 @@ class Automation:
         action: Callable[[Storage, Runs], Actions] = Actions,
         service: Callable[[Storage, Runs], Services] = Services,
         zone: tzinfo | None = None,
+        secret: Secrets | None = None,
     ) -> None:
         self.name = name
         self.storage = Storage(open_store, runtime, clock)
         self.make_was = make_was or _no_was
         self.journal = journal or Journals()
-        self.runs = self.journal.attach(self.storage, lambda storage: Runs(storage, lambda run: self.make_was(run)))
+        self.secret = secret or Secrets()
+        self.runs = self.journal.attach(
+            self.storage, lambda storage: Runs(storage, lambda run: self.make_was(run), self.secret.values)
+        )
         self.kv = kv or KV()
         self.kv.attach(self.storage)
         self.action = action(self.storage, self.runs)
         self.service = service(self.storage, self.runs)
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
+        self.notices = Notices(name, self.storage, self.runs, self.action, self.service)
 
     def freeze(self) -> None:
-        """End the set-up: registrations are errors from now on. SetupError if the parts do not fit together."""
+        """End the set-up: registrations are errors from now on. SetupError if the parts do not fit together.
+
+        ConfigError if a required secret is missing.
+        """
+        self.secret.check()
+        self.secret.mask_logs()
         self.action.freeze()
         self.service.freeze()
         self.schedule.freeze()
+        self.notices.freeze()
 
     def start(self) -> None:
         """Start services and schedules. Opens the database; not on the loop."""
+        self.notices.start()
+        self.secret.mask_logs()
         self.service.start_all()
         self.schedule.start()
 
@@ -80,6 +95,7 @@ class Automation:
         rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
         self.bus.close()
         self.kv.close()
+        self.secret.close()
         return left + [f"run {number}" for number in rest]
 
     def _deliver(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:

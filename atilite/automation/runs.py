@@ -30,13 +30,15 @@ class Runs:
 
     `make_was(run)` makes the helper handed to functions that want `was`. `opened` tells of each run before its function
     is called, `ended` of each durable end, `left` of each function that has really returned, which may be later. All
-    tell in the thread where it happens.
+    tell in the thread where it happens. `hidden()` are the texts that no journal may show.
     """
 
-    def __init__(self, storage: Storage, make_was: Callable[[Run], object]) -> None:
+    def __init__(
+        self, storage: Storage, make_was: Callable[[Run], object], hidden: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
         self._storage = storage
         self._clock = storage.clock
-        self._make_was = make_was
+        self._make_was, self._hidden = make_was, hidden
         self._places = Places(lambda: storage.runtime)
         self._numbers = itertools.count(-1, -1)
         self.active: dict[int, Run] = {}
@@ -54,13 +56,15 @@ class Runs:
         if job.journal:
             run.id = self._storage.journals.open(
                 job.operation, description=job.description, kind=job.kind, trigger=run.trigger, who=run.who,
-                parameters=dict(public), parent=current_journal.get(), labels=job.labels, status=run.status,
+                parameters=capture.masked_data(dict(public), self._hidden()), parent=current_journal.get(),
+                labels=job.labels, status=run.status,
             )  # fmt: skip
-            run.output = capture.Output(self._writer(run.id), secrets, self._clock if job.endless else None)
+            clock = self._clock if job.endless else None
+            run.output = capture.Output(self._writer(run.id), secrets, clock, self._hidden)
             run.report = functools.partial(self._storage.journals.set_progress, run.id)
         else:
             run.id = next(self._numbers)
-            run.output = capture.Output(None, secrets)
+            run.output = capture.Output(None, secrets, None, self._hidden)
         # Kept now: a queued run is launched by whoever leaves its lane, in a context that is none of its own.
         run.context = copy_context()
         run.started = self._clock.monotonic()

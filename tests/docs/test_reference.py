@@ -30,6 +30,7 @@ PAGES = {
     "mounts.md": 7,
     "openapi.md": 7,
     "schedules-and-services.md": 8,
+    "secrets.md": 3,
     "tasks.md": 15,
     "testing.md": 10,
 }
