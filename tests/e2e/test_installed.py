@@ -279,6 +279,19 @@ def test_a_low_port_costs_one_capability_and_update_writes_the_unit_again(board:
         board.serve("--port", str(PORT), "update")
 
 
+@pytest.mark.row("A197", "A195")
+def test_a_proxy_of_another_user_reaches_its_socket_and_others_files_it_does_not(board: Board) -> None:
+    place = "/run/board/http.sock"
+    try:
+        board.serve("--unix", place, "--behind-proxy", "unix", "update")
+        somebody = ("setpriv", "--reuid=33", "--regid=33", "--clear-groups")
+        asked = board.run(*somebody, "curl", "-s", "--unix-socket", place, "http://localhost/healthz")
+        assert '"status":"ok"' in asked.stdout
+        assert board.run(*somebody, "ls", "/var/lib/board/").returncode != 0
+    finally:
+        board.serve("--port", str(PORT), "update")
+
+
 @pytest.mark.row("reliability-16")
 def test_with_a_socket_of_systemd_s_a_restart_refuses_nobody(board: Board) -> None:
     socket = board.root / "etc/systemd/system/board.socket"
