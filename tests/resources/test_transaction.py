@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from atilite.errors import HubBlocked, QueryError, ResourceError, SetupError, Ta
 from atilite.resources.databases import SqlDatabase
 from atilite.runtime.engine import Runtime
 from tests.resources.programs import PostgresServer
+from tests.resources.test_databases import ENDLESS, wait_until
 
 
 def names(sql: SqlDatabase) -> list[str]:
@@ -128,10 +128,7 @@ def test_a_coroutine_that_is_given_up_rolls_back_and_gives_its_connection_back(
     promise = runtime.run(coroutine)
     assert inside.wait(10)
     promise.cancel()
-    end = time.monotonic() + 10
-    while opened("@sql").pools[0].figures["running"]:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: not opened("@sql").pools[0].figures["running"])
     assert names(sql) == []
 
 
@@ -154,8 +151,6 @@ def test_as_many_transactions_as_connections_go_on_and_the_next_one_waits(sql: S
 
 @pytest.mark.row("A136")
 def test_a_transaction_whose_statement_takes_too_long_is_over(sql: SqlDatabase, request: Any) -> None:
-    from tests.resources.test_databases import ENDLESS
-
     endless = ENDLESS[request.node.callspec.params["sql"]]
     with pytest.raises(TaskTimeout), sql.transaction(timeout=0.3) as tx:  # noqa: PT012
         tx.insert("users").set(name="Ann").execute()
