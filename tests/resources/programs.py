@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,12 @@ class Program:
             self.process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_unprivileged()
             )
-        end = time.monotonic() + START_SECONDS
+        end, pause = time.monotonic() + START_SECONDS, threading.Event()
         while not self.ready():
             log_text = (self.folder / "log.txt").read_text(errors="replace")
             assert self.process.poll() is None, log_text
             assert time.monotonic() < end, log_text
-            time.sleep(0.05)
+            pause.wait(0.05)
 
     def ready(self) -> bool:
         raise NotImplementedError
