@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from .answer import Conversation, Coroutine, Course, Delivery, Finisher, Reply, is_waitable, result_of
+from .runtime.executors import in_pool
 from .runtime.timers import Timer
 from .web.exchange import CAN_PARK, Exchange, Park
+
+# Bytes of an answer that the thread of the task sends itself: they fit into the system's buffer, so it need not wait.
+SMALL = 64 * 1024
 
 
 class Later(Course):
     """The answer that `render(task)` makes when `task` has ended, well or not.
 
-    It is called on the loop, so it must not block; what it raises is answered as any error of a handler.
+    It is called on the loop, or in the pool's thread in which the task has ended, so it must not block. What it raises
+    is answered as any error of a handler.
     """
 
     __slots__ = ("render", "task")
@@ -43,6 +49,7 @@ class Awaiting(Delivery):
         self._task, self._render = (value.task, value.render) if isinstance(value, Later) else (value, result)
         self._timer: Timer | None = None
         self._exchange: Exchange | None = None
+        self._once = threading.Lock()  # acquired by the first end of the waiting
 
     def answer(self, environ: dict[str, Any]) -> Reply:
         """Raise Park where this thread is not needed meanwhile; else wait here."""
@@ -53,17 +60,23 @@ class Awaiting(Delivery):
     def begin(self, exchange: Exchange) -> None:
         """Wait for the end of the task, or of the time for it. Loop only."""
         self._exchange = self._was.exchange = exchange
-        task, loop = self._task, self._runtime.loop
+        task = self._task
         timeout = getattr(task, "timeout", None)
         if timeout is not None and not task.done:
-            self._timer = loop.call_later(timeout, self._expire)
+            self._timer = self._runtime.loop.call_later(timeout, self._expire)
         exchange.on_close(self._left)
-        # It ends in any thread, perhaps in the midst of somebody's work. A user's code may wait cooperatively, so it
-        # needs a greenlet.
-        around = self._was.around
-        quick = isinstance(self._value, Later) and not (around.finish or around.teardown)
-        post = loop.call_soon if quick else loop.step
-        task.on_done(lambda _: post(self._ended))
+        task.on_done(self._done)
+
+    def _done(self, task: Any) -> None:
+        """In any thread, perhaps in the midst of somebody's work."""
+        loop, around = self._runtime.loop, self._was.around
+        if not isinstance(self._value, Later) or around.finish or around.teardown:
+            # What a user wrote may wait cooperatively, so it needs a greenlet.
+            loop.step(self._ended)
+        elif in_pool():
+            self._send_here()
+        else:
+            loop.call_soon(self._ended)
 
     def _expire(self) -> None:
         self._task.expired = True
@@ -76,25 +89,43 @@ class Awaiting(Delivery):
 
     def _take(self) -> Exchange | None:
         """The exchange, for the first who asks: the task's end, its time's end, or the client's leaving."""
-        exchange, self._exchange = self._exchange, None
+        if not self._once.acquire(False):
+            return None
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        return exchange
+        return self._exchange
 
     def _ended(self) -> None:
         exchange = self._take()
+        if exchange is not None:
+            self._go_on(exchange, self._outcome())
+
+    def _send_here(self) -> None:
+        """Answer in the thread that has done the work: waking the loop for it would take as long as all the rest."""
+        exchange = self._take()
         if exchange is None:
             return
+        reply = self._outcome()
+        if isinstance(reply, Reply) and isinstance(reply.body, bytes) and len(reply.body) <= SMALL:
+            exchange.send(reply.status, reply.headers, reply.body)
+        else:
+            self._runtime.loop.call_soon(self._go_on, exchange, reply)
+
+    def _outcome(self) -> Reply | Coroutine:
+        """The answer, or what leads to it."""
         try:
             value = self._render(self._task)
             if isinstance(value, Course) or is_waitable(value):
-                follow = Conversation(self._steps(value), self._was, self._finisher, self._runtime)
-                return follow.begin(exchange)
-            reply = self._finisher.reply(self._was, value)
+                return self._steps(value)
+            return self._finisher.reply(self._was, value)
         except Exception:
-            reply = self._finisher.error(self._was, sys.exc_info())
-        self._deliver(exchange, reply)
+            return self._finisher.error(self._was, sys.exc_info())
+
+    def _go_on(self, exchange: Exchange, outcome: Reply | Coroutine) -> None:
+        if isinstance(outcome, Reply):
+            self._deliver(exchange, outcome)
+        else:
+            Conversation(outcome, self._was, self._finisher, self._runtime).begin(exchange)
 
     @staticmethod
     def _steps(value: Any) -> Coroutine:

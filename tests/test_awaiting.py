@@ -79,6 +79,7 @@ def test_a_failed_task_is_an_error_of_the_handler_and_the_hooks_hear_of_it_once(
     app: Atilite, serve: Any, where: str
 ) -> None:
     heard: list[str] = []
+    ended = threading.Event()
 
     @app.failed_request
     def failed(was: Any, info: Any) -> None:
@@ -87,6 +88,7 @@ def test_a_failed_task_is_an_error_of_the_handler_and_the_hooks_hear_of_it_once(
     @app.teardown_request
     def teardown(was: Any) -> None:
         heard.append("teardown")
+        ended.set()
 
     @app.route("/")
     def index(was: Any) -> Any:
@@ -99,6 +101,7 @@ def test_a_failed_task_is_an_error_of_the_handler_and_the_hooks_hear_of_it_once(
 
     assert status == 418
     assert "no coffee here" in text
+    assert ended.wait(10)  # the true end comes after the answer
     assert heard == ["Error", "teardown"]
 
 
@@ -159,3 +162,49 @@ def test_nothing_is_driven_while_a_returned_task_is_waited_for(
 
     assert serve().request("GET", "/")[1] == b"plain"
     assert not made
+
+
+def test_the_thread_that_has_done_the_work_makes_the_answer_of_a_later(app: Atilite, serve: Any) -> None:
+    makers: list[str] = []
+
+    def made(task: Any) -> Any:
+        makers.append(threading.current_thread().name)
+        return {"got": task.fetch()}
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        gate = threading.Event()
+        app.runtime.loop.call_later(0.02, gate.set)
+        return Later(was.Thread(lambda: gate.wait(10) and 5), made)
+
+    served = serve()
+    for _ in range(3):
+        assert served.json("/") == {"got": 5}
+    assert all(name.startswith("atilite-task") for name in makers)
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_large_answers_and_what_a_hook_has_to_see_are_left_to_the_loop(app: Atilite, serve: Any, size: int) -> None:
+    seen: list[str] = []
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return Later(was.Thread(lambda: "x" * size), lambda task: task.fetch())
+
+    if size == 10:
+
+        @app.finish_request
+        def finish(was: Any, response: Any) -> None:
+            seen.append(threading.current_thread().name)
+
+    assert len(serve().request("GET", "/")[1]) == size
+    assert all(name == "atilite-hub" for name in seen)
+    assert len(seen) == (size == 10)
+
+
+def test_what_fails_in_that_thread_is_an_error_of_the_handler(app: Atilite, serve: Any) -> None:
+    @app.route("/")
+    def index(was: Any) -> Any:
+        return Later(was.Thread(lambda: 0), lambda task: 1 / task.fetch())
+
+    assert serve().request("GET", "/")[0] == 500

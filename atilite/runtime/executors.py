@@ -21,6 +21,15 @@ T = TypeVar("T")
 log = logging.getLogger("atilite.runtime")
 
 
+# What a thread of a pool knows of itself.
+_self = threading.local()
+
+
+def in_pool() -> bool:
+    """Whether the calling thread belongs to a pool of `Threads`: it may block a little, nobody else waits for it."""
+    return getattr(_self, "pooled", False)
+
+
 class _Call:
     """A function on its way through a pool; either a thread begins it or somebody calls it off."""
 
@@ -156,6 +165,7 @@ class Threads:
 
     def _work(self) -> None:
         self._idents.add(threading.get_ident())
+        _self.pooled = True
         while True:
             call = self._queue.get()
             if call is None:

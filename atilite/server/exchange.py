@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -49,7 +50,7 @@ class ParkedTask:
 
 
 class ParkedExchange:
-    """One parked request and its answer; see `atilite.web.exchange.Exchange`. The loop's thread only."""
+    """One parked request and its answer; see `atilite.web.exchange.Exchange`. All but `send`: loop only."""
 
     def __init__(self, channel: Connection, task: RequestTask) -> None:
         self._channel = channel
@@ -57,6 +58,8 @@ class ParkedExchange:
         self._closed = False
         self._on_close: list[Callable[[], None]] = []
         self._drained: Promise[None] | None = None
+        # Acquired once, by a thread that sends the answer or by the loop that ends the request without it.
+        self._fate = threading.Lock()
 
     def begin(self, park: Park) -> None:
         """Hand the request to its owner."""
@@ -111,6 +114,24 @@ class ParkedExchange:
         if not task.wrote_header and task.content_length is None and task.request.command != "HEAD":
             task.content_length = 0
         self._end(None)
+
+    def send(self, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> bool:
+        """Send a whole answer from another thread; the loop learns of it afterwards, which the client need not await.
+
+        False, and nothing is sent, when the request has ended otherwise.
+        """
+        if not self._fate.acquire(False):
+            return False
+        failure: Exception | None = None
+        try:
+            self._task.begin(status, headers)
+            self._task.write(body)
+        except ClientDisconnected:
+            log.debug("the client left before its answer was sent")
+        except Exception as error:
+            failure = error
+        self._channel.server.loop.call_soon(self._end, failure)
+        return True
 
     def fail(self, error: BaseException) -> None:
         """Answer 500 when nothing was sent yet, otherwise break the connection so that the client notices."""
@@ -167,17 +188,18 @@ class ParkedExchange:
 
     def leave(self) -> None:
         """Told by the channel when the client has left."""
-        if self._closed:
+        if self._closed or not self._fate.acquire(False):
             return
         self._tell_closed()
         self._channel.resume(ParkedTask(self._task, None))
 
     def interrupt(self, refusal: Refusal) -> None:
         """End the request for the server's sake: with `refusal` if nothing was sent, else by a broken connection."""
-        if self._closed:
+        if self._closed or not self._fate.acquire(False):
             return
         task = self._task
-        if task.complete:
+        if task.complete:  # a stream
+            self._fate.release()
             self._channel.handle_close()
             return
         self._tell_closed()

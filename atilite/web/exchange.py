@@ -42,6 +42,12 @@ class Exchange(Protocol):
     def finish(self) -> None:
         """End the answer; the connection goes on to its next request."""
 
+    def send(self, status: str, headers: Headers, body: bytes) -> bool:
+        """Send a whole answer from another thread than the loop's, in place of start, write and finish.
+
+        False, and nothing is sent, when the request has ended otherwise.
+        """
+
     def fail(self, error: BaseException) -> None:
         """Answer 500 when nothing was sent yet, otherwise break the connection so that the client notices."""
 
