@@ -20,7 +20,9 @@ from ..runtime.promise import Promise
 from ..web.exchange import Exchange
 from ..web.websocket import ABNORMAL, BAD_DATA, GOING_AWAY, INTERNAL_ERROR, NORMAL, POLICY, Accepted, Channel, Outgoing
 from .encodings import BadMessage, decode, messages
+from .facade import Websocket
 from .line import WATER, Line
+from .listening import listened
 from .specs import Terms
 
 log = logging.getLogger("atilite.websockets")
@@ -53,59 +55,6 @@ class Handler:
     def call(self, was: Any, *message: Any) -> Any:
         """Call it for a message, or once for a connection."""
         return self.function(*((was, *message) if self.takes_was else message), **self.arguments)
-
-
-class Websocket:
-    """`was.websocket`: one end of a connection. Any thread.
-
-    `client_id` is what `app.websocket_send` knows it by; whoever has it can send to this client, so keep it to those
-    who may. `code` and `reason` say how it ended, None as long as it is open.
-    """
-
-    __slots__ = ("_talk", "client_id", "subprotocol")
-
-    def __init__(self, talk: Talk, subprotocol: str | None) -> None:
-        self._talk, self.client_id, self.subprotocol = talk, talk.client_id, subprotocol
-
-    @property
-    def closed(self) -> bool:
-        return self._talk.over
-
-    @property
-    def code(self) -> int | None:
-        return self._talk.code
-
-    @property
-    def reason(self) -> str:
-        return self._talk.reason
-
-    def send(self, message: Any) -> bool:
-        """Send a message, several as a tuple; False if the connection is closed.
-
-        A thread waits while the client takes less than it is sent; on the loop nothing waits.
-        """
-        return self._talk.say(message, patient=True)
-
-    def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Say good-bye after what was sent. Codes for private use are 3000 to 4999."""
-        self._talk.close(code, reason)
-
-
-class Listening:
-    """The next message: what `was.Input()` is in the handler of a WebSocket. Loop only."""
-
-    timeout = None
-
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
-
-    @property
-    def done(self) -> bool:
-        return self._talk.ready
-
-    def on_done(self, callback: Callable[[Any], None]) -> None:
-        """Call `callback(self)` when a message, or the end, is there to be taken."""
-        self._talk.listen(lambda: callback(self))
 
 
 class Talk:
@@ -353,26 +302,7 @@ class Talk:
         self._running.on_done(partial(self._runtime.loop.call_soon, self._session_ended))
 
     def _session(self) -> Generator[Any, Any, Any]:
-        """The handler's generator; what it hears comes back from its yield as the message itself."""
-        generator = self.handler.call(self._was)
-        send: Any = None
-        error: BaseException | None = None
-        try:
-            while True:
-                try:
-                    wish = generator.throw(error) if error is not None else generator.send(send)
-                except StopIteration as stop:
-                    return stop.value
-                send, error = None, None
-                try:
-                    got = yield Listening(self) if wish is None else wish
-                    send = self._hear() if isinstance(got, Listening) else got
-                except (GeneratorExit, BadMessage):
-                    raise
-                except BaseException as raised:
-                    error = raised
-        finally:
-            generator.close()
+        return (yield from listened(self.handler.call(self._was), self))
 
     @property
     def ready(self) -> bool:
@@ -386,7 +316,8 @@ class Talk:
         else:
             self._listener = callback
 
-    def _hear(self) -> Any:
+    def hear(self) -> Any:
+        """Take the next message, None at the end. Raises BadMessage, ConnectionError for what comes after the end."""
         if self._inbox:
             return decode(self._take(), self.encoding)
         if self._told_end:
