@@ -24,6 +24,7 @@ from .lazily import LazyModule, method_of
 from .life import Life
 from .maintenance import Maintenance
 from .mounting import Mounting, Preference
+from .notifying import Notifying
 from .permission import Permission
 from .pipeline import Pipeline
 from .prework import Prework
@@ -72,6 +73,7 @@ class Atilite(
     Maintenance,
     Exposure,
     Websocketing,
+    Notifying,
 ):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
@@ -112,7 +114,8 @@ class Atilite(
         self.root = root
         self.automation = Automation(name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, **parts)
         self.bus = self.automation.bus
-        self.journal, self.kv = self.automation.journal, self.automation.kv
+        self.begin_notifying(lambda: self.aliases)
+        self.journal, self.kv, self.secret = self.automation.journal, self.automation.kv, self.automation.secret
         self.action, self.service, self.schedule = (
             self.automation.action,
             self.automation.service,
@@ -194,6 +197,7 @@ class Atilite(
             self.check_admission()
             self.check_permission()
             self.check_maintenance()
+            self.ready_notifying()
             self.hooks.freeze()
             _ = self.pipeline.style  # a setting that cannot be used is told now
             if self._models:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from atilite.automation.actions import ActionInfo
+from atilite.automation.channels import ChannelInfo
 from atilite.automation.engine import Automation
 from atilite.automation.schedules import ScheduleInfo
 from atilite.automation.services import Info
@@ -15,6 +16,7 @@ from atilite.events import Emitter
 from atilite.runtime.task import Task
 from atilite.store.journals import Journals
 from atilite.store.kv import KV
+from atilite.store.outbox import Letter
 
 
 class Service(NamedTuple):
@@ -133,6 +135,32 @@ class Catalogue:
         """Run it again from the next due time on."""
         automation, own = self._owner(id, lambda one: one.schedule.ids, "schedule")
         return automation.schedule.resume(own)
+
+    # -- notifications
+
+    @property
+    def channels(self) -> list[ChannelInfo]:
+        """The channels of all apps. Reads the database: not on the loop."""
+        return [replace(info, name=shown) for _, info, shown in self._channels()]
+
+    def test_channel(self, name: str) -> None:
+        """Send a test to a channel; its error is raised, LookupError for an unknown one. In an ordinary thread."""
+        found = {shown: (automation, info.name) for automation, info, shown in self._channels()}
+        if name not in found:
+            raise LookupError(f"no channel named {name!r}; known: {', '.join(sorted(found)) or 'none'}")
+        automation, own = found[name]
+        automation.notices.test(own)
+
+    def told(self, limit: int = 50) -> list[Letter]:
+        """The newest notices of all apps, newest first. Reads the database: not on the loop."""
+        found = [letter for one in self._automations for letter in one.notices.channels.recent(limit)]
+        return sorted(found, key=lambda letter: letter.id, reverse=True)[:limit]
+
+    def _channels(self) -> Iterator[tuple[Automation, ChannelInfo, str]]:
+        seen: set[str] = set()
+        for automation in self._automations:
+            for info in automation.notices.infos:
+                yield automation, info, _distinct(info.name, automation, seen)
 
     # -- the store
 

@@ -95,6 +95,8 @@ class Automation:
         rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
         self.bus.close()
         self.kv.close()
+        # Behind all else: what ended just now is told, or kept.
+        self.notices.stop(max(1.0, end - self.storage.clock.monotonic()))
         self.secret.close()
         return left + [f"run {number}" for number in rest]
 

@@ -17,13 +17,15 @@ T = TypeVar("T")
 PROTO_HTTP, PROTO_HTTPS = "http", "https"
 PROTO_WS, PROTO_WSS = "ws", "wss"
 PROTO_GRPC, PROTO_GRPCS = "grpc", "grpcs"
+PROTO_SMTP = "smtp"
+PROTO_MQTT, PROTO_MQTTS = "mqtt", "mqtts"
 DB_PGSQL, DB_SQLITE3, DB_MONGODB, DB_REDIS = "*postgresql", "*sqlite3", "*mongodb", "*redis"
 DB_POSTGRESQL = DB_PGSQL
 # The manual's names for clients that block. Every driver runs in threads here, so they are the same.
 PROTO_SYN_HTTP, PROTO_SYN_HTTPS = PROTO_HTTP, PROTO_HTTPS
 DB_SYN_PGSQL, DB_SYN_MONGODB, DB_SYN_REDIS = DB_PGSQL, DB_MONGODB, DB_REDIS
 
-PROTOCOLS = (PROTO_HTTP, PROTO_HTTPS, PROTO_WS, PROTO_WSS, PROTO_GRPC, PROTO_GRPCS)
+PROTOCOLS = (PROTO_HTTP, PROTO_HTTPS, PROTO_WS, PROTO_WSS, PROTO_GRPC, PROTO_GRPCS, PROTO_SMTP, PROTO_MQTT, PROTO_MQTTS)
 DATABASES = (DB_PGSQL, DB_SQLITE3, DB_MONGODB, DB_REDIS)
 # How many connections an alias opens to each of its members.
 MAX_CONNS = 32
@@ -90,7 +92,9 @@ def parse_member(name: str, kind: str, text: str) -> Member:
         raise AliasError(name, "a member has a space; after the address only a weight may follow: 'host/database 20'")
     if "://" in words[0]:
         raise AliasError(name, "a member is written without 'scheme://': the type says it already")
-    found = _MEMBER.fullmatch(words[0])
+    # What follows the address of a mail server: "host:587?to=ana@example.org".
+    address, mark, query = words[0].partition("?") if kind == PROTO_SMTP else (words[0], "", "")
+    found = _MEMBER.fullmatch(address)
     if found is None:
         remedy = "write user:pass@host:port/path; '@', '/' and ':' in user or password as %40, %2F and %3A"
         raise AliasError(name, f"a member cannot be read; {remedy}")
@@ -98,7 +102,7 @@ def parse_member(name: str, kind: str, text: str) -> Member:
     if port is not None and not 0 < port < 65536:
         raise AliasError(name, f"a member has port {port}; ports go from 1 to 65535")
     user, password = unquote(found["user"] or ""), unquote(found["password"] or "")
-    return Member(found["host"].strip("[]"), port, found["path"] or "", user, password, weight)
+    return Member(found["host"].strip("[]"), port, (found["path"] or "") + mark + query, user, password, weight)
 
 
 class Aliases:
