@@ -89,7 +89,7 @@ def _filter_of_query(asked: Query) -> Filter:
     statuses = asked.many("status")
     _known(statuses)
     return Filter(
-        **conditions, status=statuses or None, labels=labels or None,
+        **conditions, status=statuses or None, labels=labels or None, parent=asked.whole("parent", None, 1),
         since=asked.moment("since"), until=asked.moment("until"),
     )  # fmt: skip
 
@@ -101,6 +101,9 @@ def _filter_of_body(body: Mapping[str, Any]) -> Filter:
         if not isinstance(body.get(name), (str, type(None)))
     }  # fmt: skip
     faults |= {name: "must be true or false" for name in FLAGS if not isinstance(body.get(name), (bool, type(None)))}
+    parent = body.get("parent")
+    if parent is not None and not (type(parent) is int and 0 < parent <= LARGEST):
+        faults["parent"] = "must be the number of a run"
     lists = {name: _texts(body.get(name)) for name in ("labels", "label", "status")}
     faults |= {name: "must be a text or a list of texts" for name, found in lists.items() if found is None}
     if faults:
@@ -110,7 +113,7 @@ def _filter_of_body(body: Mapping[str, Any]) -> Filter:
     moments = Query(urlencode({name: body[name] for name in ("since", "until") if body.get(name)}))
     conditions = {name: body.get(name) or None for name in TEXTS} | {name: body.get(name) for name in FLAGS}
     return Filter(
-        **conditions, status=statuses or None, labels=labels or None,
+        **conditions, status=statuses or None, labels=labels or None, parent=parent,
         since=moments.moment("since"), until=moments.moment("until"),
     )  # fmt: skip
 
@@ -152,6 +155,7 @@ ENDPOINTS = (
             Parameter("since", "Only runs from this moment on.", MOMENT),
             Parameter("until", "Only runs before this moment.", MOMENT),
             Parameter("text", "Words that begin a word of the run or of its records."),
+            Parameter("parent", "Only runs that were started within this one.", {**WHOLE, "minimum": 1}),
         ),
         answers={200: Answer("A page of runs; a Link header leads to the next.", many(HEADLINE))},
     ),
@@ -163,6 +167,7 @@ ENDPOINTS = (
             {
                 **{name: {"type": ["string", "null"]} for name in TEXTS},
                 **{name: {"type": ["boolean", "null"]} for name in FLAGS},
+                "parent": {"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST},
                 "labels": TEXT_OR_TEXTS, "label": TEXT_OR_TEXTS, "status": STATUS_LIST,
                 "since": {"type": ["string", "null"], "format": "date-time"},
                 "until": {"type": ["string", "null"], "format": "date-time"},

@@ -239,15 +239,17 @@ class Journals:
         until: datetime | None = None,
         text: str | None = None,
         before: int | None = None,
+        parent: int | None = None,
     ) -> Task:
         """Headlines that meet all conditions given, newest first.
 
         `failed` is whether it has an error, `pending` whether it has not ended, `labels` at least one of which it
-        has. For later pages `before`, the last number of the page before, stays fast where `offset` does not.
+        has, `parent` the run within which it was started. For later pages `before`, the last number of the page
+        before, stays fast where `offset` does not.
         """
         wanted = Filter(
             operation=operation, failed=failed, pending=pending, labels=tuple(labels or ()), status=status,
-            trigger=trigger, since=since, until=until, text=text,
+            trigger=trigger, since=since, until=until, text=text, parent=parent,
         )  # fmt: skip
         return self._storage.read(
             lambda: self._storage.journals.search(wanted, before=before, limit=limit, offset=offset)

@@ -16,7 +16,7 @@ from atilite.console.words import Clockface
 from atilite.errors import Error
 
 PAGE = 50
-FILTERS = ("status", "action", "trigger", "label", "text", "since", "until")
+FILTERS = ("status", "action", "trigger", "label", "text", "since", "until", "parent")
 MOST_FACETS = 12
 NOT_SUCCEEDED = ("failed", "timed_out", "cancelled", "interrupted")
 
@@ -108,6 +108,7 @@ def criteria(filters: Mapping[str, str], zone: tzinfo | None) -> dict[str, Any]:
         "trigger": filters.get("trigger") or None,
         "labels": filters.get("label") or None,
         "text": filters.get("text") or None,
+        "parent": number(filters.get("parent", ""), "parent"),
         "since": moment(filters.get("since", ""), "since", zone),
         "until": moment(filters.get("until", ""), "until", zone, end=True),
     }
@@ -159,7 +160,8 @@ def chips(filters: Mapping[str, str], day: Any) -> tuple[Facet, ...]:
 def _chip_words(name: str, value: str) -> str:
     if name == "status":
         return "Not succeeded" if value == "bad" else states.of_run(value).word
-    return {"since": f"from {value}", "until": f"to {value}", "text": f"\u201c{value}\u201d"}.get(name, value)
+    told = {"since": f"from {value}", "until": f"to {value}", "text": f"\u201c{value}\u201d", "parent": f"in #{value}"}
+    return told.get(name, value)
 
 
 def spanned(rows: Sequence[Row], face: Clockface) -> str:
@@ -172,9 +174,13 @@ def spanned(rows: Sequence[Row], face: Clockface) -> str:
 
 def before(visit: Visit) -> int | None:
     """The number that the page begins below. Raises Error 400."""
-    text = visit.arg("before")
-    if text and not text.isdigit():
-        raise Error(400, "before must be the number of a run")
+    return number(visit.arg("before"), "before")
+
+
+def number(text: str, name: str) -> int | None:
+    """The number of a run in the query, None if it is missing. Raises Error 400."""
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Error(400, f"{name} must be the number of a run")
     return int(text) if text else None
 
 

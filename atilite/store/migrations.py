@@ -46,7 +46,12 @@ def trail(migrator: Any, database: Any) -> None:
         SchemaManager(table, database).create_all(safe=False)
 
 
-STEPS: tuple[Step, ...] = (("0001_first", first), ("0002_trail", trail))
+def parents(migrator: Any, database: Any) -> None:
+    """Make the index that finds the runs within a run, where the tables have been made without it."""
+    database.execute_sql("CREATE INDEX IF NOT EXISTS journal_parent ON journal(parent, id) WHERE parent IS NOT NULL")
+
+
+STEPS: tuple[Step, ...] = (("0001_first", first), ("0002_trail", trail), ("0003_parents", parents))
 
 
 def has_fts5(connection: sqlite3.Connection) -> bool:

@@ -107,8 +107,9 @@ class Filter:
 
     `status` and `labels` are one or several, of which a run has at least one. `failed` True asks for the runs that
     ended otherwise than succeeded, False for the others; `pending` for those that have not ended (or have).
-    `since` and `until` (exclusive) are timezone-aware and compared with the time when the run was asked for. `text`
-    is words; each must begin a word of the operation, description, parameters, labels, error or a record.
+    `parent` is the run within which they were started. `since` and `until` (exclusive) are timezone-aware and
+    compared with the time when the run was asked for. `text` is words; each must begin a word of the operation,
+    description, parameters, labels, error or a record.
     """
 
     operation: str | None = None
@@ -122,6 +123,7 @@ class Filter:
     who: str | None = None
     failed: bool | None = None
     pending: bool | None = None
+    parent: int | None = None
     statuses: frozenset[str] | None = field(init=False, default=None, compare=False)
 
     def __post_init__(self) -> None:

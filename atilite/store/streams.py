@@ -29,6 +29,7 @@ WHERE journal_label.label = ? AND journal_label.status = ?"""
 _OF_LABEL_ALONE = "SELECT journal FROM journal_label WHERE label = ? AND status = ?"
 _HAS_LABEL = """ AND EXISTS (SELECT 1 FROM journal_label AS one
 WHERE one.label IN ({}) AND one.status = journal.status AND one.journal = journal.id)"""
+_OF_PARENT = "SELECT id FROM journal INDEXED BY journal_parent WHERE parent = ?"
 _HOW_MANY = "SELECT count(*) FROM (SELECT 1 FROM journal_label WHERE label = ? LIMIT ?)"
 
 
@@ -64,6 +65,9 @@ def streams(connection: sqlite3.Connection, filter: Filter, existing: list[Combi
     A run that has several of the wanted labels may be in several streams. `existing` are the combinations of all runs,
     or of those of the operation if the filter has one, if somebody knows them.
     """
+    if filter.parent is not None:
+        conditions, values = _conditions(filter)
+        return [Stream(connection, _OF_PARENT + conditions, (filter.parent, *values))]
     if filter.labels and _follow_labels(connection, filter):
         return _label_streams(connection, filter)
     known = combinations(connection, filter.operation, STREAMS) if existing is None else existing

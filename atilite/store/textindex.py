@@ -9,11 +9,13 @@ more than the word.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from .counters import marked
 from .database import Database
 from .migrations import has_fts5
 from .runs import COLUMNS, Filter, Headline, headline_of
+from .streams import merge, streams
 from .words import Choice, asked_words, contains, fits, listed, query, run_words, value_words
 
 # So many ended runs are indexed together, and at most so many in one transaction.
@@ -23,8 +25,10 @@ CHUNK = 500
 BACKLOG = 2000
 # A beginning stands for so many words at most, the first ones of the alphabet.
 CHOICES = 200
-# So many of the newest runs are looked through at most.
-SCANNED = 5000
+# So many of the newest runs are looked through at most, and so many at a time.
+SCANNED, PORTION = 5000, 200
+# So many records of a run are searched.
+MESSAGES = 1000
 
 _FIND = "SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
 _BEGINNING = "SELECT text FROM word WHERE text >= ? AND text < ? ORDER BY text LIMIT ?"
@@ -34,7 +38,9 @@ _PUT = "INSERT OR REPLACE INTO search(rowid, text) VALUES (?, ?)"
 _NEXT = f"SELECT {COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
 _NEWEST = f"SELECT {COLUMNS} FROM journal WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?"
 _ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
-_MESSAGES = "SELECT message FROM record WHERE journal = ? ORDER BY id LIMIT 1000"
+_SEVERAL = f"SELECT {COLUMNS} FROM journal WHERE id IN "
+_MESSAGES = f"SELECT message FROM record WHERE journal = ? ORDER BY id LIMIT {MESSAGES}"
+_MESSAGES_OF = "SELECT journal, message FROM record WHERE journal IN "
 _MARK = "INSERT INTO mark(name, value) VALUES ('search', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
 
 
@@ -71,30 +77,38 @@ class TextIndex:
             return []
         if not self.available:
             return self._look_through(connection, filter, asked, low, high, most)
+        if filter.parent is not None:
+            # The index has no word for it, and a run starts few others.
+            ids = merge(streams(connection, replace(filter, text=None)), low, high, SCANNED)
+            several = [headline_of(connection.execute(_ONE, (id,)).fetchone()) for id in ids]
+            return _matching(connection, several, filter, asked)[:most]
         # The state first: what is committed after this is found in the index as well.
         cursor, late = self._state
         unsure = [id for id in {*late, *self._changed.copy()} if low <= id <= min(high, cursor)]
         found = set(self._look_through(connection, filter, asked, max(low, cursor + 1), high, most))
         match = query([_choice(connection, word) for word in asked], filter)
         found |= {row[0] for row in connection.execute(_FIND, (match, low, high, most)).fetchall()}
-        for id in unsure:
-            row = connection.execute(_ONE, (id,)).fetchone()
-            found.discard(id)
-            if row and _matches(connection, headline_of(row), filter, asked):
-                found.add(id)
+        found -= set(unsure)
+        for start in range(0, len(unsure), PORTION):
+            part = unsure[start : start + PORTION]
+            rows = connection.execute(f"{_SEVERAL}({', '.join('?' * len(part))})", part).fetchall()
+            found |= set(_matching(connection, [headline_of(row) for row in rows], filter, asked))
         return sorted(found, reverse=True)[:most]
 
     def _look_through(
         self, connection: sqlite3.Connection, filter: Filter, asked: list[str], low: int, high: int, most: int
     ) -> list[int]:
+        """Search runs word by word, the newest first; a portion of them takes two statements, not one for each."""
         found: list[int] = []
-        for row in connection.execute(_NEWEST, (low, high, SCANNED)).fetchall():
-            headline = headline_of(row)
-            if _matches(connection, headline, filter, asked):
-                found.append(headline.id)
-                if len(found) == most:
-                    break
-        return found
+        seen = 0
+        while seen < SCANNED and len(found) < most:
+            rows = connection.execute(_NEWEST, (low, high, min(PORTION, SCANNED - seen))).fetchall()
+            seen += len(rows)
+            found += _matching(connection, [headline_of(row) for row in rows], filter, asked)
+            if len(rows) < PORTION:
+                break
+            high = rows[-1][0] - 1
+        return found[:most]
 
     def _schedule(self, now: bool = False) -> None:
         # What is left at the end is for the next process.
@@ -156,8 +170,24 @@ def _choice(connection: sqlite3.Connection, word: str) -> Choice:
     return frozenset({word, *(text for (text,) in rows)})
 
 
-def _matches(connection: sqlite3.Connection, headline: Headline, filter: Filter, asked: list[str]) -> bool:
-    return fits(headline, filter) and contains(_words(connection, headline), asked)
+def _matching(
+    connection: sqlite3.Connection, several: list[Headline], filter: Filter, asked: list[str]
+) -> list[int]:
+    """Return the ids of those runs that fit, in their order; the records of all are read at once."""
+    wanted = [headline for headline in several if fits(headline, filter)]
+    # What the headline has need not be looked for in the records, which are many.
+    found = {headline.id for headline in wanted if contains(run_words(headline, ()), asked)}
+    rest = [headline for headline in wanted if headline.id not in found]
+    messages: dict[int, list[str]] = {}
+    for start in range(0, len(rest), PORTION):
+        ids = [headline.id for headline in rest[start : start + PORTION]]
+        statement = f"{_MESSAGES_OF}({', '.join('?' * len(ids))}) ORDER BY journal, id"
+        for journal, message in connection.execute(statement, ids):
+            kept = messages.setdefault(journal, [])
+            if len(kept) < MESSAGES:
+                kept.append(message)
+    found |= {one.id for one in rest if one.id in messages and contains(run_words(one, messages[one.id]), asked)}
+    return [headline.id for headline in several if headline.id in found]
 
 
 def _words(connection: sqlite3.Connection, headline: Headline) -> set[str]:

@@ -90,6 +90,7 @@ def fits(headline: Headline, filter: Filter) -> bool:
     single = ("operation", "kind", "trigger", "who")
     return (
         all(getattr(filter, name) in (None, getattr(headline, name)) for name in single)
+        and filter.parent in (None, headline.parent)
         and (filter.statuses is None or headline.status in filter.statuses)
         and (filter.labels is None or not set(filter.labels).isdisjoint(headline.labels))
         and (filter.since is None or headline.created_at >= filter.since)

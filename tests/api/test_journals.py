@@ -163,3 +163,17 @@ def test_a_running_run_is_cancelled_and_an_ended_one_says_how_it_ended(world: Wo
 def test_every_status_can_be_asked_for(admin: Client) -> None:
     for status in STATUSES:
         assert ids(admin.get(f"{LIST}?status={status}")) == []
+
+
+@pytest.mark.row("M5")
+def test_the_runs_within_a_run_can_be_asked_for(world: World, admin: Client) -> None:
+    journals = world.site.catalogue.journals
+    (outer,) = runs(world, "nightly")
+    inner = [journals.open("fetch", parent=outer) for _ in range(2)]
+    world.site.database().writer.call(lambda connection: None)
+
+    assert ids(admin.get(f"{LIST}?parent={outer}")) == inner[::-1]
+    assert ids(admin.post(SEARCH, json={"parent": outer, "operation": "fetch"})) == inner[::-1]
+    assert ids(admin.get(f"{LIST}?parent={inner[0]}")) == []
+    for wrong in (0, "1", True, 2**63):
+        assert set(admin.post(SEARCH, json={"parent": wrong}).json()["fields"]) == {"parent"}

@@ -290,6 +290,24 @@ def test_a_nested_journal_knows_the_outer_one_which_is_current_again_afterwards(
     assert journal.headline(within).fetch().parent == before
 
 
+@pytest.mark.row("M5")
+def test_the_runs_within_a_run_are_found(automation: Automation):
+    @automation.action(name="inner")
+    def inner():
+        return None
+
+    @automation.action(name="outer")
+    def outer():
+        automation.action.invoke("inner").fetch(PATIENCE)
+        automation.action.invoke("inner").fetch(PATIENCE)
+
+    automation.action.invoke("outer").fetch(PATIENCE)
+    (run,) = automation.journal.search("outer").fetch()
+
+    assert [one.operation for one in automation.journal.search(parent=run.id).fetch()] == ["inner", "inner"]
+    assert automation.journal.search(parent=run.id, failed=True).fetch() == []
+
+
 @pytest.mark.row("B15")
 def test_a_function_that_calls_itself_has_a_journal_for_each_call(automation: Automation):
     @automation.journal

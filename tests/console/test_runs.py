@@ -75,3 +75,10 @@ def test_progress_is_told_in_words() -> None:
     assert runs.progress_words(Progress(62, 100, "Checking")) == "62 %, Checking"
     assert runs.progress_words(Progress(5, None, "")) == ""
     assert runs.progress_words(None) == ""
+
+
+def test_the_runs_within_a_run_are_a_filter_like_any_other() -> None:
+    assert runs.criteria({"parent": "12"}, None)["parent"] == 12
+    assert [chip.name for chip in runs.chips({"parent": "12", "status": "bad"}, DAY)] == ["in #12", "Not succeeded"]
+    with pytest.raises(Error, match="parent must be the number of a run"):
+        runs.criteria({"parent": "x"}, None)

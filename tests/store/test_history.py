@@ -26,7 +26,8 @@ LABELS = ("garden", "system", "rare")
 def runs(journals: Journals, database: Database, clock: FakeClock) -> list[Headline]:
     """Three hundred runs of all sorts, a minute apart; the newest first."""
     chance = random.Random(7)
-    for _ in range(300):
+    first = journals.open("Water")
+    for count in range(300):
         clock.advance(60)
         trigger = chance.choice(TRIGGERS)
         number = journals.open(
@@ -36,6 +37,7 @@ def runs(journals: Journals, database: Database, clock: FakeClock) -> list[Headl
             who=None if trigger == "schedule" else chance.choice(("ana", "ben")),
             labels=[label for label in LABELS if chance.random() < 0.2],
             status=chance.choice(("queued", "running", "running", "running")),
+            parent=first if count % 3 == 0 else None,
         )
         status = chance.choice(("", *sorted(FINISHED)))
         if status:
@@ -74,6 +76,9 @@ FILTERS = {
         since=NOON,
         until=NOON + timedelta(hours=4),
     ),
+    "parent": Filter(parent=1),
+    "parent and more": Filter(parent=1, operation="Water", failed=True, labels=["garden", "rare"], since=NOON),
+    "no such parent": Filter(parent=2),
     "kind, trigger and who": Filter(kind="action", trigger="person", who="ana"),
 }
 
@@ -98,6 +103,16 @@ def test_a_filter_finds_what_it_says_newest_first(
     assert journals.count(filter, limit=5) == min(5, len(expected))
     assert [run.id for run in journals.search(filter, limit=7)] == expected[:7]
     assert [run.id for run in journals.search(filter, limit=7, offset=5)] == expected[5:12]
+
+
+@pytest.mark.row("M5")
+def test_the_runs_within_a_run_are_found_by_their_own_index(database: Database, runs: list[Headline]) -> None:
+    (stream,) = streams.streams(database.connection(), Filter(parent=1, status="failed"))
+    statement, values = stream.part(0, 1000, 10)
+    plan = database.connection().execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+
+    assert "USING INDEX journal_parent" in str(plan) or "USING COVERING INDEX journal_parent" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
 
 
 def test_the_filters_of_this_test_find_something() -> None:

@@ -170,3 +170,37 @@ def test_a_removed_run_is_not_found(journals: Journals, database: Database) -> N
     database.writer.flush()
 
     assert found(journals, "rates") == []
+
+
+def test_text_is_searched_in_the_runs_within_a_run(ways: str, journals: Journals, database: Database) -> None:
+    parent = journals.open("nightly")
+    child = journals.open("fetch", parent=parent)
+    journals.record(child, "the bank answered")
+    other = journals.open("fetch", parent=parent)
+    journals.record(journals.open("fetch"), "the bank answered")
+    for number in (child, other):
+        end(journals, number)
+    if ways == "index":
+        fill(journals, database)
+    database.writer.flush()
+
+    assert found(journals, "bank", parent=parent) == [child]
+    assert found(journals, "fetch", parent=parent) == [other, child]
+    assert found(journals, "bank", parent=parent, status="failed") == []
+
+
+@pytest.mark.row("M5")
+def test_runs_that_are_not_indexed_yet_are_not_read_one_by_one(journals: Journals, database: Database) -> None:
+    numbers = [journals.open("fetch", labels=["night"] if count % 2 else []) for count in range(1000)]
+    for number in numbers:
+        journals.record(number, "the bank answered" if number % 100 == 0 else "nothing")
+    database.writer.flush()
+    statements: list[str] = []
+    database.connection().set_trace_callback(statements.append)
+    hits = found(journals, "bank fetch")
+    rare = found(journals, "bank", labels=["night"])
+    database.connection().set_trace_callback(None)
+
+    assert hits == sorted((number for number in numbers if number % 100 == 0), reverse=True)
+    assert rare == [number for number in hits if number % 2 == 0]
+    assert len(statements) < 60
