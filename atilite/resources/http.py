@@ -119,6 +119,11 @@ class Stub:
         self._options = options
         self._jar = importlib.import_module("atilite.resources.cookies").Jar() if cookies else None
 
+    @property
+    def headers(self) -> dict[str, Any]:
+        """What the stub was told to send with every request."""
+        return dict(self._options.get("headers", {}))
+
     def __enter__(self) -> Stub:
         return self
 

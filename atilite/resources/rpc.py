@@ -61,7 +61,7 @@ class _Remote:
         raise NotImplementedError
 
     def _post(self, body: bytes, kind: str, read: Callable[[bytes], Any]) -> Any:
-        headers = {"Content-Type": kind, "Accept": kind}
+        headers = {"Content-Type": kind, "Accept": f"{kind}, */*", **self._stub.headers}
         return self._stub.post(payload=body, headers=headers, whole=True, filter=lambda answer: read(answer.content))
 
 
@@ -110,7 +110,7 @@ class JsonRpcStub(_Remote):
         return task
 
     def _send(self, asked: Any, read: Callable[[bytes], Any]) -> Any:
-        return self._post(json.dumps(asked, ensure_ascii=False).encode(), "application/json", read)
+        return self._post(json.dumps(asked, ensure_ascii=False).encode(), "application/json-rpc", read)
 
 
 class JsonRpcNotices(JsonRpcStub):

@@ -12,6 +12,7 @@ import json
 import ssl
 import sys
 import threading
+import xmlrpc.client
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -71,6 +72,13 @@ async def echo(peer: WebPeer, asked: Asked) -> None:
         "peer": peer.name,
     }  # fmt: skip
     await asked.answer("200 OK", json.dumps(told).encode(), "X-Two: a", "X-Two: b", kind="application/json")
+
+
+@path("rpc2")
+async def rpc2(peer: WebPeer, asked: Asked) -> None:
+    """XML-RPC with one function, `add`."""
+    values = xmlrpc.client.loads(asked.body)[0]
+    await asked.answer("200 OK", xmlrpc.client.dumps((sum(values),), methodresponse=True).encode(), kind="text/xml")
 
 
 @path("slow")
