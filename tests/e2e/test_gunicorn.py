@@ -40,6 +40,11 @@ SCRIPT = """
         yield "a"
         yield "b"
 
+    @app.route("/talk")
+    @app.websocket()
+    def talk(was, message):
+        return message
+
     @app.route("/run")
     def run(was):
         return {"got": app.action.invoke("double", number=4).fetch()}
@@ -94,3 +99,16 @@ def test_every_kind_of_handler_and_an_action_work_under_gunicorn(port: int) -> N
     assert json.loads(get(port, "/run")[1]) == {"got": 8}
     assert json.loads(get(port, "/runs")[1]) == [["double", "succeeded"]]
     assert get(port, "/missing")[0] == 404
+
+
+@pytest.mark.row("A183")
+def test_a_websocket_is_answered_with_what_to_do(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }  # fmt: skip
+    connection.request("GET", "/talk", headers=headers)
+    answer = connection.getresponse()
+    assert (answer.status, b"start the program with atilite's own server" in answer.read()) == (501, True)
+    connection.close()
