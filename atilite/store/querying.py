@@ -61,8 +61,6 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def _listed(value: Any) -> Any:
-    if isinstance(value, Statement):
-        return value.node()
     return value if isinstance(value, Node) else list(value)
 
 
@@ -117,7 +115,7 @@ def _condition(table: Table, name: str, value: Any) -> Any:
         column, operator = operator, "eq"
     if operator not in OPERATORS:
         raise SetupError(f"no comparison {operator!r} in {name!r}; known: {', '.join(sorted(OPERATORS))}")
-    return OPERATORS[operator](_column(table, column), value)
+    return OPERATORS[operator](_column(table, column), _value(value))
 
 
 def checked_name(name: str) -> str:
