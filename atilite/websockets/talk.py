@@ -20,7 +20,6 @@ from ..runtime.promise import Promise
 from ..web.exchange import Exchange
 from ..web.websocket import ABNORMAL, BAD_DATA, GOING_AWAY, INTERNAL_ERROR, NORMAL, POLICY, Accepted, Channel, Outgoing
 from .encodings import BadMessage, decode, messages
-from .facade import Websocket
 from .line import WATER, Line
 from .listening import listened
 from .specs import Terms
@@ -67,7 +66,6 @@ class Talk:
         self.code: int | None = None
         self.reason = ""
         self.handler, self.encoding = handler, terms.encoding
-        self.end = Websocket(self, accepted.subprotocol)
         self._was, self._terms, self._accepted, self._room = was, terms, accepted, room
         self._runtime: Any = was.app.runtime
         self._line: Line | None = None

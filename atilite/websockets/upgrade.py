@@ -15,6 +15,7 @@ from ..web import csrf
 from ..web.exchange import CAN_PARK, Park
 from ..web.state import KEEPING
 from ..web.websocket import MAX_MESSAGE, accept
+from .facade import Websocket
 from .room import Room
 from .specs import MAX_UNSENT, TIMEOUT, WS_CHANNEL, Spec, Terms
 from .talk import Handler, Talk
@@ -80,17 +81,17 @@ def _upgrading(app: Any, function: F, terms: Terms) -> F:
         if room.stopping:
             raise Error(503, "the server is stopping", headers=[("Retry-After", "5")])
         talk = Talk(was, Handler(function, takes_was, is_plain, arguments), terms, accepted, room)
-        _open(was, talk, room, terms.onopen)
+        _open(was, talk, accepted.subprotocol, room, terms.onopen)
         raise Park(talk.begin)
 
     vars(upgrade)["__signature__"] = _signature(function, takes_was, terms.spec.session)
     return upgrade  # type: ignore[return-value]
 
 
-def _open(was: Any, talk: Talk, room: Room, onopen: Callable[..., Any] | None) -> None:
+def _open(was: Any, talk: Talk, subprotocol: str | None, room: Room, onopen: Callable[..., Any] | None) -> None:
     """Let `onopen` have its say before the handshake is answered. Raises what it raises."""
     was.__dict__.pop("response", None)
-    was.websocket = talk.end
+    was.websocket = Websocket(talk, subprotocol)
     room.add(talk)
     try:
         if onopen is not None:

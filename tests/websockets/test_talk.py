@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -439,13 +441,29 @@ def test_an_app_that_stops_closes_its_own_and_opens_no_more(app: Atilite, told: 
         assert site.refused("/echo").status == 503
 
 
-def test_nothing_is_left_of_a_closed_connection(app: Atilite, told: Told) -> None:
+def test_nothing_is_left_of_closed_connections_even_without_the_collector(app: Atilite, told: Told) -> None:
+    talks: weakref.WeakSet[Any] = weakref.WeakSet()
+    app.route("/seen")(
+        app.websocket(
+            onopen=lambda was: talks.add(was.websocket._talk),
+            onclose=lambda was: told(was.websocket.code),
+        )(lambda was, message: message)
+    )
+
     with served(app) as site:
-        for _ in range(5):
-            with site.open("/echo") as peer:
-                assert peer.ask("x") == "x"
-        told.wait(lambda things: len(things) == 5)
-        with site.open("/echo") as peer:
-            peer.ask("x")
-            assert site.server.stats.hijacked == 1
-            assert len(app.websockets) == 1
+        gc.disable()
+        try:
+            for number in range(6):
+                with site.open("/seen") as peer:
+                    assert peer.ask("x") == "x"
+                    if number % 2:
+                        peer.close()
+            told.wait(lambda things: len(things) == 6)
+            with site.open("/seen") as peer:
+                peer.ask("x")
+                assert site.server.stats.hijacked == 1
+                assert len(app.websockets) == 1
+                # The last one's teardown may be under way.
+                assert len(talks) <= 2
+        finally:
+            gc.enable()
