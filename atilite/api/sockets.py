@@ -1,9 +1,8 @@
-"""Updates as a WebSocket: the connection leaves HTTP, two greenlets keep it, one for each direction."""
+"""Updates as a WebSocket: the connection leaves HTTP, and one greenlet sends what is new."""
 
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Generator
 from functools import partial
 from typing import Any, NoReturn
@@ -12,15 +11,15 @@ from atilite.errors import Error
 from atilite.runtime.promise import Promise
 from atilite.web import websocket
 from atilite.web.exchange import CAN_PARK, Exchange, Park
+from atilite.websockets.line import Line
+from atilite.websockets.specs import MAX_UNSENT
 
 from .answers import encode
-from .feeds import HEARTBEAT, Bell, Source, pump
+from .feeds import Bell, Source, pump
 from .site import may_still, monotonic
 
 # Clients have nothing to say here but pings and good-byes.
 LONGEST_MESSAGE = 4096
-# A client that takes nothing, or answers no ping, for so many seconds is gone.
-PATIENCE = 4 * HEARTBEAT
 
 log = logging.getLogger("atilite.api")
 
@@ -34,25 +33,25 @@ def upgrade(was: Any, source: Source) -> NoReturn:
     environ = was.request.env
     # A browser sends cookies with the handshake whatever page opens it, and nothing keeps that page from reading.
     was.app.site.access.check_origin(environ)
-    accepted = websocket.accept(environ)
+    accepted = websocket.accept(environ, compress=True)
     if not environ.get(CAN_PARK):
         raise Error(501, "this server has no WebSockets; ask for text/event-stream")
-    raise Park(partial(_begin, was, Line(accepted.answer), source))
+    raise Park(partial(_begin, was, Reader(accepted.answer), accepted, source))
 
 
-def _begin(was: Any, line: Line, source: Source, exchange: Exchange) -> None:
+def _begin(was: Any, reader: Reader, accepted: websocket.Accepted, source: Source, exchange: Exchange) -> None:
     loop = was.app.runtime.loop
 
     def taken(connection: Any) -> None:
         if connection.error is not None:
             log.debug("a WebSocket was not opened: %s", connection.error)
             return
-        line.connection = connection.value
-        loop.spawn(line.listen)
-        steps = pump(source, line.bell, lambda: may_still(was), loop, monotonic)
-        loop.spawn(line.send, steps).on_done(_log_error)
+        channel = websocket.Channel(LONGEST_MESSAGE, compressed=accepted.compressed)
+        reader.line = Line(loop, connection.value, channel, reader, timeout=None, max_unsent=MAX_UNSENT)
+        steps = pump(source, reader.bell, lambda: may_still(was), loop, monotonic)
+        loop.spawn(reader.send, steps).on_done(_log_error)
 
-    exchange.hijack().on_done(taken)
+    exchange.hijack(reader.leave).on_done(taken)
 
 
 def _log_error(sending: Promise[None]) -> None:
@@ -60,65 +59,53 @@ def _log_error(sending: Promise[None]) -> None:
         log.error("a WebSocket failed", exc_info=sending.error)
 
 
-class Line:
-    """One open WebSocket. Loop only: `send` and `listen` run in a greenlet each, and only `send` writes."""
+class Reader:
+    """Whoever reads the updates over one WebSocket. Loop only; `send` runs in a greenlet."""
 
     def __init__(self, greeting: bytes) -> None:
-        self.connection: Any = None
         self.bell = Bell()
-        self._channel = websocket.Channel(LONGEST_MESSAGE)
-        # What is to be written before anything else: the handshake, answers to pings, the good-bye.
-        self._owed = greeting
+        self.line: Any = None
+        self.over = False
+        self._greeting = greeting
 
-    def listen(self) -> None:
-        """Read until the client leaves; wake `send` when something has to be answered."""
-        self.connection.settimeout(PATIENCE)
-        try:
-            while not self._channel.closed:
-                _, answer = self._channel.receive(self.connection.recv(4096))
-                self._owed += answer
-                self.bell.ring()
-        except OSError as error:
-            log.debug("a WebSocket client has gone: %s", error)
-            self._channel.closed = True
-            # A writer that waits for a client that is gone is woken by this with an error.
-            self._hang_up()
+    def leave(self) -> None:
+        """The server stops."""
+        if self.line is not None:
+            self.line.close(websocket.GOING_AWAY, "the server is stopping")
+
+    def heard(self, data: str | bytes) -> None:
+        """A client has nothing to say here."""
+
+    def closed(self, code: int, reason: str) -> None:
+        """The client has left: wake `send`."""
+        self.over = True
         self.bell.ring()
 
     def send(self, steps: Generator[Any, Any, None]) -> None:
-        """Write every message and heartbeat, then say good-bye."""
+        """Send every message, then say good-bye. The line itself sees to it that the client is there."""
         try:
             for step in steps:
-                if isinstance(step, list) and not self._channel.closed:
-                    self._owed += self._frames(step)
-                self._pay()
-                if self._channel.closed:
+                self._open()
+                if self.over:
                     break
-                if not isinstance(step, list):
+                if isinstance(step, list):
+                    self._say(step)
+                else:
                     step.wait()
-            self._owed += self._channel.close()
-            self._pay()
-        except OSError as error:
-            log.debug("a WebSocket client has gone: %s", error)
         finally:
             steps.close()
-            self._channel.closed = True
-            self._hang_up()
+            self._open()
+            self.line.close()
 
-    def _frames(self, messages: list[Any]) -> bytes:
-        if not messages:
-            return self._channel.ping()
-        return b"".join(self._channel.text(encode(body).decode()) for _, body in messages)
+    def _open(self) -> None:
+        """Answer the handshake, once: by then the source is listened to, so the client misses nothing that it does."""
+        greeting, self._greeting = self._greeting, b""
+        if greeting:
+            self.line.open(greeting)
 
-    def _hang_up(self) -> None:
-        try:
-            # Closing alone would leave the other end waiting as long as our own reader does.
-            self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError as error:
-            log.debug("a WebSocket was closed already: %s", error)
-        self.connection.close()
-
-    def _pay(self) -> None:
-        owed, self._owed = self._owed, b""
-        if owed:
-            self.connection.sendall(owed)
+    def _say(self, messages: list[Any]) -> None:
+        for _, body in messages:
+            self.line.send(websocket.Outgoing(encode(body).decode()))
+        room = self.line.drained()
+        if room is not None:
+            room.wait()

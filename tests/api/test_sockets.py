@@ -1,22 +1,20 @@
-"""The two ends of an open WebSocket on a pair of sockets; threads stand in for the loop's greenlets."""
+"""Who reads updates over a WebSocket: what is sent, in which order, and what ends it."""
 
 from __future__ import annotations
 
-import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
-from atilite.api.sockets import Line, upgrade
+from atilite.api.sockets import Reader, upgrade
 from atilite.errors import Error
 from atilite.runtime.promise import Promise
 from atilite.web.auth import Access
 from atilite.web.exchange import Park
+from atilite.web.websocket import Outgoing
 from tests.web.fakes import FakeAccounts, FakeKeys, StepClock
 
 GREETING = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
@@ -27,124 +25,110 @@ HANDSHAKE = {
 }  # fmt: skip
 
 
-class Peer:
-    """A WebSocket client: what it was told, frame by frame."""
+class Line:
+    """A connection that keeps what it is told; `room` is what whoever sends too much has to wait for."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.wire = Connection(ConnectionType.CLIENT)
-        self.connection.settimeout(10)
-        greeting = b""
-        while not greeting.endswith(b"\r\n\r\n"):
-            greeting += self.connection.recv(1)
-        assert greeting == GREETING
-
-    def next(self) -> Any:
-        """The next frame, None at the end of the connection."""
-        while True:
-            for event in self.wire.events():
-                return event
-            data = self.connection.recv(4096)
-            if not data:
-                return None
-            self.wire.receive_data(data)
-
-    def send(self, event: Any) -> None:
-        self.connection.sendall(self.wire.send(event))
-
-
-class Opened:
     def __init__(self) -> None:
-        self.line = Line(GREETING)
-        self.line.connection, self.theirs = socket.socketpair()
-        self.threads: list[threading.Thread] = []
+        self.told: list[Any] = []
+        self.room: Promise[None] | None = None
 
-    def start(self, steps: Iterator[Any]) -> Peer:
-        for target, args in ((self.line.listen, ()), (self.line.send, (steps,))):
-            thread = threading.Thread(target=target, args=args, daemon=True)
-            thread.start()
-            self.threads.append(thread)
-        return Peer(self.theirs)
+    def open(self, greeting: bytes) -> None:
+        self.told.append(greeting)
 
-    def join(self) -> None:
-        for thread in self.threads:
-            thread.join(10)
-            assert not thread.is_alive()
+    def send(self, message: Outgoing) -> None:
+        self.told.append(message.payload)
+
+    def drained(self) -> Promise[None] | None:
+        return self.room
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        self.told.append((code, reason))
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    pair = Opened()
-    yield pair
-    pair.theirs.close()
-    pair.line.bell.ring()
-    pair.join()
+def reader() -> Reader:
+    reader = Reader(GREETING)
+    reader.line = Line()
+    return reader
 
 
-def waits(line: Line) -> Iterator[Any]:
-    """Steps that send nothing and wait for the bell until the line is closed."""
-    while True:
-        line.bell.reset()
-        yield line.bell.rung
+def started(reader: Reader, steps: Generator[Any, Any, None]) -> threading.Thread:
+    """Send in a thread, which stands for the loop's greenlet."""
+    thread = threading.Thread(target=reader.send, args=(steps,), daemon=True)
+    thread.start()
+    return thread
+
+
+def waits(reader: Reader, ended: list[str]) -> Generator[Any, Any, None]:
+    """Steps that send nothing and wait for the bell."""
+    try:
+        while True:
+            reader.bell.reset()
+            yield reader.bell.rung
+    finally:
+        ended.append("steps")
 
 
 @pytest.mark.row("B37")
-def test_every_message_is_one_text_and_the_end_of_the_steps_says_good_bye(opened: Opened) -> None:
-    steps = iter([[(1, {"type": "journal", "id": 7}), (2, {"type": "journal", "id": 8})]])
-    peer = opened.start(generator(steps))
-    first, second, last = peer.next(), peer.next(), peer.next()
-    assert (first.data, second.data) == ('{"type":"journal","id":7}', '{"type":"journal","id":8}')
-    assert isinstance(last, CloseConnection)
-    assert last.code == 1000
-    assert peer.next() is None
+def test_every_message_is_one_text_and_the_end_of_the_steps_says_good_bye(reader: Reader) -> None:
+    def steps() -> Generator[Any, Any, None]:
+        yield [(1, {"type": "journal", "id": 7}), (2, {"type": "journal", "id": 8})]
+        yield []  # a heartbeat is the line's own affair
+
+    reader.send(steps())
+
+    assert reader.line.told == [
+        GREETING, b'{"type":"journal","id":7}', b'{"type":"journal","id":8}', (1000, "")
+    ]  # fmt: skip
 
 
-def generator(steps: Iterator[Any]) -> Iterator[Any]:
-    yield from steps
+def test_the_handshake_is_answered_when_the_source_is_listened_to_and_not_before(reader: Reader) -> None:
+    def steps() -> Generator[Any, Any, None]:
+        assert reader.line.told == []
+        yield []
+        assert reader.line.told == [GREETING]
+
+    reader.send(steps())
+    silent = Reader(GREETING)
+    silent.line = Line()
+    silent.send(step for step in ())
+
+    assert silent.line.told == [GREETING, (1000, "")]
 
 
-def test_a_heartbeat_is_a_ping(opened: Opened) -> None:
-    peer = opened.start(generator(iter([[]])))
-    assert isinstance(peer.next(), Ping)
+def test_a_client_that_goes_ends_what_waits(reader: Reader) -> None:
+    ended: list[str] = []
+    sending = started(reader, waits(reader, ended))
+
+    reader.heard("what a client says is ignored")
+    reader.closed(1006, "")
+    sending.join(10)
+
+    assert not sending.is_alive()
+    assert ended == ["steps"]
 
 
-def test_a_ping_of_the_client_is_answered_while_nothing_happens(opened: Opened) -> None:
-    peer = opened.start(waits(opened.line))
-    peer.send(Ping(b"there?"))
-    answer = peer.next()
-    assert isinstance(answer, Pong)
-    assert bytes(answer.payload) == b"there?"
+def test_a_reader_that_takes_little_is_waited_for(reader: Reader) -> None:
+    reader.line.room = room = Promise()
+    after: list[str] = []
+
+    def steps() -> Generator[Any, Any, None]:
+        yield [(1, {"id": 1})]
+        after.append("went on")
+
+    sending = started(reader, steps())
+    sending.join(0.05)
+    assert (sending.is_alive(), after) == (True, [])
+    room.set(None)
+    sending.join(10)
+    assert after == ["went on"]
 
 
-def test_a_good_bye_of_the_client_is_returned_and_ends_both_directions(opened: Opened) -> None:
-    closed = threading.Event()
+def test_a_stop_of_the_server_is_told(reader: Reader) -> None:
+    reader.leave()
 
-    def steps() -> Iterator[Any]:
-        try:
-            yield from waits(opened.line)
-        finally:
-            closed.set()
-
-    peer = opened.start(steps())
-    peer.send(CloseConnection(1000))
-    assert isinstance(peer.next(), CloseConnection)
-    assert peer.next() is None
-    opened.join()
-    assert closed.is_set()
-
-
-def test_a_client_that_just_goes_ends_both_directions(opened: Opened) -> None:
-    opened.start(waits(opened.line)).connection.close()
-    opened.join()
-
-
-def test_what_a_client_says_is_ignored_unless_it_is_too_long(opened: Opened) -> None:
-    peer = opened.start(waits(opened.line))
-    peer.send(TextMessage("hello"))
-    peer.send(TextMessage("x" * 5000))
-    last = peer.next()
-    assert isinstance(last, CloseConnection)
-    assert last.code == 1009
+    assert reader.line.told == [(1001, "the server is stopping")]
+    Reader(GREETING).leave()  # before there is a connection
 
 
 # -- the handshake
@@ -177,12 +161,3 @@ def test_a_handshake_of_another_site_or_of_another_kind_is_refused(changes: dict
     with pytest.raises(Error) as refused:
         upgrade(asked(**changes), None)  # type: ignore[arg-type]
     assert refused.value.status_code == status
-
-
-def test_a_failed_line_wakes_whoever_waits() -> None:
-    line = Line(GREETING)
-    line.connection, theirs = socket.socketpair()
-    theirs.close()
-    waiting: Promise[None] = line.bell.rung
-    line.listen()
-    assert waiting.done
