@@ -95,7 +95,7 @@ class Loop:
     @property
     def timers(self) -> int:
         """How many calls are to come later. Any thread; a moment's number."""
-        return len(self._timers) - self._timers.cancelled if self.hub is not None else 0
+        return self._timers.wanted() if self.hub is not None else 0
 
     def in_greenlet(self) -> bool:
         """Whether the caller may wait cooperatively: on the loop's thread, but not on the bare hub."""

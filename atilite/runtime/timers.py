@@ -58,6 +58,10 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap)
 
+    def wanted(self) -> int:
+        """How many calls are to come. Any thread; counted now, since nothing else keeps that number."""
+        return sum(timer.wanted for _, _, timer in self._heap.copy())
+
     def add(self, when: float, timer: Timer) -> None:
         """Call the timer's function at `when`, a moment of time.monotonic."""
         if self.cancelled > 256 and self.cancelled * 2 > len(self._heap):
