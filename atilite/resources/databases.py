@@ -164,7 +164,8 @@ class SqlDatabase(_Calls):
         if any(chosen.pop(name, None) for name in _OWN):
             raise SetupError("use_cache and rm_cache go with transaction(function); in a block call setlu yourself")
         servers = self._sender.servers
-        return Transaction(servers.balance.pick(), self._sender.task, chosen)
+        pool = servers.balance.pick()
+        return Transaction(pool, self._sender.task, chosen, lambda error: servers.heard(pool, error))
 
 
 class MethodDatabase(_Calls):

@@ -67,6 +67,13 @@ class Servers:
             return self.submit(work, seconds, self.pools[0])
         return _Attempt(self, work, seconds).promise
 
+    def heard(self, pool: Pool, error: BaseException | None) -> None:
+        """Tell how a call at `pool` ended, so that a member that has gone is avoided."""
+        if isinstance(error, Lost):
+            self.balance.failed(pool)
+        else:
+            self.balance.worked(pool)
+
     def stop(self, timeout: float) -> None:
         """Close all connections; wait at most so many seconds for what runs."""
         deadline = time.monotonic() + timeout
@@ -94,10 +101,7 @@ class _Attempt:
 
     def _ended(self, pool: Pool, ended: Promise[Any]) -> None:
         error = ended.error
-        if isinstance(error, Lost):
-            self._servers.balance.failed(pool)
-        else:
-            self._servers.balance.worked(pool)
+        self._servers.heard(pool, error)
         in_time = self._deadline is None or time.monotonic() < self._deadline
         if isinstance(error, Unreachable) and len(self._tried) < len(self._servers.pools) and in_time:
             self._begin()

@@ -83,9 +83,14 @@ class Transaction(_Statements):
     """
 
     def __init__(
-        self, pool: Pool, task: Callable[[Promise[Any], dict[str, Any]], Task], options: dict[str, Any]
+        self,
+        pool: Pool,
+        task: Callable[[Promise[Any], dict[str, Any]], Task],
+        options: dict[str, Any],
+        heard: Callable[[BaseException | None], None],
     ) -> None:
-        self._pool, self._task, self._options = pool, task, options
+        """`task` makes the tasks; `heard` is told how each statement ended."""
+        self._pool, self._task, self._options, self._heard = pool, task, options, heard
         self._seconds: float | None = options.get("timeout", TIMEOUT)
         self._lease: Lease | None = None
         self._began: Promise[Any] | None = None
@@ -137,6 +142,7 @@ class Transaction(_Statements):
         return work(session)
 
     def _note(self, ended: Promise[Any]) -> None:
+        self._heard(ended.error)
         if ended.error is not None and self._failure is None:
             self._failure = ended.error
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from atilite.errors import HubBlocked, QueryError, ResourceError, SetupError, TaskTimeout
-from atilite.resources.databases import SqlDatabase
+from atilite.resources.aliases import DB_SQLITE3, Aliases
+from atilite.resources.databases import Databases, SqlDatabase
 from atilite.runtime.engine import Runtime
 from tests.resources.programs import PostgresServer
 from tests.resources.test_databases import ENDLESS, wait_until
@@ -171,6 +172,16 @@ def test_a_server_that_goes_away_in_the_middle_is_told_at_the_end(pg: SqlDatabas
     assert pg.execute("select 1 as x").one().x == 1
     with pytest.raises(QueryError):
         pg.select("users").execute().fetch()
+
+
+@pytest.mark.row("A147")
+def test_a_member_that_cannot_be_reached_is_avoided_by_the_next_transaction(db: Databases, aliases: Aliases) -> None:
+    aliases.add("@many", DB_SQLITE3, ["missing/one.db 100", "two.db 1"])
+    with pytest.raises(ResourceError), db("@many").transaction() as tx:
+        tx.execute("create table t (x int)")
+    for _ in range(3):
+        with db("@many").transaction() as tx:
+            tx.execute("create table if not exists t (x int)")
 
 
 def test_a_transaction_is_one_block(sql: SqlDatabase) -> None:
