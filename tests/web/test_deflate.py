@@ -67,6 +67,28 @@ def test_compressed_messages_arrive_in_both_directions(messages: list[str | byte
         assert event.data == one
 
 
+@given(st.lists(st.text("ab\xe4", min_size=1, max_size=400), min_size=1, max_size=3), st.integers(1, 30))
+def test_compressed_messages_arrive_whole_however_the_bytes_are_cut(messages: list[str], size: int) -> None:
+    peer, channel = client(), Channel(compressed=True)
+    sent = b"".join(peer.send(wire.TextMessage(one)) for one in messages)
+
+    found = [event for at in range(0, len(sent), size) for event in compressed(channel, sent[at : at + size])]
+
+    assert found == [Text(one) for one in messages]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.booleans())
+def test_whatever_is_sent_is_read_or_closes_the_connection(pieces: list[bytes], deflated: bool) -> None:
+    channel = Channel(limit=1000, compressed=deflated)
+
+    for piece in pieces:
+        events, reply = channel.receive(b"\xc1\x80\0\0\0\0" + piece if deflated else piece)
+        assert isinstance(reply, bytes)
+        assert channel.closed == any(isinstance(event, Closed) for event in events)
+        if channel.closed:
+            return
+
+
 def test_fragments_with_a_ping_in_between_are_one_message() -> None:
     peer, channel = client(), Channel(compressed=True)
     start = peer.send(wire.TextMessage("ä" * 500, message_finished=False))

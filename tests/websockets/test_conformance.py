@@ -84,7 +84,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         running.close()
 
 
-@pytest.mark.row("A183", "A186")
+@pytest.mark.row("A183", "A186", "reliability-20")
 def test_the_cases_of_the_protocol_pass(port: int) -> None:
     found = results(port, "/echo", *SHORT)
 
