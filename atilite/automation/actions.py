@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from atilite.automation.duration import seconds_of
-from atilite.automation.naming import description_of, name_of, source_of
-from atilite.automation.overlap import POLICIES, Lane, Lanes
-from atilite.automation.parameters import Field, Schema
-from atilite.automation.runs import Job, Run, Runs
+from atilite.automation.apart import APART_GRACE, InProcess, Program
+from atilite.automation.chain import Chain
+from atilite.automation.commands import program_of, source_here, typed, untyped
+from atilite.automation.declaring import ActionInfo as ActionInfo
+from atilite.automation.declaring import generated, info_of
+from atilite.automation.endings import Ended
+from atilite.automation.overlap import Lane, Lanes
+from atilite.automation.run import GRACE, Job, Run
+from atilite.automation.runs import Runs
 from atilite.automation.storage import Storage
-from atilite.errors import DuplicateName, Frozen, SetupError
-from atilite.runtime.functions import innermost, kind_of, wants_was
+from atilite.errors import DuplicateName, Frozen, ParameterError
+from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-ROLES = ("view", "run", "admin")
-
-
-@dataclass(frozen=True, slots=True)
-class ActionInfo:
-    """An action as listed. Times are in seconds; `operation` is the name under which its runs are journaled."""
-
-    name: str
-    description: str
-    operation: str
-    schema: Schema
-    confirm: str | None = None
-    labels: tuple[str, ...] = ()
-    role: str = "run"
-    timeout: float | None = None
-    retries: int = 0
-    retry_delay: float = 5.0
-    overlap: str = "allow"
-    group: str | None = None
-    hidden: bool = False
-    notify: tuple[str, ...] = ()
-    keep: str | None = None
-    journal: bool = True
-    hook: bool = False
-    kind: str = "plain"
-    source: str = ""
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """The parameters, in the order of the signature."""
-        return self.schema.fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +42,10 @@ class Actions:
         self._storage, self._runs = storage, runs
         self._actions: dict[str, Action] = {}
         self._lanes: Lanes[Run] = Lanes()
+        self._chain = Chain(lambda name: self.start(name, trigger="chain"), self._soon)
         self._frozen = False
         runs.left.listen(self._left)
+        runs.ended.listen(self._ended)
 
     # -- registering
 
@@ -79,50 +55,105 @@ class Actions:
     def __call__(
         self, *, name: str | None = None, description: str | None = None, confirm: str | None = None,
         label: str | Sequence[str] | None = None, labels: Sequence[str] = (), role: str = "run",
-        timeout: float | str | None = None, retries: int = 0, retry_delay: float | str = 5.0, overlap: str = "allow",
-        group: str | None = None, hidden: bool = False, notify: Sequence[str] = (), keep: str | None = None,
-        journal: bool = True, hook: bool = False, replace: bool = False,
+        timeout: float | str | None = None, retries: int = 0, retry_delay: float | str = 5.0,
+        retry_jitter: float | str = 0.0, overlap: str = "allow", group: str | None = None, hidden: bool = False,
+        notify: Sequence[str] = (), keep: str | None = None, journal: bool = True, hook: bool = False,
+        process: bool = False, after: str | Sequence[str] = (), choices: Mapping[str, Any] | None = None,
+        each: Sequence[Any] | Mapping[str, Any] | None = None, replace: bool = False,
     ) -> Callable[[F], F]: ...  # fmt: skip
-    def __call__(self, function: Any = None, *, replace: bool = False, **options: Any) -> Any:
+    def __call__(self, function: Any = None, *, each: Any = None, replace: bool = False, **options: Any) -> Any:
         """Register the decorated function: `@app.action` or `@app.action(name="Water", ...)`.
 
         `name` is by default the function's qualified name, `description` its docstring. `confirm` is asked before it
         is run, `label` and `labels` are put on each run, `role` (view, run or admin) is needed to run it.
         `timeout` is in seconds (or "5m") and holds for the whole run, `retries` further attempts follow a failed one
-        after `retry_delay` seconds, doubled each time. `overlap` says what happens when it is running already: allow,
-        skip (RunSkipped), queue or replace (the old run is cancelled). Of a `group` one run goes at a time
-        ("pump:2": two), the others wait, or are skipped if their overlap is skip. `hidden` keeps it out of the lists
-        of the console. `journal=False` runs it without a trace. `notify`, `keep` and `hook` are checked and listed;
-        the parts of atilite that act on them read them there. `replace` takes the place of an action of that name.
+        after `retry_delay` seconds, doubled each time, and up to `retry_jitter` more by chance. `overlap` says what
+        happens when it is running already: allow, skip (RunSkipped), queue or replace (the old run is cancelled). Of a
+        `group` one run goes at a time ("pump:2": two), the others wait, or are skipped if their overlap is skip.
+        `hidden` keeps it out of the lists of the console. `journal=False` runs it without a trace. `notify`, `keep`
+        and `hook` are checked and listed; the parts of atilite that act on them read them there. `process` gives each
+        run a process of its own. `after="Backup succeeded"` (failed, ended) runs it when that action has ended so.
+        `choices={"zone": function}` asks for the choices of a parameter whenever they are needed; the function's own
+        parameters are others, before it. `each=["a", "b"]` makes one action of each item, whose parameter is named in
+        the name: "Restart {host}".
+        `replace` takes the place of an action of that name.
 
         Raises DuplicateName, Frozen after the app has started, and SetupError for what cannot be an action.
         """
 
         def register(decorated: Callable[..., Any]) -> Callable[..., Any]:
-            self._register(decorated, replace, options)
+            if each is None:
+                self._register(decorated, info_of(decorated, options), replace)
+            else:
+                for one in generated(decorated, each, options):
+                    bound = functools.partial(decorated, **one.given)
+                    self._register(bound, info_of(bound, one.options, one.schema), replace)
             return decorated
 
         return register if function is None else register(function)
 
-    def _register(self, function: Callable[..., Any], replace: bool, options: dict[str, Any]) -> None:
-        info = _info(function, options)
+    def command(
+        self,
+        name: str,
+        template: str,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        ok: Sequence[int] = (0,),
+        replace: bool = False,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Register an action that runs a program: `app.command("Ping", "ping -c {count} {host}")`.
+
+        The template is cut into words once; each stays one argument, and no shell reads them. Its placeholders are
+        required texts, unless what this returns decorates a function: then that one's signature types them, and its
+        docstring describes the action. The function itself is never called.
+
+        What the program writes is recorded while it runs; the end of its output is the result. An exit code that is
+        not among `ok` is a failure with the last line of its errors. `env` is added to the server's environment,
+        `stdin` is what it reads; both may have placeholders, for secrets that no list of processes shall show. A
+        cancel and a timeout end its whole process group. Other `options` are those of every action.
+
+        Raises SetupError for what would need a shell, and for a placeholder that is no parameter.
+        """
+        program = program_of(f"action {name!r}", template, self._storage, cwd=cwd, env=env, stdin=stdin, ok=ok)
+        options = {"name": name, "source": source_here(sys._getframe(1)), **options}
+        self._register(program, untyped(program, options), replace)
+
+        def typing(function: F) -> F:
+            self._register(program, typed(program, function, options), True)
+            return function
+
+        return typing
+
+    def _register(self, function: Callable[..., Any], info: ActionInfo, replace: bool) -> None:
         if self._frozen:
             raise Frozen("action", info.name)
         first = self._actions.get(info.name)
         if first is not None and not replace:
             raise DuplicateName("action", info.name, first.info.source, info.source)
+        apart = info.process or isinstance(function, Program)
         job = Job(
-            function, info.operation, info.description, "action", wants_was(function), info.journal, info.timeout,
-            info.retries, info.retry_delay, info.labels, innermost(function),
+            self._in_process(function) if info.process else function, info.operation, info.description, "action",
+            not apart and wants_was(function), info.journal, info.timeout, info.retries, info.retry_delay, info.labels,
+            innermost(function), grace=APART_GRACE if apart else GRACE, retry_jitter=info.retry_jitter,
         )  # fmt: skip
         self._actions[info.name] = Action(info, function, job, self._lanes_of(info))
+        self._chain.put(info.name, info.rules)
+
+    def _in_process(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if isinstance(function, functools.partial):
+            return functools.partial(self._in_process(function.func), **function.keywords)
+        return InProcess(function, self._storage, wants_was(function))
 
     def _lanes_of(self, info: ActionInfo) -> tuple[Lane[Run], ...]:
         own = () if info.overlap == "allow" else (self._lanes.lane(f"action {info.name!r}"),)
         return own + (() if info.group is None else (self._lanes.group(info.group),))
 
     def freeze(self) -> None:
-        """Refuse further registrations."""
+        """Refuse further registrations. SetupError for actions that follow each other, or one that is not there."""
+        self._chain.check(self.names)
         self._frozen = True
 
     # -- looking up
@@ -168,11 +199,16 @@ class Actions:
         """Run an action like `invoke`; returns the number of its run as well.
 
         That is the number of its journal, or a negative one for an action with `journal=False`. `trigger` is what
-        started it: person, console, api, schedule, catch-up, call, cli or start; `who` is the person's name.
+        started it: person, console, api, schedule, catch-up, call, chain, cli or start; `who` is the person's name.
+        Never blocks, except for an action with `choices`: those are made for the check.
         """
         action = self._find(name)
         schema = action.info.schema
         arguments = schema.check(params or {})
+        if action.info.choices:
+            faults = action.info.choices.faults(arguments)
+            if faults:
+                raise ParameterError(faults)
         run = Run(action.job, arguments, trigger, who)
         public = schema.public(arguments) if arguments else arguments
         secrets = schema.secrets(arguments) if arguments else ()
@@ -197,6 +233,18 @@ class Actions:
         for admitted in self._lanes.leave(run):
             self._runs.launch(admitted)
 
+    def _ended(self, end: Ended) -> None:
+        if self._chain and end.kind == "action":
+            self._chain.ended(end, [name for name, one in self._actions.items() if one.info.operation == end.operation])
+
+    def _soon(self, name: str, begin: Callable[[], None]) -> None:
+        # In the thread that told of the end: the one that writes, which nobody may keep.
+        runtime = self._storage.runtime
+        if self._find(name).info.choices:
+            runtime.threads.submit(begin)
+        else:
+            runtime.loop.call_soon(begin)
+
     def cancel(self, run: int) -> bool:
         """End a run of this app as cancelled; False if it is not active. See `Runs.end_early`."""
         return self._runs.cancel(run)
@@ -204,41 +252,3 @@ class Actions:
     def active(self, run: int) -> Run | None:
         """Return a run of this app that has not ended, None if there is no such."""
         return self._runs.active.get(run)
-
-
-def _info(function: Callable[..., Any], options: dict[str, Any]) -> ActionInfo:
-    unknown = options.keys() - _OPTIONS
-    where = f"action {options.get('name') or name_of(function)!r}"
-    if unknown:
-        raise SetupError(f"{where}: unknown option {', '.join(sorted(unknown))}; known: {', '.join(sorted(_OPTIONS))}")
-    name = options.pop("name", None) or name_of(function)
-    description = options.pop("description", None)
-    if description is None:
-        description = description_of(function)
-    label = options.pop("label", None) or ()
-    labels = (label,) if isinstance(label, str) else tuple(label)
-    notify = options.pop("notify", None) or ()
-    info = ActionInfo(
-        name, description, getattr(function, "__atilite_operation__", None) or name, Schema.of(function),
-        labels=labels + tuple(options.pop("labels", ())),
-        timeout=seconds_of(options.pop("timeout", None), f"{where}: timeout"),
-        retry_delay=seconds_of(options.pop("retry_delay", 5.0), f"{where}: retry_delay") or 0.0,
-        notify=(notify,) if isinstance(notify, str) else tuple(notify),
-        kind=kind_of(function), source=source_of(function), **options,
-    )  # fmt: skip
-    _check(where, info)
-    return info
-
-
-_OPTIONS = {field.name for field in fields(ActionInfo)} - {"operation", "schema", "kind", "source"} | {"label"}
-
-
-def _check(where: str, info: ActionInfo) -> None:
-    if info.overlap not in POLICIES:
-        raise SetupError(f"{where}: overlap is {info.overlap!r}; it may be {', '.join(POLICIES)}")
-    if info.role not in ROLES:
-        raise SetupError(f"{where}: role is {info.role!r}; it may be {', '.join(ROLES)}")
-    if not isinstance(info.retries, int) or info.retries < 0:
-        raise SetupError(f"{where}: retries is {info.retries!r}; it is a number of further attempts, 0 or more")
-    if info.timeout is not None and info.timeout <= 0:
-        raise SetupError(f"{where}: timeout must be more than 0 seconds")

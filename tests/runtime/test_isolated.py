@@ -88,7 +88,7 @@ def test_a_crash_is_an_error_of_the_call_alone(
 
 
 def test_its_error_comes_with_the_traceback_from_there(processes: Processes) -> None:
-    with pytest.raises(ValueError, match="^no such pump") as caught:
+    with pytest.raises(ValueError, match=r"^no such pump") as caught:
         processes.isolate(apart.fail, {"text": "no such pump"}, ignore, ignore).wait(PATIENCE)
 
     assert "in fail" in caught.value.__notes__[0]

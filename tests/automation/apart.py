@@ -1,0 +1,38 @@
+"""Functions for actions in processes of their own."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+from atilite.scalars import Secret
+
+
+def talk(was: Any, word: Secret, count: int = 2) -> dict[str, int]:
+    """Says what it does."""
+    for done in range(count):
+        print(f"{word} {done}")
+        was.progress(done + 1, count, "talking")
+    print("careful", file=sys.stderr)
+    was.record("counted", count=count, word=str(word))
+    was.labels("chatty")
+    return {"count": count}
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+def exhaust() -> None:
+    raise MemoryError("too much")
+
+
+def spin() -> None:
+    print("spinning", flush=True)
+    while True:
+        sum(range(1000))
+
+
+def greet(name: str, greeting: str = "hello") -> str:
+    return f"{greeting} {name}"
