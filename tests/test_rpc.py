@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from atilite import Atilite
+from atilite.config import Settings
+from atilite.site import Site
+from atilite.store.accounts import Accounts
 from atilite.testing.client import Client
 from atilite.testing.rpc import Fault
 from atilite.web import xmlrpc as wire
@@ -416,3 +419,34 @@ def test_a_parked_call_holds_no_worker(app: Atilite, serve: Callable[[], Served]
     for connection in connections:
         assert json.loads(connection.getresponse().read())["result"] == "waited"
         connection.close()
+
+
+@pytest.mark.row("A163")
+def test_a_call_needs_the_role_and_the_token_that_its_route_needs(tmp_path: Path) -> None:
+    app = Atilite("roles")
+    app.route("/open")(lambda was: "open")
+    app.route("/valve", role="run")(lambda was: was.user.name)
+    site = Site(tmp_path)
+    site.mount("/", app)
+    site.open(Settings(db=f"sqlite:///{tmp_path}/data.db"))
+    try:
+        accounts = Accounts(site.database())
+        accounts.add("ana", "a long enough password", "admin")
+        secrets = {role: accounts.add_token(role, role) for role in ("view", "run")}
+        client = Client(site)
+        for kind in ("rpc", "jsonrpc"):
+            call = getattr(client, kind)("/rpc")
+            client.headers.pop("Authorization", None)
+            assert call.open() == "open"
+            assert code_of(call.valve) == 40100
+            client.headers["Authorization"] = f"Bearer {secrets['view']}"
+            assert code_of(call.valve) == 40300
+            client.headers["Authorization"] = f"Bearer {secrets['run']}"
+            assert call.valve() == "run"
+        # The console's and the API's own routes are no procedures.
+        body = xmlrpc.client.dumps((), "settings").encode()
+        assert b"methodResponse" not in xml(client, body, "/console/rpc").data
+        assert b"methodResponse" not in xml(client, body, "/internal/rpc").data
+    finally:
+        site.stop(2.0)
+        site.close()

@@ -89,6 +89,11 @@ class Task:
     def done(self) -> bool:
         return self.promise.done
 
+    @property
+    def filtered(self) -> bool:
+        """Whether its data is what a filter makes of it."""
+        return self._filter is not None
+
     def set_timeout(self, seconds: float | None) -> None:
         """Change how long one waits for it."""
         self.timeout = seconds

@@ -120,8 +120,8 @@ class Results:
     def mapped(self, *given: Any) -> Task:
         """`was.Mapped(tasks)`, `was.Mapped("201 Created", tasks)`: the data of tasks that one has already, as JSON."""
         status, (tasks,) = _status(given)
-        if isinstance(tasks, Tasks) and tasks.names:
-            return Mapped(self._was, status, tasks.unnamed, tasks.names, {})
+        if isinstance(tasks, Tasks) and tasks.names and not tasks.filtered:
+            return Mapped(self._was, status, tasks.unnamed, tasks.names, {"__timeout": tasks.timeout})
         made: Task = tasks.then(lambda task: API(status, task.fetch()) if status else API(task.fetch()))
         return made
 
@@ -131,16 +131,15 @@ class Results:
 
     def render_or_mapped(self, template: str, tasks: Task) -> Task:
         """`was.render_or_Mapped(template, tasks)`: the same with tasks that one has already. They need names."""
-        mapped = self.mapped(tasks)
-        if not isinstance(mapped, Mapped):
+        if not isinstance(tasks, Tasks) or not tasks.names:
             raise TypeError("a template needs names: was.Tasks(rows=task, ...)")
-        return self._page(template, mapped)
+        return self._page(template, self.mapped(tasks))
 
-    def _page(self, template: str, mapped: Mapped) -> Task:
+    def _page(self, template: str, mapped: Task) -> Task:
         # A large template would keep the loop, so it is rendered in a task thread.
         was = self._was
         mapped.runner = was.app.runtime.run
-        return mapped.then(lambda task: was.render.or_api(template, mapped.values()))
+        return mapped.then(lambda task: was.render.or_api(template, task.fetch().data))
 
     def thread_pass(self, function: Callable[..., Any], *given: Any, args: tuple[Any, ...] = ()) -> Task:
         """`was.ThreadPass(f, args=(1,))`: `f(was, 1)` makes the answer in a task thread."""

@@ -277,7 +277,11 @@ def test_tasks_that_one_has_are_mapped(app: Atilite, ask: Ask) -> None:
     app.get("/named")(lambda was: was.Mapped(was.Tasks(was.Mask(0), a=was.Mask(1), b__one=was.Mask([2]))))
     app.get("/list")(lambda was: was.Mapped("202 Accepted", was.Tasks([was.Mask(1), was.Sleep(0.01)])))
     app.get("/single")(lambda was: was.Mapped(was.Thread(lambda: {"x": 1})))
+    app.get("/filter")(lambda was: was.Mapped(was.Tasks(a=was.Mask(1), filter=lambda found: {**found, "more": 2})))
+    app.get("/late")(lambda was: was.Mapped(was.Tasks(a=was.Sleep(20), timeout=0.05)))
     assert ask("/named")[1] == {"a": 1, "b": 2}
+    assert ask("/filter")[1] == {"a": 1, "more": 2}
+    assert ask("/late")[0] == 504
     assert ask("/list")[:2] == (202, [1, None])
     assert ask("/single")[1] == {"x": 1}
 
