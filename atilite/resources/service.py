@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..errors import ResourceError, TaskTimeout
 from ..runtime.engine import Runtime
-from ..runtime.wire import rest, time_limit
+from ..runtime.wire import rest, take_turn, time_limit
 from .aliases import Alias, Aliases, Member
 from .balance import Balance
 from .outgoing import Order, Streamed, authorization, joined, shown
@@ -126,6 +126,7 @@ class Service:
     def _attempts(
         self, order: Order, terms: Terms, only: Target | None, take: Callable[[Received], Any], decode: bool = True
     ) -> Any:
+        take_turn()  # somebody may have made hundreds of them at once
         budget = _Budget(terms)
         tried: list[Target] = []
         while True:

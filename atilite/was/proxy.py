@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Generator, Iterator
 from io import BytesIO
 from typing import Any
@@ -19,6 +20,9 @@ from ..web.exchange import CAN_PARK
 _service: Any = LazyModule("atilite.resources.service")
 _upstream: Any = LazyModule("atilite.resources.upstream")
 
+# What may be the name of a header (RFC 9110, 5.1), and what may not be in its value.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # Seconds that the other server may be silent in the middle of an answer.
 SILENCE = 60.0
 
@@ -96,7 +100,9 @@ def _tell(was: Any, received: Any) -> None:
     try:
         response.set_status(f"{received.status_code} {received.reason}".strip())
         for name, value in _upstream.end_to_end(received.headers.pairs):
-            response.add_header(name, value)
+            if not _NAME.fullmatch(name) or _CONTROL.search(value):
+                raise ValueError(f"the header {name[:50]!r} is none")
+            response.headers.append((name, value))
     except ValueError as error:
         raise ResourceError(received.url, f"its answer cannot be passed on: {error}") from None
     was.passes_on = True

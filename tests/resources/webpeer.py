@@ -183,6 +183,16 @@ async def cookies(peer: WebPeer, asked: Asked) -> None:
     await asked.answer("200 OK", asked.headers.get("cookie", "").encode(), "Set-Cookie: a=1; Path=/")
 
 
+@path("odd")
+async def odd(peer: WebPeer, asked: Asked) -> None:
+    await asked.answer("200 Fine by me", b"odd", "X.Odd!: \xe4", "Set-Cookie: a=1", "Set-Cookie: b=2", "Keep-Alive: 1")
+
+
+@path("smuggling")
+async def smuggling(peer: WebPeer, asked: Asked) -> None:
+    await asked.answer("200 OK", b"smuggled", "X-Bad: a\x01b")
+
+
 @path("socket")
 async def websocket(peer: WebPeer, asked: Asked) -> None:
     """What follows a 101 is sent back in capitals."""

@@ -104,6 +104,16 @@ def test_every_status_stays_what_it_is(front: Front, status: int) -> None:
         assert b"asked for" in answer.content  # type: ignore[attr-defined]
 
 
+def test_every_header_that_is_one_is_passed_on_and_nothing_else(front: Front) -> None:
+    answer = front.ask("GET", "/odd")
+
+    assert (answer.status, answer.reason) == (200, "Fine by me")
+    assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert answer.getheader("X.Odd!") is not None
+    assert answer.getheader("Keep-Alive") is None
+    assert front.ask("GET", "/smuggling").status == 502
+
+
 def test_redirects_are_for_the_client(front: Front) -> None:
     answer = front.ask("GET", "/away?to=/echo")
 

@@ -1,0 +1,22 @@
+"""Many requests at once: they take as long as the slowest, hold no threads, and let everybody else have the hub."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.bench.client import AT_ONCE, DELAY, REQUESTS, measured
+
+
+@pytest.mark.row("A134")
+def test_five_hundred_requests_hold_no_thread_and_leave_the_hub_to_others() -> None:
+    measured(None, "")  # what is started once is started now
+    before = threading.active_count()
+    seconds, lag, _, work = measured(None, "")
+
+    # One after the other they would take 50 s; the bars for a quiet machine are those of the benchmark.
+    assert DELAY * REQUESTS / AT_ONCE <= seconds < 10
+    assert lag < 1
+    assert work < 0.1
+    assert threading.active_count() == before
