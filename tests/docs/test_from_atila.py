@@ -36,6 +36,10 @@ CORRECTIONS = {
     'was.urlfor (showmsg, "Hans Roh")': 'was.urlfor (showmsg, name = "Hans Roh")',
     'was.mbox.get ("notice", "news")': "was.mbox.get ()",
     'form.get ("hansroh")': '"hansroh"',
+    "def repond (was, task):": "def respond (was, task):",
+    "def foo ():": "def foo (was):",
+    "lammda x:": "lambda x:",
+    "was.Taks (": "was.Tasks (",
 }
 # What is no matter of a few signs.
 TOLD = (
