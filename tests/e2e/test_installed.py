@@ -303,7 +303,8 @@ def test_with_a_socket_of_systemd_s_a_restart_refuses_nobody(board: Board) -> No
         assert started.returncode == 0, started.stderr
         ask = f"curl -s -o /dev/null --max-time 20 -w '%{{http_code}} ' http://127.0.0.1:{PORT}/healthz"
         asking = f"for i in $(seq 40); do {ask}; sleep 0.05; done & systemctl restart board; wait"
-        assert board.run("sh", "-c", asking).stdout.split() == ["200"] * 40
+        codes = board.run("sh", "-c", asking).stdout.split()
+        assert codes == ["200"] * 40, board.run("journalctl", "-u", "board.service", "-n", "40").stdout
     finally:
         board.run("systemctl", "stop", "board.socket", "board.service")
         socket.unlink()

@@ -89,7 +89,7 @@ def test_todays_rates_are_fetched_kept_and_shown(opened: Open) -> None:
         ({"body": b"[1]"}, ValueError, "no rates"),
         ({"body": b'{"rates": {"EUR": "one"}}'}, ValueError, "no rates"),
         # The task and its connection have the same time; whichever notices first says it.
-        ({"status": 0}, (ResourceError, TimeoutError), "timed out|no result within 0.3 s"),
+        ({"status": 0}, (ResourceError, TimeoutError), "did not end within 0.3 s"),
     ],
 )
 def test_a_server_that_has_no_rates_fails_the_run_and_keeps_the_last_ones(
@@ -114,7 +114,7 @@ def test_a_server_that_is_not_there_fails_the_run(opened: Open) -> None:
         url = server.url
     app = opened(RATES_URL=url).apps["services"]
 
-    with pytest.raises(ResourceError, match="no answer"):
+    with pytest.raises(ResourceError, match="no connection"):
         app.action.invoke(ACTION).fetch(20)
 
 
