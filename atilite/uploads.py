@@ -41,6 +41,10 @@ class Upload:
         self._path: Path | None = None
         self._owned: weakref.finalize[..., Upload] | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # For an action in a process of its own: the file stays this process's, which keeps it until the run has ended.
+        return _elsewhere, (self.name, self.path, self.size, self.mimetype)
+
     def __repr__(self) -> str:
         return f"<Upload {self.name!r} {self.size} bytes>"
 
@@ -123,6 +127,12 @@ class Upload:
             self._owned()
         elif self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def _elsewhere(name: str, path: str, size: int, mimetype: str) -> Upload:
+    upload = Upload(name, open(path, "rb"), size, mimetype)  # noqa: SIM115 (closed with the upload)
+    upload._path = Path(path)
+    return upload
 
 
 def _reserve(folder: Path, name: str) -> Path:

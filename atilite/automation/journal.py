@@ -184,6 +184,9 @@ class Journals:
         """
         journal = current_journal.get()
         fields = {name: plain(value) for name, value in events.items()}
+        if journal is None and (line := _remote()) is not None:
+            line.record(message, **fields)
+            return Task.completed(None)
         if journal is None:
             log.warning("record %r was made outside of any run, so no journal has it", message)
             return Task.completed(None)
@@ -199,6 +202,9 @@ class Journals:
     def labels(self, *labels: str) -> Task:
         """Put labels on the current journal; those that it has are ignored. Outside of a run it only logs a warning."""
         journal = current_journal.get()
+        if journal is None and (line := _remote()) is not None:
+            line.labels(*labels)
+            return Task.completed(None)
         if journal is None:
             log.warning("labels %r were set outside of any run, so no journal has them", labels)
             return Task.completed(None)
@@ -209,6 +215,8 @@ class Journals:
         journal = current_journal.get()
         if journal is not None:
             self._storage.journals.set_progress(journal, done, total, text)
+        elif (line := _remote()) is not None:
+            line.progress(done, total, text)
 
     # -- reading
 
@@ -260,10 +268,18 @@ class Journals:
         return self._storage.write(lambda done: self._storage.journals.remove_dead(done=done))
 
 
+def _remote() -> Any | None:
+    """The line to the run of this code, if that is one of another process; see runtime.isolated."""
+    run = current_run.get()
+    return run if getattr(run, "remote", False) else None
+
+
 def _joins(job: Job) -> bool:
     """Whether this call is the one that the surrounding run is about; True once per run."""
     run = current_run.get()
-    if not isinstance(run, Run) or run.joined or run.job.innermost is not job.innermost or not run.journaled:
+    if not isinstance(run, Run):
+        return _remote() is not None  # the run is that of an action over there, and its journal is too
+    if run.joined or run.job.innermost is not job.innermost or not run.journaled:
         return False
     run.joined = True
     return True

@@ -6,7 +6,9 @@ import ctypes
 import sys
 from typing import Any
 
+from atilite.automation.journal import Journals
 from atilite.scalars import Secret
+from atilite.uploads import Upload
 
 
 def talk(was: Any, word: Secret, count: int = 2) -> dict[str, int]:
@@ -36,3 +38,14 @@ def spin() -> None:
 
 def greet(name: str, greeting: str = "hello") -> str:
     return f"{greeting} {name}"
+
+
+journal = Journals()
+
+
+@journal
+def journaled(photo: Upload) -> int:
+    journal.record("measured", size=photo.size)
+    journal.labels("big")
+    journal.progress(1, 1)
+    return len(photo.read())

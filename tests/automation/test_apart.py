@@ -83,6 +83,16 @@ def test_each_item_of_a_list_may_have_its_own_process(automation: Automation) ->
     assert ended(automation, "Greet ana", greeting="hi").result == "hi ana"
 
 
+def test_the_journal_of_the_app_and_a_file_are_there_over_there_too(automation: Automation, tmp_path: Path) -> None:
+    automation.action(name="measure", process=True)(apart.journaled)
+    (tmp_path / "x").write_bytes(b"12345")
+    with (tmp_path / "x").open("rb") as file:
+        journal = ended(automation, "measure", photo=Upload.copy_of(file, "x.bin"))
+
+    assert (journal.status, journal.result, journal.labels) == ("succeeded", 5, ("big",))
+    assert [(record.message, record.params) for record in journal.records] == [("measured", {"size": 5})]
+
+
 # -- programs
 
 
