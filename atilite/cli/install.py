@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import subprocess
 import sys
@@ -98,6 +99,7 @@ def install(call: Call) -> int:
     if systemd.installed(unit.name):
         raise AtiliteError(f"{systemd.path(unit.name)} exists already (use update, or another --name)")
     check_readable(call.program, unit)
+    check_groups(unit)
     refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
@@ -117,6 +119,7 @@ def update(call: Call) -> int:
         return 0
     require_installed(systemd, unit.name)
     check_readable(call.program, unit)
+    check_groups(unit)
     refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
@@ -177,6 +180,18 @@ def tell_of_service(call: Call) -> None:
     if place == call.settings.db or not unit.exists() or place not in unit.read_text(encoding="utf-8"):
         return
     print(f"note: the data of {unit.name} is elsewhere (put --db {place} in front of the command)", file=sys.stderr)
+
+
+def check_groups(unit: Unit) -> None:
+    """Refuse a kind of device whose group this machine does not have: systemd would start nothing."""
+    for device in unit.devices:
+        group, _ = device_nodes(device)
+        try:
+            if group:
+                grp.getgrnam(group)
+        except KeyError:
+            what = f"there is no group {group} on this machine for --device {device}"
+            raise AtiliteError(f"{what} (make it, and a rule of udev that gives it the device)") from None
 
 
 def check_readable(program: Program, unit: Unit) -> None:

@@ -175,6 +175,20 @@ def test_an_unknown_device_is_refused_before_anything_is_written(
     assert list((tmp_path / "units").iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [install.install, install.update])
+def test_a_device_whose_group_is_missing_is_refused_before_anything_is_written(
+    command, call: Make, systemctl: Systemctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Systemd, "installed", lambda self, name: command is install.update)
+    monkeypatch.setattr(install.grp, "getgrnam", {"dialout": object()}.__getitem__)
+
+    with pytest.raises(AtiliteError, match="there is no group gpio on this machine for --device gpio"):
+        command(call({"device": ["serial", "gpio"]}))
+
+    assert systemctl.calls == []
+    assert command(call({"device": ["serial", "/dev/ttyUSB0"]})) == 0
+
+
 @pytest.mark.row("A198")
 def test_a_place_that_the_service_could_not_enter_is_refused(call: Make, tmp_path: Path) -> None:
     made = call(name="board")

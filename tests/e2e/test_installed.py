@@ -269,12 +269,14 @@ def test_after_a_reboot_it_serves_with_what_it_had(board: Board) -> None:
 
 
 @pytest.mark.row("A194", "A195")
-def test_a_low_port_costs_one_capability_and_update_writes_the_unit_again(board: Board) -> None:
+def test_a_low_port_and_devices_cost_little_and_update_writes_the_unit_again(board: Board) -> None:
     assert "use update" in board.serve("--port", "80", "install", code=1)
     try:
-        board.serve("--port", "80", "update")
+        board.serve("--port", "80", "update", "--device", "serial", "--device", "video")
         assert board.show("StatusText") == "serving at http://127.0.0.1:80"
         assert '"status":"ok"' in board.ask("/healthz", port=80)
+        assert board.show("CapabilityBoundingSet") == "cap_net_bind_service"
+        assert board.show("SupplementaryGroups") == "dialout video"
     finally:
         board.serve("--port", str(PORT), "update")
 
