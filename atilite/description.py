@@ -26,7 +26,7 @@ from .web.encoding import simple
 from .web.params import annotation_of
 from .web.routes import Rule
 from .web.wanted import Parameter, parameters, plain_default, rules_of
-from .wrapping import DEMANDS
+from .wrapping import DEMANDS, UPGRADES
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,9 @@ def _access(app: Any, handler: Callable[..., Any], facts: dict[str, Any]) -> Acc
 def _answers(handler: Callable[..., Any], options: Mapping[str, Any], named: Named) -> Iterator[Answer]:
     """What the route option `answers` tells, `{201: "Made.", 200: Note}`, or what the handler is declared to return."""
     told = {int(status): value for status, value in (options.get("answers") or {}).items()}
-    if not any(200 <= status < 400 for status in told):
+    if hasattr(handler, UPGRADES):
+        told = {101: "A WebSocket is open.", 426: "Only WebSockets are spoken here.", **told}
+    elif not any(200 <= status < 400 for status in told):
         told = {200: _returned(handler), **told}
     for status, value in sorted(told.items()):
         text = value if isinstance(value, str) else HTTPStatus(status).phrase if status in _STATUSES else ""

@@ -19,6 +19,7 @@ from .web.params import parameters_of
 from .web.resources import Resource
 from .web.routes import Rule
 from .web.static import StaticFiles
+from .wrapping import UPGRADES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -136,7 +137,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         rule = Rule.parse(self.mounting.prefix + text)
         full_name = name or self.mounting.namespace + function.__name__
         mount = self.mounting.current
-        verbs = [verb.upper() for verb in verbs]
+        verbs = ["GET"] if hasattr(function, UPGRADES) else [verb.upper() for verb in verbs]
         options = {**passing(function), **getattr(function, OPTIONS, {}), **options}
         resource = Resource(full_name, rule, function, verbs, options, mount.options if mount else {})
         self.pipeline.resources.add(resource)

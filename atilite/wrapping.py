@@ -14,6 +14,8 @@ Check = Callable[[Any, Mapping[str, Any]], Any]
 
 # A wrapper takes `was` even where its handler does not; this says that the handler works in Bottle's own style.
 PLAIN = "takes_no_was"
+# A handler of WebSockets answers GET only; functools.wraps takes this along too.
+UPGRADES = "__upgrades__"
 # What is demanded of whoever calls a handler; functools.wraps takes it along.
 DEMANDS = "__demands__"
 

@@ -15,6 +15,7 @@ from ..web import csrf
 from ..web.exchange import CAN_PARK, Park
 from ..web.state import KEEPING
 from ..web.websocket import MAX_MESSAGE, accept
+from ..wrapping import UPGRADES
 from .facade import Websocket
 from .room import Room
 from .specs import MAX_UNSENT, TIMEOUT, WS_CHANNEL, Spec, Terms
@@ -84,7 +85,7 @@ def _upgrading(app: Any, function: F, terms: Terms) -> F:
         _open(was, talk, accepted.subprotocol, room, terms.onopen)
         raise Park(talk.begin)
 
-    vars(upgrade)["__signature__"] = _signature(function, takes_was, terms.spec.session)
+    vars(upgrade).update({"__signature__": _signature(function, takes_was, terms.spec.session), UPGRADES: True})
     return upgrade  # type: ignore[return-value]
 
 

@@ -412,3 +412,16 @@ def test_above_the_route_it_would_do_nothing_and_is_refused(app: Atilite) -> Non
 
     with pytest.raises(SetupError, match=r"must stand below @app\.route"):
         app.websocket()(handler)
+
+
+def test_it_is_described_and_answered_as_a_get_only(app: Atilite) -> None:
+    app.route("/talk")(app.permission_required(["staff"])(app.websocket()(lambda was, message, times=1: message)))
+    app.permission_handler(lambda was, permissions: None)
+
+    with served(app) as site:
+        described = site.local.client("admin").get("/openapi.json").json()["paths"]["/talk"]
+        assert list(described) == ["get"]
+        assert [one["name"] for one in described["get"]["parameters"]] == ["times"]
+        assert {"101", "426"} <= set(described["get"]["responses"])
+        assert "200" not in described["get"]["responses"]
+        assert site.local.post("/talk").status_code == 405
