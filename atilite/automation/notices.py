@@ -17,9 +17,9 @@ from atilite.automation.runs import Ended, Run, Runs
 from atilite.automation.services import Info, Services
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
-from atilite.events import Subscriber
 from atilite.runtime.kinds import run_function
 from atilite.runtime.timers import Timer
+from atilite.subscribers import Subscriber
 
 F = TypeVar("F", bound=Callable[..., Any])
 
