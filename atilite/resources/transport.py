@@ -33,10 +33,26 @@ IDLE = 30.0
 A_TURN = 256 * 1024
 
 
-class _Waits(float):
-    """Seconds for each wait for the next bytes, and `first` for the first ones of the answer."""
+# Stands for "for ever" where a number has to be.
+FOR_EVER = 1e9
 
-    first: float
+
+class _Waits(float):
+    """Seconds, and others for what comes `then`: after connecting, each wait while one sends; for the bytes after the
+    header, the wait for the header itself.
+    """
+
+    then: float | None
+
+    @classmethod
+    def of(cls, seconds: float | None, then: float | None) -> _Waits:
+        found = cls(FOR_EVER if seconds is None else seconds)
+        found.then = then
+        return found
+
+
+class _BodyFailed(BaseException):
+    """What gives the body has failed, not the connection; no library on the way may think otherwise."""
 
 
 class _Patient:
@@ -46,9 +62,14 @@ class _Patient:
     timeout: Any
     idle_since = 0.0
 
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]
+        if self.sock is not None:  # used again: a slow reader is no slow connection
+            self.sock.settimeout(self.timeout.then)
+
     def getresponse(self) -> Any:
         if self.sock is not None:
-            await_answer(self.sock, getattr(self.timeout, "first", self.timeout))
+            await_answer(self.sock, self.timeout.then)
         return super().getresponse()  # type: ignore[misc]
 
 
@@ -73,11 +94,12 @@ class _NoConnection(failures.HTTPError):
 
 
 def _dialled(connection: Any, context: Any) -> Any:
-    seconds = connection.timeout if isinstance(connection.timeout, (int, float)) else None
     try:
-        return dial(connection.host, connection.port, seconds, tls=context, name=connection.host.rstrip("."))
+        line = dial(connection.host, connection.port, connection.timeout, tls=context, name=connection.host.rstrip("."))
     except OSError as error:
         raise _NoConnection(str(error)) from error
+    line.settimeout(connection.timeout.then)
+    return line
 
 
 class _Kept:
@@ -231,13 +253,10 @@ class Transport:
         (as long as `read` without it) and for each next bytes, in seconds. Raises NotConnected, TaskTimeout, and Lost
         for everything else that is no HTTP.
         """
-        if header is not None:
-            read = _Waits(1e9 if read is None else read)
-            read.first = header
         parts = urlsplit(order.url)
         origin = self._origin(parts.scheme, parts.hostname or "", parts.port, order.url)
         body = order.body
-        pieces = _pulled(body, self._runtime) if isinstance(body, Streamed) and not body.cooperative else body
+        pieces = _pulled(body, self._runtime) if isinstance(body, Streamed) else body
         headers = dict(order.headers)
         if isinstance(body, Streamed) and body.size is not None:
             headers.setdefault("Content-Length", str(body.size))
@@ -254,7 +273,9 @@ class Transport:
                 headers=headers,
                 retries=False,
                 redirect=False,
-                timeout=urllib3.Timeout(connect=connect, read=read),
+                timeout=urllib3.Timeout(
+                    connect=_Waits.of(connect, read), read=_Waits.of(read, read if header is None else header)
+                ),
                 preload_content=False,
                 decode_content=False,
                 assert_same_host=False,
@@ -262,6 +283,9 @@ class Transport:
         except (failures.HTTPError, OSError, ValueError) as error:
             origin.give()
             raise explained(error, order.url) from error
+        except _BodyFailed as failed:
+            origin.give()
+            raise failed.args[0] from None
         except BaseException:
             origin.give()
             raise
@@ -308,10 +332,13 @@ class Transport:
 
 
 def _pulled(body: Streamed, runtime: Runtime) -> Iterator[bytes]:
-    """The pieces of a body that may block: each is fetched by a thread while the greenlet waits."""
+    """The pieces of a body. Where they may block, each is fetched by a thread while the greenlet waits."""
     pieces = iter(body)
     while True:
-        piece = runtime.threads.submit(next, pieces, None).wait()
+        try:
+            piece = next(pieces, None) if body.cooperative else runtime.threads.submit(next, pieces, None).wait()
+        except Exception as error:
+            raise _BodyFailed(error) from error
         if piece is None:
             return
         yield piece

@@ -101,6 +101,30 @@ def test_a_stream_goes_up_in_chunks_that_a_thread_makes(stub: Stub) -> None:
     assert not any("hub" in name for name in threads)
 
 
+def test_a_body_that_fails_is_the_callers_error_and_no_fault_of_the_server(app: App, peer: WebPeer) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"one"
+        raise ValueError("no more of it")
+
+    stub = Stubs(app)(peer.url)
+    with pytest.raises(ValueError, match="no more of it"):
+        stub.post("/echo", pieces()).fetch()
+    assert stub._service.balance.resting == []
+    assert stub.get("/echo").status_code == 200
+
+
+def test_a_slow_reader_is_no_slow_connection(app: App, peer: WebPeer) -> None:
+    stub = Stubs(app)(peer.url, connect_timeout=0.2)
+    for _ in range(2):  # on a new connection and on a used one
+        assert stub.post("/sluggish", b"x" * 20_000_000).fetch() == "20000000"
+
+
+def test_a_server_that_never_reads_ends_in_time(app: App, peer: WebPeer) -> None:
+    outcome = Stubs(app)(peer.url, timeout=0.2).post("/sluggish", b"x" * 20_000_000).dispatch()
+
+    assert outcome.status == STA_TIMEOUT
+
+
 def test_the_payload_of_a_get_is_its_query(stub: Stub) -> None:
     assert stub.get("/x?a=1", {"b": "2"}, params={"c": 3}).fetch()["target"] == "/echo/base/x?a=1&c=3&b=2"
 

@@ -183,6 +183,12 @@ async def cookies(peer: WebPeer, asked: Asked) -> None:
     await asked.answer("200 OK", asked.headers.get("cookie", "").encode(), "Set-Cookie: a=1; Path=/")
 
 
+@path("sluggish")
+async def sluggish(peer: WebPeer, asked: Asked) -> None:
+    """It begins to read a body half a second late; see `_request`."""
+    await asked.answer("200 OK", str(len(asked.body)).encode())
+
+
 @path("odd")
 async def odd(peer: WebPeer, asked: Asked) -> None:
     await asked.answer("200 Fine by me", b"odd", "X.Odd!: \xe4", "Set-Cookie: a=1", "Set-Cookie: b=2", "Keep-Alive: 1")
@@ -282,6 +288,10 @@ class WebPeer:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")[:-2]
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        if "/sluggish" in first:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await asyncio.sleep(0.5)
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
         if "chunked" in headers.get("transfer-encoding", ""):
             body = b""
             while size := int(await reader.readline(), 16):
