@@ -51,6 +51,11 @@ def _unprivileged() -> dict[str, Any]:
     return {}
 
 
+def dying_with_parent() -> list[str]:
+    """What makes a program end with the tests, even if those are killed."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
 class Program:
     """A server of somebody else's that a test starts, stops and starts again."""
 
@@ -66,7 +71,12 @@ class Program:
         """Start it and wait until somebody answers at the port."""
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_unprivileged()
+                [*dying_with_parent(), *self.command()],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **_unprivileged(),
             )
         end, pause = time.monotonic() + START_SECONDS, threading.Event()
         while not self.ready():
