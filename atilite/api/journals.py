@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from atilite.errors import Error, ParameterError
+from atilite.store.export import FORMATS, MEDIA, attachment, export
 from atilite.store.runs import Filter
 from atilite.web.response import Response
 
-from .answers import reply
+from .answers import raw, reply
 from .endpoints import Answer, Endpoint, Parameter
 from .inputs import LARGEST, Query, json_object
 from .schemas import ERROR, FLAG, HEADLINE, JOURNAL, MOMENT, STATUS, STATUSES, TEXT, WHOLE, many, shape
@@ -34,6 +35,20 @@ def list_journals(was: Any) -> Response:
 def search_journals(was: Any) -> Response:
     """The same with the conditions in a JSON body."""
     return _page(was, query(was), _filter_of_body(json_object(was.request)))
+
+
+def export_journals(was: Any) -> Generator[Any, Any, Response | None]:
+    """Runs with their records as a file, however many there are: a portion at a time."""
+    asked = query(was)
+    format, wanted = asked.text("format") or FORMATS[0], _filter_of_query(asked)
+    if format not in FORMATS:
+        raise ParameterError({"format": f"must be one of {', '.join(FORMATS)}"})
+    for name, value in attachment(format):
+        was.response.set_header(name, value)
+    if was.request.method == "HEAD":
+        return raw(b"", MEDIA[format])
+    yield from export(catalogue(was).journals, format, wanted)
+    return None
 
 
 def get_journal(was: Any, id: str | int) -> Response:
@@ -141,22 +156,23 @@ PAGING = (
 TEXT_OR_TEXTS = {"anyOf": [TEXT, many(TEXT), {"type": "null"}]}
 STATUS_LIST = {"anyOf": [STATUS, many(STATUS), {"type": "null"}]}
 
+CONDITIONS = (
+    *(Parameter(name, "Only runs that have it.") for name in ("operation", "kind", "trigger", "who")),
+    Parameter("status", "Only runs in this state; several are separated by commas.", TEXT),
+    Parameter("label", "Only runs with this label, or with one of several.", TEXT),
+    Parameter("failed", "Only runs that ended badly, or only the others.", FLAG),
+    Parameter("pending", "Only runs that have not ended, or only the others.", FLAG),
+    Parameter("since", "Only runs from this moment on.", MOMENT),
+    Parameter("until", "Only runs before this moment.", MOMENT),
+    Parameter("text", "Words that begin a word of the run or of its records."),
+    Parameter("parent", "Only runs that were started within this one.", {**WHOLE, "minimum": 1}),
+)
+
 ENDPOINTS = (
     Endpoint(
         "GET", "/journals/", list_journals, "listJournals", "Runs, newest first, 20 a page",
         tag="runs",
-        parameters=(
-            *PAGING,
-            *(Parameter(name, "Only runs that have it.") for name in ("operation", "kind", "trigger", "who")),
-            Parameter("status", "Only runs in this state; several are separated by commas.", TEXT),
-            Parameter("label", "Only runs with this label, or with one of several.", TEXT),
-            Parameter("failed", "Only runs that ended badly, or only the others.", FLAG),
-            Parameter("pending", "Only runs that have not ended, or only the others.", FLAG),
-            Parameter("since", "Only runs from this moment on.", MOMENT),
-            Parameter("until", "Only runs before this moment.", MOMENT),
-            Parameter("text", "Words that begin a word of the run or of its records."),
-            Parameter("parent", "Only runs that were started within this one.", {**WHOLE, "minimum": 1}),
-        ),
+        parameters=(*PAGING, *CONDITIONS),
         answers={200: Answer("A page of runs; a Link header leads to the next.", many(HEADLINE))},
     ),
     Endpoint(
@@ -175,6 +191,17 @@ ENDPOINTS = (
         ),
         answers={200: Answer("A page of runs.", many(HEADLINE)), 413: Answer("The body is too large.", ERROR),
                  415: Answer("The body is not JSON.", ERROR)},
+    ),
+    Endpoint(
+        "GET", "/journals/export", export_journals, "exportJournals", "Runs with their records as a file, newest first",
+        tag="runs",
+        parameters=(
+            *CONDITIONS,
+            Parameter("format", "JSON lines with everything, or a table of the runs.",
+                      {"type": "string", "enum": list(FORMATS)}),
+        ),
+        answers={200: Answer("A run or a record a line.", TEXT, MEDIA["jsonl"])},
+        options={"coroutine": "thread"},
     ),
     Endpoint(
         "GET", "/journal/<id:int>", get_journal, "getJournal", "One run with its records, newest first",

@@ -32,6 +32,7 @@ ROOMS = {
     "run": ("run",),
     "check": ("check",),
     "data": ("backup", "restore", "vacuum", "migrate"),
+    "transfer": ("export", "import"),
     "accounts": ("user", "token"),
     "hooks": ("hook",),
 }

@@ -33,6 +33,7 @@ def __mount__(app: Any, mntopt: Any) -> None:
     app.programs = False  # pages take sessions only; tokens are for the APIs
     _lists(desk)
     _runs(desk)
+    runs.declare(desk)
     _changes(desk)
     sessions.declare(desk)
     desk.answer("/console.css", "GET", _sheet(desk))

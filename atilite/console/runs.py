@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from atilite.console import lines, states, words
-from atilite.console.desk import Visit
+from atilite.console.desk import Desk, Visit
 from atilite.console.lines import HTML_ONLY, Row
 from atilite.console.states import State
 from atilite.console.words import Clockface
 from atilite.errors import Error
+from atilite.store.export import FORMATS, attachment, export
 
 PAGE = 50
 FILTERS = ("status", "action", "trigger", "label", "text", "since", "until", "parent")
@@ -63,6 +64,10 @@ class RunsPage:
     def older(self) -> str:
         """The query of the following page."""
         return "?" + urlencode({**self.filters, "before": str(self.next)})
+
+    def download(self, format: str) -> str:
+        """Where all runs of these filters are as a file."""
+        return f"/runs/export.{format}" + ("?" + urlencode(self.filters) if self.filters else "")
 
     @property
     def text(self) -> str:
@@ -192,9 +197,20 @@ def progress_words(progress: Any | None) -> str:
     return ", ".join(part for part in (share, progress.text or "") if part)
 
 
+def exported(visit: Visit, format: str) -> Iterator[bytes]:
+    """All runs of the filters in the query as a file, in portions."""
+    for name, value in attachment(format):
+        visit.was.response.set_header(name, value)
+    return export(visit.reads.journals, format, visit.reads.filter(**criteria(_filters(visit), visit.face.zone)))
+
+
+def _filters(visit: Visit) -> dict[str, str]:
+    return {name: visit.arg(name) for name in FILTERS if visit.arg(name)}
+
+
 def listing(visit: Visit) -> RunsPage:
     """Read one page of runs and present it."""
-    filters = {name: visit.arg(name) for name in FILTERS if visit.arg(name)}
+    filters = _filters(visit)
     start, wanted = before(visit), visit.reads.filter(**criteria(filters, visit.face.zone))
     found = visit.reads.journals.search(wanted, before=start, limit=PAGE + 1)
     shown, more = found[:PAGE], len(found) > PAGE
@@ -210,3 +226,16 @@ def listing(visit: Visit) -> RunsPage:
         spanned=spanned(rows, visit.face),
         newest=("?" + urlencode(filters) if filters else "?") if start else "",
     )
+
+
+def declare(desk: Desk) -> None:
+    """The files that the list of runs links to; a portion is read on a worker thread."""
+
+    def file(format: str) -> Callable[..., Generator[Any, Any, None]]:
+        def as_file(was: Any, **given: Any) -> Generator[Any, Any, None]:
+            yield from exported(Visit(desk, was), format)
+
+        return as_file
+
+    for format in FORMATS:
+        desk.answer(f"/runs/export.{format}", "GET", file(format), role="view", coroutine="thread")

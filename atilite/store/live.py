@@ -21,13 +21,14 @@ log = logging.getLogger("atilite.store")
 UNSAVED = 10_000
 
 _ONE = f"SELECT {COLUMNS} FROM journal WHERE id = ?"
-_INSERT = f"INSERT INTO journal({COLUMNS}) VALUES ({', '.join('?' * 19)})"
+INSERT_RUN = f"INSERT INTO journal({COLUMNS}) VALUES ({', '.join('?' * 19)})"
 # The rest never changes.
 _UPDATE = """UPDATE journal SET status = ?, started_at = ?, finished_at = ?, duration = ?, error = ?, traceback = ?,
 result = ?, labels = ?, attempt = ?, change = ? WHERE id = ?"""
-_LABEL = "INSERT OR REPLACE INTO journal_label(label, status, journal) VALUES (?, ?, ?)"
+INSERT_LABEL = "INSERT OR REPLACE INTO journal_label(label, status, journal) VALUES (?, ?, ?)"
 _UNLABEL = "DELETE FROM journal_label WHERE label = ? AND status = ? AND journal = ?"
-_RECORD = "INSERT INTO record(journal, id, created_at, source, level, message, params) VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_RECORD = """INSERT INTO record(journal, id, created_at, source, level, message, params)
+VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 # journal, id, created_at, source, level, message, params
 RecordRow = tuple[int, int, int, str, str | None, str, str]
@@ -120,7 +121,7 @@ class LiveRuns:
         self._changes.cover(connection, change)
         row = row_of(headline, change)
         if before is None:
-            connection.execute(_INSERT, row)
+            connection.execute(INSERT_RUN, row)
         else:
             connection.execute(_UPDATE, (row[7], *row[9:16], *row[17:], row[0]))
         if headline.labels:
@@ -138,7 +139,7 @@ class LiveRuns:
         """Write records. Writer's thread, in a transaction."""
         if rows:
             self._record_ids.cover(connection, max(row[1] for row in rows))
-            connection.executemany(_RECORD, rows)
+            connection.executemany(INSERT_RECORD, rows)
 
     def take_records(self) -> tuple[list[tuple[RecordRow, Done | None]], list[Live]]:
         """Return the queued records, and those of their runs that are not stored yet. Writer's thread."""
@@ -251,4 +252,4 @@ def _store_labels(connection: sqlite3.Connection, headline: Headline, before: He
         return
     if before is not None:
         connection.executemany(_UNLABEL, [(label, before.status, headline.id) for label in before.labels])
-    connection.executemany(_LABEL, [(label, headline.status, headline.id) for label in headline.labels])
+    connection.executemany(INSERT_LABEL, [(label, headline.status, headline.id) for label in headline.labels])

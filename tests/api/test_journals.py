@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -177,3 +178,21 @@ def test_the_runs_within_a_run_can_be_asked_for(world: World, admin: Client) -> 
     assert ids(admin.get(f"{LIST}?parent={inner[0]}")) == []
     for wrong in (0, "1", True, 2**63):
         assert set(admin.post(SEARCH, json={"parent": wrong}).json()["fields"]) == {"parent"}
+
+
+@pytest.mark.row("M13")
+def test_runs_are_exported_as_a_file(world: World, admin: Client) -> None:
+    first, second = runs(world, "fetch", "water", status="failed")
+    world.site.catalogue.journals.record(first, "begin")
+    world.site.database().writer.call(lambda connection: None)
+    everything = admin.get("/internal/journals/export")
+    table = admin.get("/internal/journals/export?format=csv&operation=water")
+
+    assert everything.header("Content-Disposition") == 'attachment; filename="runs.jsonl"'
+    found = [json.loads(line) for line in everything.text.splitlines()]
+    assert [(line["type"], line["id"]) for line in found if line["type"] == "run"] == [("run", second), ("run", first)]
+    assert found[-1]["message"] == "begin"
+    assert (table.header("Content-Type") or "").startswith("text/csv")
+    assert [line.partition(",")[0] for line in table.text.splitlines()] == ["id", str(second)]
+    assert set(admin.get("/internal/journals/export?format=xml").json()["fields"]) == {"format"}
+    assert world.client(None).get("/internal/journals/export").status_code == 401
