@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from atilite.awaiting import Later
@@ -29,20 +29,23 @@ def list_actions(was: Any) -> Response:
 
 def invoke_action(was: Any, name: str) -> Response | Later | Generator[Any, Any, Response | Later]:
     """Run an action; wait for its end unless `?wait=0`. The run goes on when the client leaves."""
-    _permitted(was, name)
+    found = permitted(was, name)
     environ = was.request.env
     kind = content_type(environ)
-    if kind == "multipart/form-data" or content_length(environ) > QUICK_BODY:
-        return _read_first(was, name, kind)
-    return _begun(was, name, _read(was.request, kind))
+    if found.choices or kind == "multipart/form-data" or content_length(environ) > QUICK_BODY:
+        return apart(was, lambda: begun(was, name, read(was.request, kind)))
+    return begun(was, name, read(was.request, kind))
 
 
-def _read_first(was: Any, name: str, kind: str) -> Generator[Any, Any, Response | Later]:
-    finished = yield was.Thread(_read, was.request, kind)
-    return _begun(was, name, dict(finished.fetch()))
+def apart(was: Any, begin: Callable[[], Response | Later]) -> Generator[Any, Any, Response | Later]:
+    """Begin in a task thread what takes its time: to read the body, and to make the choices for the check."""
+    finished = yield was.Thread(begin, timeout=None)
+    ready: Response | Later = finished.fetch()
+    return ready
 
 
-def _begun(was: Any, name: str, raw: dict[str, Any]) -> Response | Later:
+def begun(was: Any, name: str, raw: dict[str, Any]) -> Response | Later:
+    """Start the run and answer with its end, or with its number at once."""
     wait = query(was).flag("wait")
     started = monotonic()
     try:
@@ -54,8 +57,8 @@ def _begun(was: Any, name: str, raw: dict[str, Any]) -> Response | Later:
     return Later(task, lambda ended: _outcome(was, name, run, ended.promise, monotonic() - started))
 
 
-def _permitted(was: Any, name: str) -> None:
-    """Raise Error 403 or 404 unless the caller may run this action: each says itself which role that takes."""
+def permitted(was: Any, name: str) -> Any:
+    """Return an action. Raises Error 403 or 404 unless the caller may run it: each says which role that takes."""
     access = was.app.site.access
     try:
         found = catalogue(was).action(name)
@@ -63,9 +66,11 @@ def _permitted(was: Any, name: str) -> None:
         access.check(identity(was), "run")
         raise Error(404, f"there is no action {name!r}") from None
     access.check(identity(was), found.role)
+    return found
 
 
-def _read(request: Any, kind: str) -> dict[str, Any]:
+def read(request: Any, kind: str) -> dict[str, Any]:
+    """The parameters in the body: a form, or a JSON object."""
     if kind in FORMS:
         return {name: value for name, value in request.FORM.items() if name != "csrf"}
     return json_object(request)
@@ -99,6 +104,20 @@ def _ending(was: Any, run: int, error: BaseException) -> tuple[str, str]:
     return "cancelled" if isinstance(error, TaskCancelled) else "failed", text
 
 
+WAIT = Parameter("wait", "false or 0: answer at once with the number of the run.", FLAG)
+NAME = Parameter("name", "The action's name; a slash in it may be sent as it is or as %2F.", place="path")
+STARTED = {
+    200: Answer("It succeeded.", ref("Invoked")),
+    202: Answer("It was started.", shape({"run": WHOLE})),
+    403: Answer("The role is smaller than the one that the action asks for, by default run.", ERROR),
+    404: Answer("There is no such action.", ERROR),
+    409: Answer("It is running already and its overlap policy skips; `run` is the running one.", ERROR),
+    413: Answer("The body is too large.", ERROR),
+    415: Answer("The body is neither JSON nor a form.", ERROR),
+    500: Answer("It failed, timed out or was cancelled: see `status` and `run`.", ERROR),
+    503: Answer("Nothing can be stored at the moment, such as how the run ended.", ERROR),
+}
+
 ENDPOINTS = (
     Endpoint(
         "GET", "/actions/", list_actions, "listActions", "Names, descriptions and parameters of the actions",
@@ -107,23 +126,9 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/action/<name:path>", invoke_action, "invokeAction", "Run an action and wait for its end",
         tag="actions",
-        parameters=(
-            Parameter("name", "The action's name; a slash in it may be sent as it is or as %2F.", place="path"),
-            Parameter("wait", "false or 0: answer at once with the number of the run.", FLAG),
-        ),
+        parameters=(NAME, WAIT),
         body={"type": "object", "description": "The parameters; a form works as well."},
-        body_required=False,
-        answers={
-            200: Answer("It succeeded.", ref("Invoked")),
-            202: Answer("It was started.", shape({"run": WHOLE})),
-            403: Answer("The role is smaller than the one that the action asks for, by default run.", ERROR),
-            404: Answer("There is no such action.", ERROR),
-            409: Answer("It is running already and its overlap policy skips; `run` is the running one.", ERROR),
-            413: Answer("The body is too large.", ERROR),
-            415: Answer("The body is neither JSON nor a form.", ERROR),
-            500: Answer("It failed, timed out or was cancelled: see `status` and `run`.", ERROR),
-            503: Answer("Nothing can be stored at the moment, such as how the run ended.", ERROR),
-        },
+        body_required=False, answers=STARTED,
         options={"start": "hub", "coroutine": True},
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from atilite.version import VERSION
 from atilite.web.response import Response
 
-from . import actions, health, hooks, journals, kv, openapi, services, updates
+from . import actions, again, health, hooks, journals, kv, openapi, services, updates
 from .answers import raw, reply
 from .endpoints import Answer, Endpoint, declare
 
@@ -40,8 +40,8 @@ DESCRIPTION = (
 )
 
 INTERNAL: tuple[Endpoint, ...] = (
-    *actions.ENDPOINTS, *hooks.ENDPOINTS, *journals.ENDPOINTS, *updates.ENDPOINTS, *services.ENDPOINTS,
-    *kv.ENDPOINTS, *DESCRIPTION,
+    *again.ENDPOINTS, *actions.ENDPOINTS, *hooks.ENDPOINTS, *journals.ENDPOINTS, *updates.ENDPOINTS,
+    *services.ENDPOINTS, *kv.ENDPOINTS, *DESCRIPTION,
 )  # fmt: skip
 ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
 

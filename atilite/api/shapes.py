@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 # What is shown of these; their other attributes are the program's own business.
-ACTION_FIELDS = ("confirm", "role", "labels", "timeout", "retries", "overlap", "group", "source")
+ACTION_FIELDS = (
+    "confirm", "role", "labels", "timeout", "retries", "retry_delay", "retry_jitter", "overlap", "group", "keep",
+    "process", "command", "after", "dry", "source",
+)  # fmt: skip
 SERVICE_FIELDS = (
     "name", "description", "status", "autostart", "restart", "restart_delay", "restarts", "since", "uptime", "error",
     "critical", "source",
@@ -68,6 +71,7 @@ def action(found: Any) -> dict[str, Any]:
         "name": found.name,
         "description": found.description,
         "parameters": found.schema.json_schema(),
+        "choices": {name: list(source.needs) for name, source in found.choices.sources.items()},
         **_given(found, ACTION_FIELDS),
     }
 
