@@ -73,7 +73,7 @@ def _answered(was: Any, opened: Any, silence: float | None) -> Generator[Any, An
             if was.exchange is None:
                 raise Error(501, "this server keeps its connections to itself")
             under_way = loop.spawn(_joined, was.exchange, received, loop)
-            yield Task(under_way, timeout=None)
+            (yield Task(under_way, timeout=None)).fetch()
             return
         _tell(was, received)
         yield b""
@@ -145,4 +145,8 @@ def _tunnel(service: Any, order: Order, timeout: float, protocol: str) -> Any:
 
 
 def _joined(exchange: Any, tunnel: Any, loop: Any) -> None:
-    tunnel.join(exchange.hijack().wait(), loop)
+    try:
+        client = exchange.hijack().wait()
+    except ConnectionError:
+        raise Error(400, "nothing may be sent before the upgrade is answered") from None
+    tunnel.join(client, loop)

@@ -6,6 +6,7 @@ import http.client
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from atilite.app import Atilite
 from atilite.resources.upstream import end_to_end, request_headers, target_of
 from atilite.server.server import Server
+from tests.resources.authority import Authority
 from tests.resources.webpeer import WebPeer
 
 pytestmark = pytest.mark.row("A164", "D25")
@@ -29,6 +31,7 @@ class Front:
     """The app that passes everything on, on a port of its own."""
 
     def __init__(self, app: Atilite) -> None:
+        self.app = app
         self.server = Server(app.wsgi, loop=app.runtime.loop, listeners=["127.0.0.1:0"], policy=app.pipeline.policy)
         self.server.bind()
         self.server.start()
@@ -56,6 +59,10 @@ def front(peer: WebPeer) -> Iterator[Front]:
     @app.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
     def proxy(was: Any, path: str | None = None) -> Any:
         return was.ProxyPass("@myupstream", path, timeout=1)
+
+    @app.route("/own/<path:path>")
+    def own(was: Any, path: str) -> Any:
+        return was.ProxyPass("@myupstream")
 
     @app.route("/closed")
     def closed(was: Any) -> Any:
@@ -212,6 +219,53 @@ def test_a_websocket_is_passed_on_byte_for_byte(front: Front, peer: WebPeer) -> 
     assert client.recv(100) == b"A\x00B"
     client.close()
     until(lambda: peer.open == 0)
+
+
+def test_an_encrypted_server_is_passed_on_to_with_its_websockets(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    peer = WebPeer(tls=authority.certificate("IP:127.0.0.1"))
+    app = Atilite("safe")
+    app.aliases.add("@safe", "https", f"me:secret@{peer.host}", ssl=authority.file)
+
+    @app.route("/<path:path>")
+    def proxy(was: Any, path: str) -> Any:
+        return was.ProxyPass("@safe", path)
+
+    front = Front(app)
+    assert echoed(front.ask("GET", "/echo"))["headers"]["authorization"].startswith("Basic ")
+    client = socket.create_connection(("127.0.0.1", front.port), timeout=20)
+    client.sendall(b"GET /socket HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    told = client.recv(12)
+    client.sendall(b"x" * 300_000)
+    while not told.endswith(b"X" * 300_000):
+        told += client.recv(65536)
+    client.close()
+    front.server.stop(0).wait(20)
+    peer.close()
+
+
+def test_who_does_not_wait_for_the_answer_is_refused(front: Front) -> None:
+    client = socket.create_connection(("127.0.0.1", front.port), timeout=20)
+    client.sendall(b"GET /socket HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly")
+
+    assert client.recv(12) == b"HTTP/1.1 400"
+    client.close()
+
+
+def test_a_client_that_stops_in_the_middle_of_its_body_is_no_fault_of_the_server(front: Front, peer: WebPeer) -> None:
+    for _ in range(3):
+        client = socket.create_connection(("127.0.0.1", front.port), timeout=20)
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nnot all")
+        until(lambda: peer.open == 1)
+        client.close()
+        until(lambda: peer.open == 0)
+
+    assert front.app.aliases.opened("@myupstream", lambda alias: None).balance.resting == []
+    assert echoed(front.ask("POST", "/echo", b"whole"))["body"] == "whole"
+
+
+def test_without_a_path_it_is_the_requests_own(front: Front) -> None:
+    assert echoed(front.ask("GET", "/own/p%C3%A4th?q=1"))["target"] == "/own/p%C3%A4th?q=1"
 
 
 def test_a_refused_upgrade_is_an_answer(front: Front) -> None:
