@@ -57,14 +57,15 @@ def _plainly(app: Any, environ: dict[str, Any]) -> Reply:
 
 
 def _wanted_as_it_is(app: Any, environ: dict[str, Any], kind: str) -> bool:
-    """Whether a route at this very path reads such bodies itself."""
+    """Whether a route at this very path reads such bodies itself, or begins on the loop, where no call may block."""
     try:
         route, _ = app.match(environ)
     except bottle.HTTPError:
         return False
     options = route.facts["options"] if hasattr(route, "facts") else {}
     kinds = bottle.makelist(options.get("content_types"))
-    return bool(options.get("input_stream")) or any(fnmatchcase(kind, wanted.lower()) for wanted in kinds)
+    own = bool(options.get("input_stream")) or options.get("start") == "hub"
+    return own or any(fnmatchcase(kind, wanted.lower()) for wanted in kinds)
 
 
 # -- XML-RPC

@@ -370,6 +370,32 @@ def test_other_requests_of_these_types_reach_their_routes(app: Atilite, client: 
     assert xml(client, call, "/documents").data == call
 
 
+@pytest.mark.row("A163")
+def test_a_call_that_is_posted_to_a_route_of_the_loop_is_none(app: Atilite, serve: Callable[[], Served]) -> None:
+    """Otherwise a stranger could have any handler run there, and a slow one would keep everybody waiting."""
+    places: list[bool] = []
+
+    @app.route("/slow")
+    def slow(was: Any) -> str:
+        places.append(app.runtime.loop.inside())
+        return "slow"
+
+    @app.route("/quick", start="hub", coroutine=True)
+    def quick(was: Any) -> Any:
+        places.append(app.runtime.loop.inside())
+        yield was.Sleep(0)
+        return "quick"
+
+    one = serve()
+    sent = {"Content-Type": "application/json-rpc"}
+    call = json.dumps({"jsonrpc": "2.0", "method": "slow", "id": 1})
+    assert one.request("POST", "/quick", call, **sent)[1] == b"quick"
+    assert one.request("POST", "/rpc", call, **sent)[0] == 200
+    called = one.request("POST", "/rpc", call.replace("slow", "quick"), **sent)[1]
+    assert json.loads(called)["result"] == "quick"
+    assert places == [True, False, False]
+
+
 def test_a_static_file_is_no_procedure(app: Atilite, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("a file")
     app.route("/files/secret")(lambda was: "a route")
