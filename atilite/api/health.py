@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from atilite.errors import StoreError
+from atilite.errors import StoreError, TaskTimeout
+from atilite.runtime.promise import Promise
 from atilite.store.runs import Filter
 from atilite.web.response import Response
 
@@ -16,10 +17,15 @@ from .answers import raw, reply
 from .endpoints import Answer, Endpoint, declare
 from .metrics import Metric, text
 from .schemas import TEXT, many, shape
-from .site import catalogue
+from .site import catalogue, monotonic
 
 # Pending runs are counted no further than this: more than so many is the same news.
 MOST_PENDING = 10_000
+
+# Seconds after which a due time that waits is trouble; a timer looks at the clock once a minute at least.
+LATE, TOO_LATE = 90.0, 300.0
+# Seconds to wait for the loop.
+PATIENCE = 5.0
 
 PROC = Path("/proc/self")
 
@@ -34,10 +40,19 @@ def database_reasons(site: Any) -> list[str]:
 
 
 def healthz(was: Any) -> Response:
-    """200 when all is well, else 503 with the reasons: the database, and services that matter."""
+    """200 when all is well, else 503 with the reasons: the database, services that matter, schedules that stand."""
     site = was.app.site
     services = [f"service {name}: {why}" for name, why in site.catalogue.faults().items()]
-    return _state(database_reasons(site) + services)
+    return _state(database_reasons(site) + services + late_reasons(site))
+
+
+def late_reasons(site: Any) -> list[str]:
+    """Which schedules have been due for long without a run; [] when the database cannot say it."""
+    try:
+        plans = site.catalogue.schedules
+    except (StoreError, OSError):
+        return []
+    return [f"schedule {plan.id}: due {plan.late:.0f} s ago, and not started" for plan in plans if plan.late > TOO_LATE]
 
 
 def readyz(was: Any) -> Response:
@@ -52,7 +67,7 @@ def _state(found: list[str]) -> Response:
 
 def metrics(was: Any) -> Response:
     """Figures in Prometheus' text format."""
-    body = text([*_process(), *_store(was), *_services(was), *_loop(was)])
+    body = text([*_process(), *_store(was), *_services(was), *_schedules(was), *_loop(was)])
     return raw(body.encode(), "text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -70,12 +85,20 @@ def _process() -> list[Metric]:
 
 
 def _store(was: Any) -> list[Metric]:
-    health, journals = was.app.site.database().health(), catalogue(was).journals
+    database, journals = was.app.site.database(), catalogue(was).journals
+    health = database.health()
     newest = journals.search(limit=1)
     pending = journals.count(Filter(pending=True), limit=MOST_PENDING)
     return [
         Metric("atilite_runs_total", "counter", "Runs that were ever opened.", newest[0].id if newest else 0),
         Metric("atilite_runs_pending", "gauge", "Runs that wait or go on.", pending),
+        *(
+            Metric("atilite_runs_ended_total", "counter", "Runs ended since the start.", number, {"status": status})
+            for status, number in journals.ends.items()
+        ),
+        Metric("atilite_keys", "gauge", "Keys of the key-value store.", sum(catalogue(was).kv.counts().values())),
+        Metric("atilite_writes_waiting", "gauge", "Changes that are not written yet.", database.writer.waiting),
+        Metric("atilite_commits_total", "counter", "Transactions since the start.", database.writer.commits),
         Metric("atilite_database_bytes", "gauge", "Size of the database file.", health.size),
         Metric("atilite_database_log_bytes", "gauge", "Size of what is not yet folded into it.", health.log_size),
         Metric("atilite_disk_free_bytes", "gauge", "Free space beside the database.", health.free),
@@ -94,9 +117,36 @@ def _services(was: Any) -> list[Metric]:
     return found
 
 
-def _loop(was: Any) -> list[Metric]:
-    lag = was.app.runtime.loop.lag
+def _schedules(was: Any) -> list[Metric]:
+    plans = catalogue(was).schedules
+    late = [plan.late for plan in plans if plan.late > LATE]
     return [
+        Metric("atilite_schedules", "gauge", "Schedules.", len(plans)),
+        Metric("atilite_schedules_paused", "gauge", "Schedules that somebody has paused.",
+               sum(plan.paused for plan in plans)),
+        Metric("atilite_schedules_late", "gauge", "Schedules that are due and have not started.", len(late)),
+        Metric("atilite_schedule_late_seconds", "gauge", "How long the latest of them waits.", max(late, default=0.0)),
+    ]
+
+
+def _lag(loop: Any) -> float:
+    """Seconds until the loop does what is asked of it now."""
+    if loop.inside():
+        return 0.0
+    began, answered = monotonic(), Promise[None]()
+    loop.call_soon(answered.set, None)
+    try:
+        answered.wait(PATIENCE)
+    except TaskTimeout:
+        return PATIENCE
+    return monotonic() - began
+
+
+def _loop(was: Any) -> list[Metric]:
+    loop = was.app.runtime.loop
+    lag = loop.lag
+    return [
+        Metric("atilite_loop_lag_seconds", "gauge", "How long the loop takes to answer.", round(_lag(loop), 6)),
         Metric("atilite_loop_slow_steps_total", "counter", "Steps that kept the loop over 100 ms.", lag.slow_steps),
         Metric("atilite_loop_worst_step_seconds", "gauge", "The longest of them.", round(lag.worst, 6)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,9 @@ class Journals(History):
         self.updated: Emitter[int] = Emitter()
         self.recorded: Emitter[int] = Emitter()
         self.progressed: Emitter[int] = Emitter()
+        # How many runs of this process have ended in each way.
+        self.ends = dict.fromkeys(sorted(FINISHED), 0)
+        self._counting = threading.Lock()
         self._live = LiveRuns(database.writer, database.changes, database.record_ids, self._tell, self.recorded.emit)
         if not database.readonly:
             self._text.catch_up()
@@ -135,7 +139,11 @@ class Journals(History):
                 kept,
             )
 
-        return self._live.change(id, ended, done, here=here)
+        closed = self._live.change(id, ended, done, here=here)
+        if closed:
+            with self._counting:
+                self.ends[status] += 1
+        return closed
 
     def record(
         self,

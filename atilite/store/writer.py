@@ -141,6 +141,11 @@ class Writer:
             self._refusal = self._refusal or reason
             self._ring()
 
+    @property
+    def waiting(self) -> int:
+        """How many operations wait just now to be written. Any thread."""
+        return len(self._queue)
+
     def close(self) -> None:
         """Refuse further writes, finish the queued ones and end the thread. Blocks; a second call does nothing."""
         self.refuse("the database is closed")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from atilite.api import health
 from atilite.errors import StoreUnavailable
 from atilite.store.database import Health
 from atilite.testing.client import Client
@@ -69,6 +72,59 @@ def test_metrics_are_prometheus_text_and_tell_no_secret(world: World, admin: Cli
     assert figures["atilite_service_up"] == "0"
     assert int(figures["process_resident_memory_bytes"]) > 1_000_000
     assert not any(token in answer.text for token in world.tokens.values())
+
+
+@pytest.mark.row("M20")
+def test_the_figures_are_what_a_reader_of_prometheus_understands(world: World, admin: Client) -> None:
+    name = next(one["name"] for one in admin.get("/internal/actions/").json() if one["name"].endswith("broken"))
+    admin.post("/internal/action/" + name.replace("<", "%3C").replace(">", "%3E"))
+    admin.put("/internal/kv/garden/x", json=1)
+    families = {family.name: family for family in text_string_to_metric_families(admin.get("/metrics").text)}
+    figures = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+
+    assert {family.type for family in families.values()} == {"counter", "gauge"}
+    assert all(family.documentation for family in families.values())
+    assert figures["atilite_runs_ended_total", "failed"] == 1
+    assert figures["atilite_runs_ended_total", "succeeded"] == 0
+    assert figures["atilite_schedules",] == 1
+    assert figures["atilite_schedules_late",] == figures["atilite_schedule_late_seconds",] == 0
+    assert 0 <= figures["atilite_loop_lag_seconds",] < 5
+    assert figures["atilite_keys",] >= 1
+    assert figures["atilite_writes_waiting",] >= 0
+    assert figures["atilite_commits_total",] >= 2
+
+
+@pytest.mark.row("M20")
+def test_a_schedule_that_stands_is_a_reason_for_503_and_a_figure(
+    world: World, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plan,) = world.site.catalogue.schedules
+    monkeypatch.setattr(type(world.site.catalogue), "schedules", [replace(plan, late=400.0), replace(plan, late=100.0)])
+    answer = world.client(None).get("/healthz")
+
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == [f"schedule {plan.id}: due 400 s ago, and not started"]
+    assert "atilite_schedules_late 2\n" in admin.get("/metrics").text
+    assert "atilite_schedule_late_seconds 400.0\n" in admin.get("/metrics").text
+    assert world.client(None).get("/readyz").status_code == 200
+
+
+@pytest.mark.row("M20")
+def test_a_loop_that_does_not_answer_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        def inside(self) -> bool:
+            return False
+
+        def call_soon(self, *what: object) -> None: ...
+
+    monkeypatch.setattr(health, "PATIENCE", 0.01)
+
+    assert health._lag(Deaf()) == 0.01
+    assert health._lag(world.app.runtime.loop) > 0
 
 
 def test_metrics_need_the_role_view(world: World) -> None:
