@@ -37,6 +37,7 @@ from .sharing import Sharing
 from .store.binding import bind
 from .store.database import Database
 from .templating import Templating
+from .triggering import Triggering
 from .validation import Validation
 from .was.clients import Clients
 from .was.was import Was
@@ -74,6 +75,7 @@ class Atilite(
     Exposure,
     Websocketing,
     Notifying,
+    Triggering,
 ):
     """A Bottle app with the platform attached: `app = Atilite(__name__)`.
 
@@ -115,6 +117,7 @@ class Atilite(
         self.automation = Automation(name, self._open_store, runtime=self.runtime, make_was=self._was_for_run, **parts)
         self.bus = self.automation.bus
         self.begin_notifying(lambda: self.aliases)
+        self.begin_triggering(lambda: self.aliases)
         self.journal, self.kv, self.secret = self.automation.journal, self.automation.kv, self.automation.secret
         self.action, self.service, self.schedule = (
             self.automation.action,

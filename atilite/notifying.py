@@ -47,7 +47,7 @@ class Notifying:
         """Show the notices the way out. `aliases` gives those of the process."""
         self._channel_aliases = aliases
         notices = self.automation.notices
-        notices.resolve, notices.url, notices.call = self._deliverer, self._url_of_run, self._tell_function
+        notices.resolve, notices.url, notices.call = self._notice_way, self._notice_url, self._notice_call
 
     def ready_notifying(self) -> None:
         """Read the settings when the set-up ends. Raises SetupError."""
@@ -59,7 +59,7 @@ class Notifying:
         if self.site is not None:
             channels.source = self.site.settings.name
 
-    def _deliverer(self, name: str) -> Deliver:
+    def _notice_way(self, name: str) -> Deliver:
         """What delivers to an alias. Raises LookupError with the remedy, SetupError for a faulty address."""
         try:
             alias = self._channel_aliases().get(name)
@@ -69,26 +69,26 @@ class Notifying:
         if alias.kind == PROTO_SMTP:
             return mail_server(alias).send
         if alias.kind in (PROTO_HTTP, PROTO_HTTPS):
-            return lambda message: self._post(name, message)
+            return lambda message: self._notice_post(name, message)
         raise SetupError(f"{name} is declared as {alias.kind.lstrip('*')}; notices go to SMTP, HTTP or HTTPS")
 
-    def _post(self, name: str, message: Message) -> None:
+    def _notice_post(self, name: str, message: Message) -> None:
         body = encode_json(message.facts)
-        secret = webhooks.secret_text(self._keys().secret(f"hook:{name}"))
+        secret = webhooks.secret_text(self._notice_keys().secret(f"hook:{name}"))
         headers = {
             "Content-Type": "application/json",
-            webhooks.HEADER: webhooks.sign(secret, body, self._database().clock.time()),
+            webhooks.HEADER: webhooks.sign(secret, body, self._notice_database().clock.time()),
         }
         stub = Stub(self.runtime, self._channel_aliases(), name, timeout=TIMEOUT, redirects=0)
         stub.post("", payload=body, headers=headers).commit(TIMEOUT + 5)
 
-    def _database(self) -> Database:
+    def _notice_database(self) -> Database:
         return self._open_store()
 
-    def _keys(self) -> Keys:
-        return self._database().part(Keys)
+    def _notice_keys(self) -> Keys:
+        return self._notice_database().part(Keys)
 
-    def _url_of_run(self, run: int) -> str | None:
+    def _notice_url(self, run: int) -> str | None:
         """The address of a run's page, as far as it is known from here."""
         if self.site is None or self.site.settings.no_console:
             return None
@@ -96,7 +96,7 @@ class Notifying:
         base = self.config.get("PUBLIC_URL") or ("" if settings.unix else f"http://{settings.host}:{settings.port}")
         return f"{base.rstrip('/')}{settings.console_path}/runs/{run}" if base else None
 
-    def _tell_function(self, function: Any, message: Message) -> None:
+    def _notice_call(self, function: Any, message: Message) -> None:
         called = with_was(function, lambda: Was(self))
         if kind_of(function) == "plain":
             called(message)

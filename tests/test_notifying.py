@@ -121,7 +121,7 @@ def test_a_webhook_that_answers_with_an_error_has_not_been_told(
     app.action.invoke("Water").dispatch()
     assert ears.called.acquire(timeout=PATIENCE)
     here.stop(5)
-    (info,) = here.catalogue.channels
+    (info,) = here.catalogue.notices.channels
     assert (info.waiting, info.sent) == (1, 0)
     assert "500" in (info.error or "")
 
@@ -129,9 +129,9 @@ def test_a_webhook_that_answers_with_an_error_has_not_been_told(
 def test_the_address_of_a_run_is_the_one_that_others_use(site: Callable[[Atilite], Site], tmp_path: Path) -> None:
     app = broken()
     site(app).open(Settings(db=f"sqlite:///{tmp_path}/data.db", unix="/run/x"))
-    assert app._url_of_run(5) is None
+    assert app._notice_url(5) is None
     app.config.PUBLIC_URL = "https://board.example.org/"
-    assert app._url_of_run(5) == "https://board.example.org/console/runs/5"
+    assert app._notice_url(5) == "https://board.example.org/console/runs/5"
 
 
 def test_a_function_gets_was_if_it_takes_it(site: Callable[[Atilite], Site], tmp_path: Path) -> None:

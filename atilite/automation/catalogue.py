@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from atilite.automation.actions import ActionInfo
-from atilite.automation.channels import ChannelInfo
 from atilite.automation.engine import Automation
+from atilite.automation.noticeboard import NoticeBoard, distinct
 from atilite.automation.schedules import ScheduleInfo
 from atilite.automation.services import Info
+from atilite.automation.triggers import TriggerInfo
 from atilite.errors import StoreUnavailable
 from atilite.events import Emitter
 from atilite.runtime.task import Task
 from atilite.store.journals import Journals
 from atilite.store.kv import KV
-from atilite.store.outbox import Letter
+from atilite.subscribers import SubscriberInfo
 
 
 class Service(NamedTuple):
@@ -48,7 +49,7 @@ class Catalogue:
         """The actions of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            info if (shown := _distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
+            info if (shown := distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
             for one in self._automations
             for info in one.action.actions
         ]
@@ -77,7 +78,7 @@ class Catalogue:
         """The services of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            info if (shown := _distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
+            info if (shown := distinct(info.name, one, seen)) == info.name else replace(info, name=shown)
             for one in self._automations
             for info in one.service.services
         ]
@@ -116,7 +117,7 @@ class Catalogue:
         """The schedules of all apps, in the order of definition."""
         seen: set[str] = set()
         return [
-            info if (shown := _distinct(info.id, one, seen)) == info.id else replace(info, id=shown)
+            info if (shown := distinct(info.id, one, seen)) == info.id else replace(info, id=shown)
             for one in self._automations
             for info in one.schedule.schedules
         ]
@@ -136,31 +137,27 @@ class Catalogue:
         automation, own = self._owner(id, lambda one: one.schedule.ids, "schedule")
         return automation.schedule.resume(own)
 
-    # -- notifications
+    # -- triggers and events
 
     @property
-    def channels(self) -> list[ChannelInfo]:
-        """The channels of all apps. Reads the database: not on the loop."""
-        return [replace(info, name=shown) for _, info, shown in self._channels()]
-
-    def test_channel(self, name: str) -> None:
-        """Send a test to a channel; its error is raised, LookupError for an unknown one. In an ordinary thread."""
-        found = {shown: (automation, info.name) for automation, info, shown in self._channels()}
-        if name not in found:
-            raise LookupError(f"no channel named {name!r}; known: {', '.join(sorted(found)) or 'none'}")
-        automation, own = found[name]
-        automation.notices.test(own)
-
-    def told(self, limit: int = 50) -> list[Letter]:
-        """The newest notices of all apps, newest first. Reads the database: not on the loop."""
-        found = [letter for one in self._automations for letter in one.notices.channels.recent(limit)]
-        return sorted(found, key=lambda letter: letter.id, reverse=True)[:limit]
-
-    def _channels(self) -> Iterator[tuple[Automation, ChannelInfo, str]]:
+    def triggers(self) -> list[TriggerInfo]:
+        """The triggers of all apps, in the order of definition."""
         seen: set[str] = set()
-        for automation in self._automations:
-            for info in automation.notices.infos:
-                yield automation, info, _distinct(info.name, automation, seen)
+        return [
+            replace(info, id=distinct(info.id, one, seen))
+            for one in self._automations
+            for info in one.trigger.triggers
+        ]
+
+    @property
+    def subscribers(self) -> list[SubscriberInfo]:
+        """The functions that events by name are told to, and how far they are."""
+        return [info for one in self._automations for info in one.bus.subscribers]
+
+    @property
+    def notices(self) -> NoticeBoard:
+        """The channels of all apps, and what they were told."""
+        return NoticeBoard(self._automations)
 
     # -- the store
 
@@ -197,10 +194,4 @@ class Catalogue:
         seen: set[str] = set()
         for automation in self._automations:
             for own in names(automation):
-                yield automation, own, _distinct(own, automation, seen)
-
-
-def _distinct(name: str, automation: Automation, seen: set[str]) -> str:
-    shown = name if name not in seen else f"{automation.name}/{name}"
-    seen.add(shown)
-    return shown
+                yield automation, own, distinct(own, automation, seen)

@@ -106,7 +106,9 @@ class Channels:
         try:
             work.wait(max(0.0, seconds))
         except TaskTimeout:
-            log.warning("%s takes long for a message; if it fails, that is told again after the next start", channel.name)
+            log.warning(
+                "%s takes long for a message; if it fails, that is told again after the next start", channel.name
+            )
 
     def put(self, name: str, notice: Notice) -> None:
         """Tell a channel, as soon as the notice is durable and the channel's pause is over."""

@@ -15,6 +15,7 @@ from atilite.automation.schedules import Schedules
 from atilite.automation.secrets import Secrets
 from atilite.automation.services import Services
 from atilite.automation.storage import Storage
+from atilite.automation.triggers import Triggers
 from atilite.clock import Clock
 from atilite.errors import SetupError
 from atilite.events import Bus
@@ -62,6 +63,7 @@ class Automation:
         self.service = service(self.storage, self.runs)
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
+        self.trigger = Triggers(self.storage, self.action, self.bus)
         self.notices = Notices(name, self.storage, self.runs, self.action, self.service)
 
     def freeze(self) -> None:
@@ -74,23 +76,26 @@ class Automation:
         self.action.freeze()
         self.service.freeze()
         self.schedule.freeze()
+        self.trigger.freeze()
         self.notices.freeze()
 
     def start(self) -> None:
-        """Start services and schedules. Opens the database; not on the loop."""
+        """Start services, schedules and triggers. Opens the database; not on the loop."""
         self.notices.start()
         self.secret.mask_logs()
         self.service.start_all()
         self.schedule.start()
+        self.trigger.start()
 
     def stop(self, timeout: float = 5.0) -> list[str]:
-        """Stop schedules and services, wait for the runs; name what has not ended after so many seconds.
+        """Stop schedules, triggers and services, wait for the runs; name what has not ended after so many seconds.
 
         Runs that go on then are closed as interrupted. Blocks: not on the bare hub. Writes are left to the database,
         whose owner closes it.
         """
         end = self.storage.clock.monotonic() + timeout
         self.schedule.stop()
+        self.trigger.stop()
         left = self.service.stop_all(timeout / 2)
         rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
         self.bus.close()
