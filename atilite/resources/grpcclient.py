@@ -12,10 +12,11 @@ from ..errors import AliasError, ResourceError, SetupError, TaskCancelled, TaskT
 from ..runtime.engine import Runtime
 from ..runtime.promise import Promise
 from ..runtime.task import TIMEOUT, Task
-from .aliases import PROTO_GRPCS, PROTO_HTTPS, Aliases
-from .received import Refused
+from .aliases import PROTO_GRPC, PROTO_GRPCS, PROTO_HTTP, PROTO_HTTPS, Alias, Aliases
+from .balance import Balance
+from .received import NotConnected, Refused
 
-KINDS = ("grpc", "grpcs", "http", "https")
+SECURE = (PROTO_GRPCS, PROTO_HTTPS)
 
 
 class GrpcError(Refused):
@@ -40,8 +41,8 @@ class GrpcStub:
     with: import it before. A method that takes a stream takes an iterable; one that gives a stream gives a list.
     """
 
-    def __init__(self, runtime: Runtime, channel: Any, service: str, owner: object = None) -> None:
-        self._runtime, self._channel, self._owner = runtime, channel, owner
+    def __init__(self, runtime: Runtime, channels: Balance[Any], service: str, owner: object = None) -> None:
+        self._runtime, self._channels, self._owner = runtime, channels, owner
         pool = _loaded("google.protobuf.descriptor_pool").Default()
         try:
             self._service = pool.FindServiceByName(service)
@@ -69,7 +70,8 @@ class GrpcStub:
     ) -> Task:
         classes = _loaded("google.protobuf.message_factory")
         sends, gives = "stream" if method.client_streaming else "unary", method.server_streaming
-        make = getattr(self._channel, f"{sends}_{'stream' if gives else 'unary'}")
+        channel = self._channels.pick()
+        make = getattr(channel, f"{sends}_{'stream' if gives else 'unary'}")
         call = make(
             f"/{self._service.full_name}/{method.name}",
             request_serializer=lambda message: message.SerializeToString(),
@@ -79,7 +81,14 @@ class GrpcStub:
         started = (call if gives else call.future)(message, timeout=timeout, metadata=tuple(metadata))
         name = f"{self._service.full_name}.{method.name}"
         promise = self._listed(started, name) if gives else _promised(started, name)
+        promise.on_done(lambda ended: self._note(channel, ended.error))
         return Task(promise, timeout=None, runner=self._runtime.run, owner=self._owner)
+
+    def _note(self, channel: Any, error: BaseException | None) -> None:
+        if isinstance(error, NotConnected):
+            self._channels.failed(channel)
+        else:
+            self._channels.worked(channel)
 
     def _listed(self, stream: Any, name: str) -> Promise[Any]:
         """All messages of a stream: they are read by a thread, because each may keep one waiting."""
@@ -119,13 +128,12 @@ def _explained(error: Any, name: str) -> Exception:
     if code == "CANCELLED":
         return TaskCancelled(f"{name} was cancelled")
     if code == "UNAVAILABLE":
-        return ResourceError(name, f"no connection: {error.details()}")
+        return NotConnected(name, f"no connection: {error.details()}")
     return GrpcError(name, code, error.details() or "")
 
 
-@functools.cache
 def _channel(address: str, authorities: bool | str) -> Any:
-    """One channel to each server; gRPC connects with the first call, again when it has to, and shares it."""
+    """A channel connects with its first call, and again when it has to; all calls share it."""
     grpc = _loaded("grpc")
     if authorities is False:
         return grpc.insecure_channel(address)
@@ -133,18 +141,50 @@ def _channel(address: str, authorities: bool | str) -> Any:
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted))
 
 
+@functools.cache
+def _shared(addresses: tuple[tuple[str, int], ...], authorities: bool | str = False) -> Balance[Any]:
+    """Channels of what is no gRPC alias: a plain address, or an alias whose other services speak HTTP."""
+    return Balance([(_channel(address, authorities), weight) for address, weight in addresses])
+
+
+class _Channels:
+    """One channel to each member of an alias."""
+
+    def __init__(self, alias: Alias) -> None:
+        authorities = _authorities(alias)
+        self.balance = Balance([(_channel(address, authorities), weight) for address, weight in _addresses(alias)])
+
+    def stop(self, timeout: float) -> None:
+        """Close them."""
+        for channel in self.balance.members:
+            channel.close()
+
+
+def _authorities(alias: Alias) -> bool | str:
+    return (alias.ssl or True) if alias.kind in SECURE else alias.ssl
+
+
+def _addresses(alias: Alias) -> tuple[tuple[str, int], ...]:
+    port = 443 if alias.kind in SECURE else 80
+    hosts = [f"[{member.host}]" if ":" in member.host else member.host for member in alias.members]
+    return tuple(
+        (f"{host}:{member.port or port}", member.weight) for host, member in zip(hosts, alias.members, strict=True)
+    )
+
+
 def grpc_client(runtime: Runtime, aliases: Aliases, target: str, owner: object = None) -> GrpcStub:
     """A client for "@alias/package.Service" or "host:port/package.Service". Raises AliasError, ResourceError, and
     SetupError without grpcio. Any thread.
+
+    Calls are spread over the members by their weights; one that cannot be reached is avoided for a while.
     """
     name, _, service = target.partition("/")
     if not name.startswith("@"):
-        return GrpcStub(runtime, _channel(name, False), service, owner)
+        return GrpcStub(runtime, _shared(((name, 1),)), service, owner)
     alias = aliases.get(name)
-    if alias.kind not in KINDS:
-        raise AliasError(name, f"is declared as {alias.kind.lstrip('*')}, not as a gRPC service")
-    member = alias.members[0]
-    secure = alias.kind in (PROTO_GRPCS, PROTO_HTTPS)
-    host = f"[{member.host}]" if ":" in member.host else member.host
-    address = f"{host}:{member.port or (443 if secure else 80)}"
-    return GrpcStub(runtime, _channel(address, (alias.ssl or True) if secure else alias.ssl), service, owner)
+    if alias.kind in (PROTO_HTTP, PROTO_HTTPS):
+        return GrpcStub(runtime, _shared(_addresses(alias), _authorities(alias)), service, owner)
+    if alias.kind not in (PROTO_GRPC, PROTO_GRPCS):
+        remedy = "declare it as atilite.PROTO_GRPC or PROTO_GRPCS"
+        raise AliasError(name, f"is declared as {alias.kind.lstrip('*')}, not as a gRPC service; {remedy}")
+    return GrpcStub(runtime, aliases.opened(name, _Channels).balance, service, owner)

@@ -105,6 +105,14 @@ def test_the_manuals_sample(served: Served, stub: Any) -> None:
     assert task.fetch().text == "Hello Hans"
 
 
+def test_an_alias_of_a_web_server_may_speak_grpc_as_well(served: Served, runtime: Runtime) -> None:
+    aliases = Aliases()
+    aliases.add("@web", PROTO_HTTP, f"127.0.0.1:{served.port}")
+    stub = grpc_client(runtime, aliases, "@web/greeting.Greeter")
+
+    assert stub.Greet(served.messages.Name(text="x")).fetch().text == "Hello x"
+
+
 def test_streams_go_up_as_iterables_and_come_down_as_lists(served: Served, stub: Any) -> None:
     names = [served.messages.Name(text=text) for text in ("a", "b")]
 
@@ -140,6 +148,19 @@ def test_nobody_there(generated: Any, runtime: Runtime) -> None:
         stub.Greet(generated[0].Name(text="x")).fetch(30)
 
 
+@pytest.mark.row("A147")
+def test_a_member_that_is_away_is_avoided(served: Served, runtime: Runtime) -> None:
+    aliases = Aliases()
+    aliases.add("@two", PROTO_GRPC, ["127.0.0.1:1 9", f"127.0.0.1:{served.port}"])
+    stub = grpc_client(runtime, aliases, "@two/greeting.Greeter")
+    name = served.messages.Name(text="x")
+
+    with pytest.raises(ResourceError, match="no connection"):
+        stub.Greet(name).fetch(30)
+    assert [stub.Greet(name).fetch(30).text for _ in range(3)] == ["Hello x"] * 3
+    aliases.stop(2)
+
+
 def test_an_encrypted_server_is_checked(generated: Any, runtime: Runtime, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     served = Served(generated, authority.certificate("IP:127.0.0.1"))
@@ -170,7 +191,7 @@ def test_an_alias_of_another_kind(runtime: Runtime) -> None:
 
 def test_without_grpcio_the_error_says_what_to_install(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     aliases = Aliases()
-    aliases.add("@myapi", PROTO_HTTP, "127.0.0.1:2")
+    aliases.add("@myapi", PROTO_GRPC, "127.0.0.1:2")
     monkeypatch.setitem(sys.modules, "grpc", None)
 
     with pytest.raises(SetupError, match=r"pip install 'atilite\[grpc\]'"):
