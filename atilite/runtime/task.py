@@ -89,11 +89,6 @@ class Task:
     def done(self) -> bool:
         return self.promise.done
 
-    @property
-    def filtered(self) -> bool:
-        """Whether its data is what a filter makes of it."""
-        return self._filter is not None
-
     def set_timeout(self, seconds: float | None) -> None:
         """Change how long one waits for it."""
         self.timeout = seconds
@@ -138,9 +133,11 @@ class Task:
         """
         if function is None:
             return self
-        if wants_was(function) and self.owner is None:
-            raise TaskError("this task was made by no `was`; make it with one, or let the function take the task alone")
-        args = (self.owner, self) if wants_was(function) else (self,)
+        args: tuple[Any, ...] = (self,)
+        if wants_was(function):
+            if self.owner is None:
+                raise TaskError("this task was made by no `was`; make it with one, or have the function take it alone")
+            args = (self.owner, self)
         result: Promise[Any] = Promise()
         context, once = copy_context(), threading.Lock()
 
@@ -152,11 +149,10 @@ class Task:
             self.expired = True
             go()
 
-        promise = self.promise
-        if self.timeout is not None and not promise.done:
+        if self.timeout is not None and not self.done:
             timer = process_loop().call_later(self.timeout, expire)
-            promise.on_done(lambda _: timer.cancel())
-        promise.on_done(lambda _: go())
+            self.promise.on_done(lambda _: timer.cancel())
+        self.promise.on_done(lambda _: go())
         return Task(result, timeout=None, meta=self.meta, owner=self.owner, runner=self.runner)
 
     def on_done(self, callback: Callable[[Any], object]) -> None:
@@ -298,8 +294,8 @@ class Tasks(Task):
 
     @property
     def names(self) -> Mapping[str, Task]:
-        """The members that have a name."""
-        return dict(self._named)
+        """The members that have a name; {} where a filter makes one thing of all."""
+        return dict(self._named) if self._filter is None else {}
 
     def one(self, timeout: float | None = None) -> Any:
         """Fetch the only element of each."""

@@ -120,7 +120,7 @@ class Results:
     def mapped(self, *given: Any) -> Task:
         """`was.Mapped(tasks)`, `was.Mapped("201 Created", tasks)`: the data of tasks that one has already, as JSON."""
         status, (tasks,) = _status(given)
-        if isinstance(tasks, Tasks) and tasks.names and not tasks.filtered:
+        if isinstance(tasks, Tasks) and tasks.names:
             return Mapped(self._was, status, tasks.unnamed, tasks.names, {"__timeout": tasks.timeout})
         made: Task = tasks.then(lambda task: API(status, task.fetch()) if status else API(task.fetch()))
         return made
@@ -131,15 +131,20 @@ class Results:
 
     def render_or_mapped(self, template: str, tasks: Task) -> Task:
         """`was.render_or_Mapped(template, tasks)`: the same with tasks that one has already. They need names."""
-        if not isinstance(tasks, Tasks) or not tasks.names:
-            raise TypeError("a template needs names: was.Tasks(rows=task, ...)")
         return self._page(template, self.mapped(tasks))
 
     def _page(self, template: str, mapped: Task) -> Task:
-        # A large template would keep the loop, so it is rendered in a task thread.
         was = self._was
+
+        def render(task: Task) -> Any:
+            values = task.fetch().data
+            if not isinstance(values, Mapping):
+                raise TypeError("a template needs names: was.Tasks(rows=task, ...)")
+            return was.render.or_api(template, values)
+
+        # A large template would keep the loop, so it is rendered in a task thread.
         mapped.runner = was.app.runtime.run
-        return mapped.then(lambda task: was.render.or_api(template, task.fetch().data))
+        return mapped.then(render)
 
     def thread_pass(self, function: Callable[..., Any], *given: Any, args: tuple[Any, ...] = ()) -> Task:
         """`was.ThreadPass(f, args=(1,))`: `f(was, 1)` makes the answer in a task thread."""

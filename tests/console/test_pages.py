@@ -12,7 +12,8 @@ from atilite.site import Site
 from tests.console.conftest import PASSWORD, Garden, Person
 
 PAGES = (
-    "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv", "/flow", "/api", "/settings", "/tasks",
+    "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv", "/flow", "/api", "/settings",
+    "/tasks",
 )  # fmt: skip
 People = Callable[[str], Person]
 

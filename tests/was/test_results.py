@@ -254,7 +254,7 @@ def test_a_map_says_how_old_it_may_become(app: Atilite, ask: Ask) -> None:
         lambda was: was.Map(a__=was.Mask(1)),
         lambda was: was.Map(a=was.Mask(1), __etag="b.version"),
         lambda was: was.Map(7),
-        lambda was: was.render_or_Mapped("x.j2", was.Tasks([was.Mask(1)])),
+        lambda was: was.render_or_Mapped("x.j2", was.Tasks([was.Mask(1)])).fetch(),
     ],
 )
 def test_a_map_that_cannot_be_is_told_where_it_is_made(app: Atilite, wrong: Callable[[Any], Any]) -> None:
