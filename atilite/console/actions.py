@@ -19,6 +19,8 @@ from atilite.store.runs import Headline
 
 RECENT = 10
 USED = 5
+# The parameter that makes a run show what it would do without doing it.
+DRY = "dry_run"
 OVERLAPS = {
     "allow": "any number at a time",
     "skip": "one at a time, others are skipped",
@@ -168,6 +170,13 @@ class FormPage:
     asks_here: bool = field(metadata=HTML_ONLY)
     role: str
     may_run: bool = field(metadata=HTML_ONLY)
+    refreshes: bool = field(default=False, metadata=HTML_ONLY)
+    dry: bool = False
+
+    @property
+    def asked(self) -> tuple[forms.Entry, ...]:
+        """The fields of the form; that for a dry run is a button."""
+        return tuple(entry for entry in self.fields if not (self.dry and entry.name == DRY))
 
     @property
     def upload(self) -> bool:
@@ -186,8 +195,18 @@ def facts(action: Any) -> tuple[Fact, ...]:
     retries = "none"
     if action.retries:
         retries = f"{action.retries}, after {words.duration(action.retry_delay)} each"
+        if action.retry_jitter:
+            retries += f" and up to {words.duration(action.retry_jitter)} more"
     overlap = OVERLAPS.get(action.overlap, str(action.overlap))
-    return (Fact("Limit", limit), Fact("Overlap", overlap), Fact("Retries", retries), Fact("Role", action.role))
+    listed = [Fact("Limit", limit), Fact("Overlap", overlap), Fact("Retries", retries), Fact("Role", action.role)]
+    more = (
+        ("Group", action.group or ""),
+        ("Process", "one of its own for each run" if action.process else ""),
+        ("Program", action.command),
+        ("Runs after", ", ".join(action.after)),
+        ("Kept", action.keep or ""),
+    )
+    return (*listed, *(Fact(name, value) for name, value in more if value))
 
 
 def used(history: Sequence[Headline], hidden: frozenset[str], face: Clockface) -> tuple[Used, ...]:
@@ -225,7 +244,7 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
         description=words.full_stop(action.description),
         path=lines.action_path(action.name),
         runs=lines.runs_path(action=action.operation),
-        fields=forms.entries(action.schema, values, faults),
+        fields=forms.entries(action.schema, values, faults, action.choices.offered(action.schema, values)),
         problems=forms.problems(action.schema, faults),
         last=Last(states.of_run(last.status), visit.face.ago(last.started_at), words.took(last.duration))
         if last
@@ -237,4 +256,6 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
         asks_here=bool(action.confirm) and not confirm.carried(action.schema),
         role=action.role,
         may_run=visit.may_start(action),
+        refreshes=action.choices.dependent,
+        dry=action.dry,
     )

@@ -23,7 +23,10 @@ def start(visit: Visit) -> Any:
     action = visit.reads.action(visit.path("name"))
     _demand(visit, action)
     raw, said = forms.sent(action.schema, visit.was.request.FORM), visit.field(confirm.FIELD)
-    asks = action.confirm and action.schema.fields and said != confirm.YES
+    dry = action.dry and raw.get(actions.DRY) == "true"
+    asks = action.confirm and action.schema.fields and said != confirm.YES and not dry
+    if said == confirm.REFRESH:
+        return visit.render("action.html", actions.filled(visit, action, raw, {}))
     if said == confirm.NO and not action.schema.fields:
         return visit.go("/actions")
     if said == confirm.NO or (asks and not confirm.carried(action.schema)):

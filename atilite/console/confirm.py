@@ -14,6 +14,8 @@ from atilite.console.lines import Fact
 # No parameter has this name: it is no identifier.
 FIELD = "confirm-run"
 YES, NO = "yes", "no"
+# The same form again, with the choices that follow from what is in it.
+REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atilite.automation.parameters import Field, Schema
@@ -22,6 +22,7 @@ INPUT_TYPES = {
     "upload": "file",
 }
 SHORT_KINDS = frozenset({"integer", "number", "date", "datetime"})
+NO_CHOICES = "Nothing to choose yet: fill in the fields above, then refresh the choices"
 SECRET_HINT = "Never stored, never shown; journals say " + words.HIDDEN
 
 
@@ -75,9 +76,25 @@ class Problem:
     field: str = ""
 
 
-def entries(schema: Schema, given: Mapping[str, Any], faults: Mapping[str, str]) -> tuple[Entry, ...]:
-    """The form's fields; `given` are sent texts or an earlier run's parameters, `faults` what was wrong with them."""
-    return tuple(_entry(item, given, faults.get(item.name, "")) for item in schema.fields)
+def entries(
+    schema: Schema,
+    given: Mapping[str, Any],
+    faults: Mapping[str, str],
+    offered: Mapping[str, tuple[str, ...]] | None = None,
+) -> tuple[Entry, ...]:
+    """The form's fields; `given` are sent texts or an earlier run's parameters, `faults` what was wrong with them.
+
+    `offered` are the choices of the moment, by the name of the parameter.
+    """
+    made = (_entry(item, given, faults.get(item.name, "")) for item in schema.fields)
+    return tuple(_chosen(entry, offered[entry.name]) if offered and entry.name in offered else entry for entry in made)
+
+
+def _chosen(entry: Entry, choices: tuple[str, ...]) -> Entry:
+    if entry.kind == "json":  # several at once have no control of their own
+        return replace(entry, hint=". ".join(filter(None, (entry.hint, f"Of {', '.join(choices)}" if choices else ""))))
+    hint = entry.hint if choices else ". ".join(filter(None, (entry.hint, NO_CHOICES)))
+    return replace(entry, kind="choice", choices=choices, hint=hint, extras=())
 
 
 def _entry(item: Field, given: Mapping[str, Any], fault: str) -> Entry:

@@ -17,6 +17,7 @@ BY = {
     "schedule": "by its schedule",
     "start": "at start-up",
     "retry": "as a retry",
+    "chain": "after another run",
     "api": "through the API",
     "hook": "by a webhook",
     "webhook": "by a webhook",

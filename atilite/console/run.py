@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from atilite.automation.family import ancestors, descendants
 from atilite.console import attention, lines, states, words
 from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY, Fact, Line, Pair
@@ -16,6 +17,7 @@ from atilite.store.runs import Headline, Record
 
 RECORDS = 500
 BEFORE = 3
+CHILDREN = 20
 RECENT = 10
 RESULT_LENGTH = 600
 FRAME = re.compile(r'^  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
@@ -73,7 +75,7 @@ class Head:
     may_cancel: bool = field(metadata=HTML_ONLY)
     again: str = field(metadata=HTML_ONLY)
     form: str = field(metadata=HTML_ONLY)
-    schedule: str = field(metadata=HTML_ONLY)
+    origin: str = field(metadata=HTML_ONLY)
 
     @property
     def verb(self) -> str:
@@ -192,15 +194,26 @@ def head(visit: Visit, headline: Headline, *, streaming: bool = False) -> Head:
         name=headline.operation,
         state=states.of_run(headline.status),
         when=_started(headline, visit.face),
-        by=lines.started_by(headline),
+        by=f"after run #{headline.parent}" if _follows(headline) else lines.started_by(headline),
         path=f"/runs/{headline.id}",
         live=live,
         streaming=streaming,
         may_cancel=live and visit.may_repeat(headline),
         again=("Run again, same parameters" if takes else "Run again") if again and not live else "",
         form=f"{lines.action_path(action.name)}?from={headline.id}" if action and again and takes and not live else "",
-        schedule=f"/schedules#{words.slug(headline.operation)}" if headline.trigger == "schedule" else "",
+        origin=_origin(headline),
     )
+
+
+def _follows(headline: Headline) -> bool:
+    return headline.trigger == "chain" and headline.parent is not None
+
+
+def _origin(headline: Headline) -> str:
+    """The page of what started a run, if it has one."""
+    if _follows(headline):
+        return f"/runs/{headline.parent}"
+    return f"/schedules#{words.slug(headline.operation)}" if headline.trigger == "schedule" else ""
 
 
 def _started(headline: Headline, face: Clockface) -> Moment:
@@ -216,12 +229,18 @@ def parameters(visit: Visit, headline: Headline) -> tuple[Pair, ...]:
 
 
 def related(visit: Visit, headline: Headline) -> tuple[Line, ...]:
-    """The run that started this one."""
-    parent = visit.reads.journals.headline(headline.parent) if headline.parent else None
-    if parent is None:
-        return ()
-    shown = lines.line(parent, visit.face)
-    return (Line(shown.id, f"Parent: {shown.name}", shown.when, shown.state),)
+    """The runs that led to this one and those that came of it, as far as a page shows them."""
+    journals = visit.reads.journals
+    above = ancestors(journals, headline)
+    below = [relative.run for relative in descendants(journals, headline, most=CHILDREN)]
+    said = {run.id: "led to this" for run in above[:-1]} | {run.id: _came_of(run, headline) for run in below}
+    said |= {run.id: "parent of this" for run in above[-1:]}
+    return tuple(replace(lines.line(run, visit.face), more=said[run.id]) for run in (*above, *below))
+
+
+def _came_of(run: Headline, headline: Headline) -> str:
+    before = "this" if run.parent == headline.id else f"#{run.parent}"
+    return f"{'after' if run.trigger == 'chain' else 'started by'} {before}"
 
 
 def page(visit: Visit, headline: Headline) -> RunPage:
