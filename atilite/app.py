@@ -30,7 +30,6 @@ from .pipeline import Pipeline
 from .prework import Prework
 from .protection import Protection
 from .resources.aliases import Aliases
-from .resources.databases import Databases
 from .routing import Routing
 from .runtime.engine import process_runtime
 from .sharing import Sharing
@@ -39,14 +38,17 @@ from .store.database import Database
 from .templating import Templating
 from .triggering import Triggering
 from .validation import Validation
-from .was.clients import Clients
 from .was.was import Was
 from .web.auth import Identity
 from .websocketing import Websocketing
 
 if TYPE_CHECKING:
     from . import rpc
+    from .resources import databases
+    from .was import clients
 else:
+    clients = LazyModule("atilite.was.clients")
+    databases = LazyModule("atilite.resources.databases")
     rpc = LazyModule("atilite.rpc")
 
 # Bodies of these types are calls of procedures: XML-RPC and JSON-RPC.
@@ -139,13 +141,15 @@ class Atilite(
     Process = property(lambda self: self.runtime.Process)
     Subprocess = property(lambda self: self.runtime.Subprocess)
     Sleep = property(lambda self: self.runtime.Sleep)
+    # `@app.command("Ping", "ping -c {count} {host}")`: a program as an action.
+    command = property(lambda self: self.action.command)
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
-    stub = property(lambda self: Clients(self).stub)
-    xmlrpc = property(lambda self: Clients(self).xmlrpc)
-    jsonrpc = property(lambda self: Clients(self).jsonrpc)
-    grpc = property(lambda self: Clients(self).grpc)
-    db = property(lambda self: Databases(self.runtime, self.aliases, setlu=self.setlu))
+    stub = property(lambda self: clients.Clients(self).stub)
+    xmlrpc = property(lambda self: clients.Clients(self).xmlrpc)
+    jsonrpc = property(lambda self: clients.Clients(self).jsonrpc)
+    grpc = property(lambda self: clients.Clients(self).grpc)
+    db = property(lambda self: databases.Databases(self.runtime, self.aliases, setlu=self.setlu))
     # `app.serve_grpc(add_RoutesServicer_to_server, port=50051)`: its routes as methods of gRPC.
     serve_grpc = method_of("atilite.grpcport", "declare")
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.

@@ -44,6 +44,8 @@ class Actions:
         self._lanes: Lanes[Run] = Lanes()
         self._chain = Chain(lambda name: self.start(name, trigger="chain"), self._soon)
         self._frozen = False
+        # Whether ends start what follows them.
+        self.follows = True
         runs.left.listen(self._left)
         runs.ended.listen(self._ended)
 
@@ -234,7 +236,7 @@ class Actions:
             self._runs.launch(admitted)
 
     def _ended(self, end: Ended) -> None:
-        if self._chain and end.kind == "action":
+        if self._chain and self.follows and end.kind == "action":
             self._chain.ended(end, [name for name, one in self._actions.items() if one.info.operation == end.operation])
 
     def _soon(self, name: str, begin: Callable[[], None]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import mimetypes
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
@@ -16,6 +18,7 @@ from ..errors import AtiliteError, ConfigError, ParameterError, RunSkipped
 from ..runtime.task import Task
 from ..site import Site
 from ..store.runs import Headline, Record
+from ..uploads import Upload
 from .call import Call
 from .parser import Commands
 
@@ -25,7 +28,11 @@ STOP_SECONDS = 2.0  # what the task threads get to end after the run has
 def add(commands: Commands) -> None:
     parser = commands.add("run", run, "run an action here; the exit code is 0 only if it succeeded")
     parser.add_argument("action", metavar="ACTION", help="its name, as `actions` lists it")
-    parser.add_argument("parameters", metavar="name=value", nargs="*", help="the action's parameters")
+    parser.add_argument(
+        "parameters", metavar="name=value", nargs="*",
+        help="the action's parameters; of a file its path; a secret that is left out is asked for on a terminal",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="only show what it would do, for actions that can")
     parser.add_argument("--json", action="store_true", help="print run, status, duration, result and error as JSON")
 
 
@@ -33,6 +40,8 @@ def run(call: Call) -> int:
     """Run the action and print what it records, then how it ended."""
     name, as_json = call.options.action, call.options.json
     given = parameters(call.options.parameters)
+    if call.options.dry_run:
+        given["dry_run"] = "true"
     # With --json only the answer may stand on stdout; what the action prints goes to stderr.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         ended = one_run(call, name, given)
@@ -50,8 +59,10 @@ def one_run(call: Call, name: str, given: dict[str, str]) -> Outcome:
     try:
         for app in site.apps.values():
             app.freeze()
+            # This process ends with its run; what follows a run is the business of the server.
+            app.action.follows = False
         with asked_to_end() as happened:
-            number, task = start(site, name, given)
+            number, task = start(site, name, completed(site, name, given))
             return finished(site, number, task, tell, happened)
     finally:
         site.stop(STOP_SECONDS)
@@ -79,7 +90,37 @@ def user() -> str | None:
         return None  # an account without a name, as in a container
 
 
-def start(site: Site, action: str, given: dict[str, str]) -> tuple[int, Task]:
+def completed(site: Site, action: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters with files in the place of their paths, and the secrets that only a person can type.
+
+    A secret on the command line would be read by whoever lists the processes, and stays in the shell's history.
+    """
+    try:
+        info = site.catalogue.action(action)
+    except LookupError:  # told where it is started
+        return dict(given)
+    if "dry_run" in given and not any(field.name == "dry_run" for field in info.fields):
+        raise ConfigError(f"{action} has no dry run (leave it out, or give it a parameter dry_run: bool = False)")
+    values: dict[str, Any] = dict(given)
+    for field in info.fields:
+        if field.kind == "upload" and field.name in given:
+            values[field.name] = file_at(field.name, given[field.name])
+        elif field.kind == "secret" and field.required and field.name not in given and sys.stdin.isatty():
+            values[field.name] = getpass.getpass(f"{field.label}: ")
+    return values
+
+
+def file_at(name: str, path: str) -> Upload:
+    """The file as if a form had sent it; the original stays where it is, whatever the action does with its copy."""
+    try:
+        with open(path, "rb") as file:
+            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+            return Upload.copy_of(file, os.path.basename(path), kind)
+    except OSError as error:
+        raise ConfigError(f"parameter {name!r}: {path}: {error.strerror} (write the path of a file)") from None
+
+
+def start(site: Site, action: str, given: Mapping[str, Any]) -> tuple[int, Task]:
     """Start the run; the faults of the parameters and an unknown name become one line."""
     try:
         started: tuple[int, Task] = site.catalogue.start_action(action, given, trigger="cli", who=user())

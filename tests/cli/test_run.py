@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from atilite.app import Atilite
+from atilite.scalars import Secret
 from atilite.store.database import Database
+from atilite.uploads import Upload
 from tests.cli.conftest import Shell
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +44,17 @@ def garden(app: Atilite) -> None:
     def quiet() -> int:
         return 5
 
+    @app.action(name="Count")
+    def count(file: Upload, dry_run: bool = False) -> str:
+        return f"{file.name} {len(file.read())} {dry_run}"
+
+    @app.action(name="Unlock")
+    def unlock(code: Secret) -> int:
+        return len(code)
+
+    app.action(name="After", after="Count succeeded")(lambda: None)
+    app.command("Say", "echo {text}")
+
 
 @pytest.fixture
 def running(shell: Shell) -> Shell:
@@ -50,7 +64,7 @@ def running(shell: Shell) -> Shell:
 
 
 def action(shell: Shell, name: str) -> str:
-    return name if name in ("Water",) else f"garden.<locals>.{name}"
+    return name if name[0].isupper() else f"garden.<locals>.{name}"
 
 
 def test_what_it_prints_records_and_returns_is_shown(running: Shell) -> None:
@@ -157,3 +171,53 @@ def test_ctrl_c_cancels_the_run_however_early_it_comes(tmp_path: Path, number: i
 
     assert process.returncode == 1
     assert said.splitlines()[-1].startswith("atilite: wait cancelled")
+
+
+def test_a_file_is_given_by_its_path_and_stays_where_it_is(running: Shell, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("12345", encoding="utf-8")
+
+    assert running("run", "Count", "file=notes.txt") == 0
+    assert 'result: "notes.txt 5 False"' in running.out
+    assert (tmp_path / "notes.txt").exists()
+    assert running("run", "Count", "file=nowhere.txt") == 2
+    assert "parameter 'file': nowhere.txt: No such file or directory (write the path of a file)" in running.err
+
+
+def test_a_dry_run_is_a_flag_for_actions_that_have_one(running: Shell, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+
+    assert running("run", "Count", "file=x", "--dry-run") == 0
+    assert 'result: "x 0 True"' in running.out
+    assert running("run", "--dry-run", "Water", "zone=north") == 2
+    assert "Water has no dry run" in running.err
+
+
+def test_a_secret_that_is_left_out_is_asked_for_on_a_terminal(
+    running: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("getpass.getpass", lambda prompt: {"code: ": "tulip"}[prompt])
+
+    assert running("run", "Unlock", stdin=Terminal()) == 0
+    assert "result: 5" in running.out
+    assert running("run", "Unlock") == 2
+    assert "Unlock: code: is required" in running.err
+
+
+def test_a_program_is_run_like_any_other_action(running: Shell) -> None:
+    assert running("run", "Say", "text=hello $HOME") == 0
+
+    assert running.out.splitlines()[:2] == ["hello $HOME", 'result: "hello $HOME"']
+
+
+def test_what_follows_an_action_is_left_to_the_server(running: Shell, tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    running("run", "Count", "file=x")
+
+    with Database.open(f"sqlite:///{tmp_path}/data.db", readonly=True) as database:
+        from atilite.store.journals import Journals
+
+        assert [run.operation for run in Journals(database).search()] == ["Count"]
