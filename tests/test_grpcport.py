@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,7 @@ service Guide {
   rpc Later (Point) returns (Feature);
   rpc Empty (Nothing) returns (Feature);
   rpc Walk (Point) returns (stream Feature);
+  rpc Forever (Nothing) returns (stream Feature);
   rpc Gather (stream Point) returns (Feature);
   rpc Echo (stream Point) returns (stream Feature);
   rpc Guarded (Nothing) returns (Feature);
@@ -76,6 +79,17 @@ def app(generated: tuple[Any, Any]) -> Atilite:
         for number in range(point.latitude):
             yield was.Sleep(0.001)
             yield pb2.Feature(name=str(number))
+
+    app.g["walk ended"] = ended = threading.Event()
+
+    @app.route("/Forever")
+    def forever(was: Any) -> Any:
+        try:
+            for number in itertools.count():
+                yield was.Sleep(0.001)
+                yield pb2.Feature(name=str(number))
+        finally:
+            ended.set()
 
     @app.route("/Gather")
     def gather(was: Any, points: Any) -> Any:
@@ -140,6 +154,14 @@ def test_messages_are_streamed_in_both_directions(stub: Any, generated: tuple[An
     assert [one.name for one in stub.Walk(pb2.Point(latitude=3), timeout=30)] == ["0", "1", "2"]
     assert stub.Gather(iter(points), timeout=30).name == "10"
     assert [one.location.latitude for one in stub.Echo(iter(points), timeout=30)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.row("A163")
+def test_a_client_that_leaves_ends_the_stream(app: Atilite, stub: Any, generated: tuple[Any, Any]) -> None:
+    call = stub.Forever(generated[0].Nothing(), timeout=60)
+    assert next(call).name == "0"
+    call.cancel()
+    assert app.g["walk ended"].wait(30)
 
 
 @pytest.mark.row("A163")
