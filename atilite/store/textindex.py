@@ -16,7 +16,7 @@ from .database import Database
 from .migrations import has_fts5
 from .runs import COLUMNS, Filter, Headline, headline_of
 from .streams import merge, streams
-from .words import Choice, asked_words, contains, fits, listed, query, run_words, value_words
+from .words import Choice, asked_words, fits, listed, query, run_text, run_words, says, value_words
 
 # So many ended runs are indexed together, and at most so many in one transaction.
 TOGETHER = 50
@@ -176,7 +176,7 @@ def _matching(
     """Return the ids of those runs that fit, in their order; the records of all are read at once."""
     wanted = [headline for headline in several if fits(headline, filter)]
     # What the headline has need not be looked for in the records, which are many.
-    found = {headline.id for headline in wanted if contains(run_words(headline, ()), asked)}
+    found = {headline.id for headline in wanted if says(run_text(headline, ()), asked)}
     rest = [headline for headline in wanted if headline.id not in found]
     messages: dict[int, list[str]] = {}
     for start in range(0, len(rest), PORTION):
@@ -186,7 +186,7 @@ def _matching(
             kept = messages.setdefault(journal, [])
             if len(kept) < MESSAGES:
                 kept.append(message)
-    found |= {one.id for one in rest if one.id in messages and contains(run_words(one, messages[one.id]), asked)}
+    found |= {one.id for one in rest if one.id in messages and says(run_text(one, messages[one.id]), asked)}
     return [headline.id for headline in several if headline.id in found]
 
 

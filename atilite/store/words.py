@@ -41,6 +41,11 @@ def asked_words(text: str) -> list[str]:
 
 def run_words(headline: Headline, messages: Iterable[str]) -> set[str]:
     """Return all words under which a run is found."""
+    return set(words_of(run_text(headline, messages)))
+
+
+def run_text(headline: Headline, messages: Iterable[str]) -> str:
+    """Return the text that is searched for a run."""
     parts = [headline.operation, headline.description, headline.error or "", *headline.labels]
     parts += [str(part) for pair in headline.parameters.items() for part in pair]
     length = sum(map(len, parts))
@@ -49,7 +54,7 @@ def run_words(headline: Headline, messages: Iterable[str]) -> set[str]:
         length += len(message)
         if length > LENGTH:
             break
-    return set(words_of("\n".join(parts)[:LENGTH]))
+    return "\n".join(parts)[:LENGTH]
 
 
 def value_words(headline: Headline) -> list[str]:
@@ -101,6 +106,16 @@ def fits(headline: Headline, filter: Filter) -> bool:
 def contains(words: set[str], asked: Iterable[str]) -> bool:
     """Tell whether each asked word is the beginning of one of `words`."""
     return all(word in words or any(one.startswith(word) for one in words) for word in asked)
+
+
+def says(text: str, asked: Iterable[str]) -> bool:
+    """Tell whether each asked word is the beginning of a word of `text`."""
+    if text.isascii():
+        # Most texts have not even the letters, and to take them apart takes ten times as long.
+        folded = text.lower()
+        if not all(word in folded for word in asked):
+            return False
+    return contains(set(words_of(text)), asked)
 
 
 def _plain(text: str) -> list[str]:

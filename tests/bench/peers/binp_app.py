@@ -1,4 +1,4 @@
-"""BINP with one journaled action, for the interpreter of an environment of its own: `python binp_app.py`.
+"""BINP with one journaled action and one value, for the interpreter of an environment of its own: `python binp_app.py`.
 
 BINP needs old versions of other packages, so it cannot share an environment with atilite. Prints the port; SIGTERM
 ends it. The database is `data.db` in the working directory.
@@ -19,6 +19,19 @@ binp = BINP()
 async def noop() -> int:
     """Do nothing, with a journal."""
     return 1
+
+
+@binp.app.get("/kv-get")
+async def kv_get() -> dict[str, object]:
+    """Read the value."""
+    return {"value": await binp.kv.get("x")}
+
+
+@binp.app.post("/kv-set")
+async def kv_set() -> str:
+    """Set the value."""
+    await binp.kv.set(x=1)
+    return "set"
 
 
 if __name__ == "__main__":
