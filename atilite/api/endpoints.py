@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .answers import tell_failure
+from .audit import audited, refused
 
 Schema = Mapping[str, Any]
 Role = Literal["view", "run", "admin"]
@@ -62,12 +63,19 @@ class Endpoint:
 
 def declare(app: Any, endpoints: Iterable[Endpoint]) -> None:
     """Register operations as routes of `app`. At set-up only."""
-    app.failed_request(tell_failure)
+    app.failed_request(_tell)
     # Addresses that lead nowhere are told in the same form as all other errors.
     app.tells_missing = True
     for endpoint in endpoints:
         options = {"role": endpoint.role, "bind": False, **endpoint.options}
-        app.route(endpoint.rule, methods=[endpoint.method], name=endpoint.operation, **options)(apart(endpoint.handler))
+        app.route(endpoint.rule, methods=[endpoint.method], name=endpoint.operation, **options)(
+            apart(audited(endpoint, endpoint.handler))
+        )
+
+
+def _tell(was: Any, info: Any) -> Any:
+    refused(was, info[1])
+    return tell_failure(was, info)
 
 
 def apart(handler: Callable[..., Any]) -> Callable[..., Any]:
