@@ -310,6 +310,7 @@ def busy(automation: Automation, **options: Any) -> Valve:
     return valve
 
 
+@pytest.mark.row("M8")
 def test_runs_overlap_unless_somebody_says_otherwise(automation: Automation):
     valve = busy(automation)
     tasks = [automation.action.invoke("pump") for _ in range(3)]
@@ -320,6 +321,7 @@ def test_runs_overlap_unless_somebody_says_otherwise(automation: Automation):
         task.fetch(PATIENCE)
 
 
+@pytest.mark.row("M8")
 def test_an_action_that_skips_names_the_run_in_the_way(automation: Automation):
     valve = busy(automation, overlap="skip")
     run, task = automation.action.start("pump")
@@ -334,6 +336,7 @@ def test_an_action_that_skips_names_the_run_in_the_way(automation: Automation):
     assert len(automation.journal.history().fetch()) == 2
 
 
+@pytest.mark.row("M8")
 def test_an_action_that_queues_runs_one_after_the_other(automation: Automation):
     valve = busy(automation, overlap="queue")
     first, _ = automation.action.start("pump")
@@ -347,6 +350,7 @@ def test_an_action_that_queues_runs_one_after_the_other(automation: Automation):
     assert (status(automation, first), status(automation, second)) == ("succeeded", "succeeded")
 
 
+@pytest.mark.row("M8")
 def test_an_action_that_replaces_ends_the_old_run_first(automation: Automation):
     entered = threading.Semaphore(0)
     go_on = threading.Event()
@@ -371,6 +375,7 @@ def test_an_action_that_replaces_ends_the_old_run_first(automation: Automation):
     assert (status(automation, first), status(automation, second)) == ("cancelled", "succeeded")
 
 
+@pytest.mark.row("M8")
 def test_a_group_lets_one_run_go_at_a_time_whichever_action_it_is_of(automation: Automation):
     valve = busy(automation, group="water")
     seen = []

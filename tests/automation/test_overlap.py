@@ -70,6 +70,7 @@ def test_nobody_overtakes_in_a_lane_that_an_earlier_run_waits_for():
     assert lanes.leave(both) == [late]
 
 
+@pytest.mark.row("M8")
 def test_the_queue_is_bounded():
     lanes = Lanes()
     own = (lanes.lane("pump"),)

@@ -145,6 +145,7 @@ def test_a_coroutine_that_takes_too_long_is_cancelled_and_timed_out(automation: 
     assert cleaned.wait(PATIENCE)
 
 
+@pytest.mark.row("M9")
 def test_a_generator_that_takes_too_long_is_closed_and_timed_out(automation: Automation):
     cleaned = threading.Event()
 
@@ -173,6 +174,7 @@ def test_a_plain_function_that_does_not_listen_is_timed_out_all_the_same(automat
     release.set()
 
 
+@pytest.mark.row("M9")
 def test_a_plain_function_sees_that_it_should_end(automation: Automation):
     begun, seen = threading.Event(), threading.Event()
 
@@ -233,6 +235,7 @@ def test_a_client_that_gives_up_waiting_does_not_stop_the_run(automation: Automa
 # -- retries
 
 
+@pytest.mark.row("M9")
 def test_a_failed_run_is_tried_again_within_the_same_journal(automation: Automation):
     tries = []
 
@@ -276,6 +279,7 @@ def test_a_run_that_waits_for_its_next_attempt_can_be_cancelled(automation: Auto
     automation.action.cancel(again)
 
 
+@pytest.mark.row("M9")
 def test_the_pause_before_each_retry_is_twice_the_one_before():
     job = Job(print, "print", retries=20, retry_delay=5)
 
@@ -428,7 +432,8 @@ def test_each_attempt_is_counted_and_the_count_stays_when_all_have_failed(automa
     assert (journal.status, journal.attempt, seen, told) == ("failed", 3, [1, 2, 3], [3])
 
 
-def test_jitter_comes_on_top_of_the_pause_and_is_a_number_of_seconds(automation: Automation):
+@pytest.mark.row("M9")
+def test_jitter_comes_on_top_of_the_pause_and_is_a_number_of_seconds():
     job = Job(print, "print", retries=2, retry_delay=5, retry_jitter=2)
 
     assert [job.retry_after(1, chance) for chance in (0.0, 0.5, 1.0)] == [5, 6, 7]
