@@ -20,7 +20,7 @@ from .errors import SetupError
 from .exposure import Exposure
 from .foreign import mount_below
 from .hooks import Hooks
-from .lazily import LazyModule, method_of
+from .lazily import LazyModule, function_of
 from .life import Life
 from .maintenance import Maintenance
 from .mounting import Mounting, Preference
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .resources import databases
     from .was import clients
 else:
+    # Loaded with the first call from outside, the first query, the first request to another server.
     clients = LazyModule("atilite.was.clients")
     databases = LazyModule("atilite.resources.databases")
     rpc = LazyModule("atilite.rpc")
@@ -151,9 +152,9 @@ class Atilite(
     grpc = property(lambda self: clients.Clients(self).grpc)
     db = property(lambda self: databases.Databases(self.runtime, self.aliases, setlu=self.setlu))
     # `app.serve_grpc(add_RoutesServicer_to_server, port=50051)`: its routes as methods of gRPC.
-    serve_grpc = method_of("atilite.grpcport", "declare")
+    serve_grpc = function_of("atilite.grpcport", "declare")
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
-    test_client = method_of("atilite.testing.inside", "local_site")
+    test_client = function_of("atilite.testing.inside", "local_site")
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Bottle refuses to set an attribute twice; here preferences are copied on to the app, and users set more.

@@ -29,11 +29,18 @@ class LazyModule:
         return value
 
 
-def method_of(module: str, name: str) -> Any:
-    """A method that is the function `name` of a module, which is loaded when the method is first called."""
+def function_of(module: str, name: str) -> Any:
+    """Stands for the function or class `name` of a module, which is loaded with the first call. Any thread.
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(self, *args, **kwargs)
+    In the body of a class it is a method.
+    """
+    found: Any = None
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal found
+        if found is None:
+            found = getattr(importlib.import_module(module), name)
+        return found(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = name
     return call

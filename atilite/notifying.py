@@ -10,22 +10,24 @@ from .automation.engine import Automation
 from .automation.notice import Message
 from .errors import AliasError, SetupError
 from .hooks import with_was
-from .lazily import LazyModule
+from .lazily import LazyModule, function_of
 from .resources.aliases import PROTO_HTTP, PROTO_HTTPS, PROTO_SMTP, Alias, Aliases
-from .resources.http import Stub
 from .runtime.engine import Runtime
 from .runtime.functions import kind_of
 from .store.database import Database
 from .store.keys import Keys
 from .was.was import Was
-from .web import webhooks
 from .web.encoding import encode_json
 
 if TYPE_CHECKING:
     from .automation import mail
+    from .resources.http import Stub
+    from .web import webhooks
 else:
-    # Loaded with the first alias for mail.
+    # Loaded with the first alias for mail, or with the first message to a webhook.
     mail = LazyModule("atilite.automation.mail")
+    webhooks = LazyModule("atilite.web.webhooks")
+    Stub = function_of("atilite.resources.http", "Stub")
 
 TIMEOUT = 30.0  # seconds for a webhook
 LONGEST = 300.0  # seconds for a function

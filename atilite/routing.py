@@ -13,7 +13,6 @@ import bottle
 from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline
-from .was.proxy import passing
 from .web.hosts import split_host
 from .web.params import parameters_of
 from .web.resources import Resource
@@ -138,7 +137,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         full_name = name or self.mounting.namespace + function.__name__
         mount = self.mounting.current
         verbs = ["GET"] if hasattr(function, UPGRADES) else [verb.upper() for verb in verbs]
-        options = {**passing(function), **getattr(function, OPTIONS, {}), **options}
+        options = {**_passing(function), **getattr(function, OPTIONS, {}), **options}
         resource = Resource(full_name, rule, function, verbs, options, mount.options if mount else {})
         self.pipeline.resources.add(resource)
         facts = {
@@ -277,6 +276,14 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             if error.status_code == 404:
                 return any(path.startswith(url) and files.find(path[len(url) :]) for url, files in self.static_folders)
         return True
+
+
+def _passing(handler: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a route whose handler says `was.ProxyPass`: it is for the other server to know which arguments
+    it takes, and the body is not read here but passed on while it arrives.
+    """
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return {"passes_on": True, "input_stream": True} if code and "ProxyPass" in code.co_names else {}
 
 
 def _rank(route: Any) -> int:

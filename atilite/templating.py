@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 import bottle
 
-from .web import charts
+from .lazily import LazyModule
 from .web.templates import Templates
+
+# Loaded with the first page that draws a chart.
+charts = LazyModule("atilite.web.charts")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .lazily import method_of
+from .lazily import function_of
 
 
 class Websocketing:
     """`begin_websockets` is called when the app is made."""
 
     # The decorator for handlers: see atilite.websockets.upgrade.
-    websocket = method_of("atilite.websockets.upgrade", "websocket")
+    websocket = function_of("atilite.websockets.upgrade", "websocket")
 
     def begin_websockets(self) -> None:
         """Make what has to be remembered."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -53,14 +52,6 @@ def proxy_pass(
     else:
         opened = runtime.loop.spawn(service.open, order, _terms(timeout, silence), decode=False)
     yield from _answered(was, opened, silence)
-
-
-def passing(handler: Callable[..., Any]) -> dict[str, Any]:
-    """The options of a route whose handler says `was.ProxyPass`: it is for the other server to know which arguments
-    it takes, and the body is not read here but passed on while it arrives.
-    """
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    return {"passes_on": True, "input_stream": True} if code and "ProxyPass" in code.co_names else {}
 
 
 def _answered(was: Any, opened: Any, silence: float | None) -> Generator[Any, Any, None]:

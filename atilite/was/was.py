@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Error, TaskError
-from ..resources.databases import Databases
+from ..lazily import function_of
 from ..runtime.task import Task
 from ..web.answers import API, File
 from ..web.auth import Identity
 from ..web.exchange import BodyRead
 from ..web.response import Response, redirect
 from .answering import response_of
-from .clients import Clients
 from .facets import Facet
-from .files import FlashFile, tempfile
-from .forms import Forms
-from .passwords import encrypt_password, verify_password
-from .pipe import Pipe
-from .proxy import proxy_pass
-from .render import Renderer
-from .results import Results
 from .runs import RunFacet
-from .statics import Statics
-from .tokens import Tokens as SignedTokens
-from .trace import Trace, make_uid
-from .urls import Urls, urls_of
+
+if TYPE_CHECKING:
+    from ..resources.databases import Databases
+    from .clients import Clients
+    from .files import FlashFile, tempfile
+    from .forms import Forms
+    from .passwords import encrypt_password, verify_password
+    from .pipe import Pipe
+    from .proxy import proxy_pass
+    from .render import Renderer
+    from .results import Results
+    from .statics import Statics
+    from .tokens import Tokens as SignedTokens
+    from .trace import Trace, make_uid
+    from .urls import Urls, urls_of
+else:
+    # A program uses some of these, so each is loaded with its first use.
+    Clients = function_of("atilite.was.clients", "Clients")
+    Databases = function_of("atilite.resources.databases", "Databases")
+    FlashFile = function_of("atilite.was.files", "FlashFile")
+    Forms = function_of("atilite.was.forms", "Forms")
+    Pipe = function_of("atilite.was.pipe", "Pipe")
+    Renderer = function_of("atilite.was.render", "Renderer")
+    Results = function_of("atilite.was.results", "Results")
+    SignedTokens = function_of("atilite.was.tokens", "Tokens")
+    Statics = function_of("atilite.was.statics", "Statics")
+    Trace = function_of("atilite.was.trace", "Trace")
+    Urls = urls_of = function_of("atilite.was.urls", "urls_of")
+    encrypt_password = function_of("atilite.was.passwords", "encrypt_password")
+    make_uid = function_of("atilite.was.trace", "make_uid")
+    proxy_pass = function_of("atilite.was.proxy", "proxy_pass")
+    tempfile = function_of("atilite.was.files", "tempfile")
+    verify_password = function_of("atilite.was.passwords", "verify_password")
 
 
 class NoRequest:
@@ -104,7 +125,7 @@ class Was:
     encrypt_password = staticmethod(encrypt_password)
     verify_password = staticmethod(verify_password)
     tempfile = staticmethod(tempfile)
-    flashfile = FlashFile
+    flashfile = staticmethod(FlashFile)
     make_uid = staticmethod(make_uid)
 
     # Where to find this request in the log.
