@@ -262,6 +262,15 @@ class Schedules:
                 same = noted.get("rule") == schedule.text
                 schedule.until = (_moment(noted.get("until")) if same else None) or now
                 schedule.ahead = _moment(noted.get("ahead")) if same else None
+                if same and _frequent(schedule.rule):
+                    schedule.until = max(schedule.until, self._ran_last(schedule) or schedule.until)
+
+    def _ran_last(self, schedule: Schedule) -> datetime | None:
+        """When the clock last started what a short interval runs: a process that died has noted less than it did."""
+        action = self._actions.of(schedule.function)
+        operation = action.operation if action is not None else _operation(schedule.function)
+        run = self._storage.journals.latest([operation]).get(operation)
+        return run.created_at if run is not None and run.trigger in ("schedule", "catch-up") else None
 
     def _note(self, schedule: Schedule) -> Task:
         schedule.noted = self._storage.clock.monotonic()
@@ -321,7 +330,7 @@ class Schedules:
         if decision.firings and not schedule.paused:
             schedule.last = decision.firings[-1].due
         # Noted before the run begins: after a crash in between it is missed once, not run twice.
-        frequent = isinstance(schedule.rule, Every) and schedule.rule.seconds < NOTE
+        frequent = _frequent(schedule.rule)
         recently = self._storage.clock.monotonic() - schedule.noted < NOTE
         if starting or (decision.firings and not (frequent and recently)):
             self._note(schedule)
@@ -370,6 +379,10 @@ class Schedules:
         run = Run(job, arguments, trigger)
         self._runs.open(run, schema.public(arguments), schema.secrets(arguments))
         self._runs.launch(run)
+
+
+def _frequent(rule: Rule | None) -> bool:
+    return isinstance(rule, Every) and rule.seconds < NOTE
 
 
 def _operation(function: Callable[..., Any]) -> str:

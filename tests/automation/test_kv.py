@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pydantic
 import pytest
 
@@ -79,6 +80,18 @@ def test_a_model_is_saved_under_its_class_and_loaded_again(automation: Automatio
     assert automation.kv.load(Author).fetch() == author
     assert automation.kv.load(Reading).fetch() == Reading(21.5)
     assert automation.kv.load(Path).fetch() is None
+
+
+class Limits(msgspec.Struct):
+    low: float
+    high: float = 24.0
+
+
+@pytest.mark.row("B24", "M17")
+def test_a_struct_is_saved_and_loaded_again(automation: Automation):
+    automation.kv.save(Limits(18.0)).commit()
+
+    assert automation.kv.load(Limits).fetch() == Limits(18.0, 24.0)
 
 
 @pytest.mark.row("B24")

@@ -170,6 +170,23 @@ def test_times_missed_while_the_app_was_down_are_made_up_for(
     assert after.go_on(HOUR / 2) == ["schedule"]
 
 
+@pytest.mark.row("M7", "reliability-7")
+def test_a_short_interval_repeats_no_time_after_the_process_was_killed(
+    make: Callable[..., Automation], clock: FakeClock
+):
+    before = Garden(make, clock)
+    before.water(every=20)
+    before.automation.start()
+    assert [before.go_on(20), before.go_on(20), before.go_on(3)] == [["schedule"], ["schedule"], []]
+    before.automation.storage.database.writer.flush()
+    after = Garden(make, clock)  # nobody has stopped the first one, so it has noted nothing at its end
+    after.water(every=20)
+    after.automation.start()
+
+    assert after.go_on(0) == []
+    assert after.go_on(17) == ["schedule"]
+
+
 def test_a_schedule_with_another_rule_than_before_makes_up_for_nothing(
     make: Callable[..., Automation], clock: FakeClock
 ):
