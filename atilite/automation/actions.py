@@ -14,11 +14,12 @@ from atilite.automation.commands import program_of, source_here, typed, untyped
 from atilite.automation.declaring import ActionInfo as ActionInfo
 from atilite.automation.declaring import generated, info_of
 from atilite.automation.endings import Ended
+from atilite.automation.naming import name_of
 from atilite.automation.overlap import Lane, Lanes
 from atilite.automation.run import GRACE, Job, Run
 from atilite.automation.runs import Runs
 from atilite.automation.storage import Storage
-from atilite.errors import DuplicateName, Frozen, ParameterError
+from atilite.errors import DuplicateName, Frozen, ParameterError, SetupError
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 
@@ -124,12 +125,14 @@ class Actions:
         self._register(program, untyped(program, options), replace)
 
         def typing(function: F) -> F:
-            self._register(program, typed(program, function, options), True)
+            self._register(program, typed(program, function, options), True, function)
             return function
 
         return typing
 
-    def _register(self, function: Callable[..., Any], info: ActionInfo, replace: bool) -> None:
+    def _register(
+        self, function: Callable[..., Any], info: ActionInfo, replace: bool, declared: Callable[..., Any] | None = None
+    ) -> None:
         if self._frozen:
             raise Frozen("action", info.name)
         first = self._actions.get(info.name)
@@ -141,7 +144,7 @@ class Actions:
             not apart and wants_was(function), info.journal, info.timeout, info.retries, info.retry_delay, info.labels,
             innermost(function), grace=APART_GRACE if apart else GRACE, retry_jitter=info.retry_jitter,
         )  # fmt: skip
-        self._actions[info.name] = Action(info, function, job, self._lanes_of(info))
+        self._actions[info.name] = Action(info, declared or function, job, self._lanes_of(info))
         self._chain.put(info.name, info.rules)
 
     def _in_process(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,9 +178,16 @@ class Actions:
         return self._find(name).info
 
     def of(self, function: Callable[..., Any]) -> ActionInfo | None:
-        """Return the action that runs `function`, whatever is wrapped around either; None if none does."""
+        """Return the action that runs `function`, whatever is wrapped around either; None if none does.
+
+        Raises SetupError if the function stands for one action of each item: it says not which.
+        """
         inner = innermost(function)
-        return next((one.info for one in self._actions.values() if innermost(one.function) is inner), None)
+        found = [one for one in self._actions.values() if innermost(one.function) is inner]
+        if len(found) > 1 and isinstance(found[0].function, functools.partial):
+            names = ", ".join(one.info.name for one in found)
+            raise SetupError(f"{name_of(function)} is several actions ({names}), and it cannot be told which is meant")
+        return found[0].info if found else None
 
     def _find(self, name: str) -> Action:
         action = self._actions.get(name)

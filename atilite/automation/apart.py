@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from atilite.automation import capture
+from atilite.automation.failures import shortened
 from atilite.automation.run import Run
 from atilite.automation.storage import Storage
 from atilite.automation.template import Template
@@ -52,6 +53,10 @@ class Heard:
     def __call__(self, kind: str, parts: tuple[Any, ...]) -> None:
         if kind == "progress":
             self._run.progress(*parts)
+        elif kind == "log" and self._run.output is not None:
+            message, level, params = parts
+            shown = {name: shortened(text) for name, text in params.items()}
+            self._run.output.log(message, level, shown)
         elif self._run.journaled and kind == "labels":
             self._storage.journals.label(self._run.id, parts)
         elif self._run.journaled and kind == "record":

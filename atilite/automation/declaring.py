@@ -17,6 +17,7 @@ from atilite.automation.parameters import Field, Schema
 from atilite.errors import SetupError
 from atilite.runtime.functions import kind_of
 from atilite.runtime.isolated import check_importable
+from atilite.store.retention import Limits
 
 ROLES = ("view", "run", "admin")
 
@@ -110,6 +111,11 @@ def _check(where: str, info: ActionInfo, function: Callable[..., Any]) -> None:
         raise SetupError(f"{where}: retries is {info.retries!r}; it is a number of further attempts, 0 or more")
     if info.timeout is not None and info.timeout <= 0:
         raise SetupError(f"{where}: timeout must be more than 0 seconds")
+    if info.keep is not None:
+        try:
+            Limits.of(info.keep)
+        except ValueError as error:
+            raise SetupError(f"{where}: keep: {error}") from None
     if info.process:
         check_importable(function.func if isinstance(function, functools.partial) else function)
     required = [one.name for one in info.schema.fields if one.required]

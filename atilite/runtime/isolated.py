@@ -6,6 +6,7 @@ through a `Line`, which stands for `was` and for the current run over there.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
@@ -228,6 +229,20 @@ class Line:
         )
 
 
+class LogHandler(logging.Handler):
+    """Sends what is logged over there to the journal of the run."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        params = {"logger": record.name}
+        if record.exc_info:
+            params["traceback"] = logging.Formatter().formatException(record.exc_info)
+        self._line.send("log", record.getMessage(), record.levelname.lower(), params)
+
+
 def _serve(connection: Connection, out: Connection, err: Connection) -> None:
     """Do the one call that comes through the line. Runs in the child."""
     os.setsid()  # with a group of its own: it is ended together with whatever it starts
@@ -241,6 +256,9 @@ def _serve(connection: Connection, out: Connection, err: Connection) -> None:
     # A function that computes on several cores starts children of its own; this process takes them along when it ends.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     line = Line(connection)
+    logging.getLogger().addHandler(LogHandler(line))
+    if logging.getLogger().level == logging.WARNING:  # as in the server: what a run logs is part of its story
+        logging.getLogger().setLevel(logging.INFO)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, partial(_asked_to_end, line))
     threading.Thread(target=_follow_parent, daemon=True).start()

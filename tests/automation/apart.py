@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ def talk(was: Any, word: Secret, count: int = 2) -> dict[str, int]:
         print(f"{word} {done}")
         was.progress(done + 1, count, "talking")
     print("careful", file=sys.stderr)
+    logging.getLogger("pump").info("two of %s", word)
     was.record("counted", count=count, word=str(word))
     was.labels("chatty")
     return {"count": count}

@@ -274,7 +274,7 @@ def test_what_a_later_part_acts_on_is_checked_and_listed(automation: Automation)
     [
         ({"overlap": "never"}, "overlap"), ({"role": "god"}, "role"), ({"retries": -1}, "retries"),
         ({"timeout": 0}, "timeout"), ({"timeout": "soon"}, "timeout"), ({"group": "pump:0"}, "group"),
-        ({"colour": "red"}, "colour"),
+        ({"colour": "red"}, "colour"), ({"keep": "for ever"}, "keep"), ({"retry_jitter": "some"}, "retry_jitter"),
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_is_refused_at_set_up(automation: Automation, options: dict, told: str):

@@ -39,6 +39,8 @@ def test_output_records_labels_result_and_masking_come_from_the_other_process(au
 
     assert (journal.status, journal.result) == ("succeeded", {"count": 2})
     assert said(journal) == [f"{MASK} 0", f"{MASK} 1", "careful"]
+    (logged,) = (record for record in journal.records if record.source == "log")
+    assert (logged.message, logged.level, logged.params) == (f"two of {MASK}", "info", {"logger": "pump"})
     (record,) = (record for record in journal.records if record.source == "record")
     assert (record.message, record.params) == ("counted", {"count": 2, "word": MASK})
     assert journal.labels == ("chatty",)
@@ -185,6 +187,18 @@ def test_the_end_of_its_run_ends_the_whole_group_of_a_program(automation: Automa
 
     assert caught.value.status == way
     assert gone(process)
+
+
+def test_a_schedule_runs_the_program_and_not_the_function_that_types_it(automation: Automation) -> None:
+    @automation.schedule(at_start=True)
+    @automation.action.command("Say", "echo {text}")
+    def say(text: str = "hello"):
+        raise AssertionError("it only types")
+
+    with automation.runs.ended.subscribe() as ends:
+        automation.start()
+        assert (ends.get(timeout=PATIENCE).operation) == "Say"
+    assert automation.journal.search("Say").fetch()[0].result == "hello"
 
 
 def test_what_is_wrong_with_a_command_is_told_at_set_up(automation: Automation) -> None:

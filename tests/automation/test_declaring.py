@@ -25,7 +25,8 @@ def test_each_item_of_a_list_is_an_action_of_its_own(automation: Automation) -> 
     with pytest.raises(ParameterError):
         automation.action.invoke("Restart db", host="web")
     assert restart("x") == ("x", False)
-    assert automation.action.of(restart) is web
+    with pytest.raises(SetupError, match=r"several actions \(Restart web, Restart db\)"):
+        automation.action.of(restart)
 
 
 def test_names_may_stand_for_other_values_and_every_kind_of_function_works(automation: Automation) -> None:

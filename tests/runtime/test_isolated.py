@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import queue
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,31 @@ def test_a_function_that_another_process_cannot_find_is_refused() -> None:
     talk.__qualname__, talk.__module__ = "talk", apart.__name__
     with pytest.raises(TaskError, match="is not the function of that name"):
         address_of(talk)
+
+
+PARENT = """
+import sys, threading
+from atilite.runtime.processes import Processes
+from tests.runtime import apart
+if __name__ == "__main__":
+    Processes(1).isolate(apart.spin, {"told": sys.argv[1]}, print, print)
+    threading.Event().wait(60)
+"""
+
+
+def test_it_ends_with_its_parent_and_takes_its_children_along(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "both")
+    (tmp_path / "parent.py").write_text(PARENT, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(tmp_path / "parent.py"), str(tmp_path / "both")]
+    parent = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        mine, child = (int(number) for number in (tmp_path / "both").read_text(encoding="utf-8").split())
+        parent.kill()
+        parent.wait(20)
+
+        assert gone(mine)
+        assert gone(child)
+    finally:
+        parent.kill()
+        parent.wait(20)
