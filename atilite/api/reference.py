@@ -26,7 +26,8 @@ from .answers import raw, reply
 SHEET = Path(__file__).parents[1] / "console" / "static" / "console.css"
 # The pages have a sheet and forms, nothing else.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 CACHED = [("Cache-Control", "public, max-age=31536000, immutable")]
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from atilite.clock import Clock
 from atilite.console import attention, frame, vitals
+from atilite.console.audit import audited
 from atilite.console.feeds import Feeds
 from atilite.console.flash import COOKIE, LIVES, Flash, Flashes
 from atilite.console.frame import Frame
@@ -30,7 +31,8 @@ LOOK = "atilite_look"
 LOOKS = ("", "light", "dark")
 # The pages have a sheet and forms, nothing else.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 Build = Callable[["Visit"], Any]
@@ -92,7 +94,11 @@ class Desk:
         self.answer(path, "GET", as_html, role=role)
 
     def post(self, path: str, act: Build, *, role: str | None = "run") -> None:
-        """Do what `act` does for a POST to `path`; it returns where to go, or a page that says what was wrong."""
+        """Do what `act` does for a POST to `path`; it returns where to go, or a page that says what was wrong.
+
+        What came of it goes into the audit trail.
+        """
+        act = audited(path, act)
 
         def posted(was: Any, **given: Any) -> Any:
             visit = Visit(self, was)

@@ -13,7 +13,7 @@ from tests.console.conftest import PASSWORD, Garden, Person
 
 PAGES = (
     "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv", "/flow", "/api", "/settings",
-    "/tasks",
+    "/tasks", "/notices",
 )  # fmt: skip
 People = Callable[[str], Person]
 
@@ -409,7 +409,7 @@ def test_pages_allow_themselves_a_sheet_and_forms_and_nothing_else(person: Peopl
     answer = person("view").get("/")
 
     assert answer.header("Content-Security-Policy").startswith(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
     )
     assert answer.header("Cache-Control") == "no-store"
 
