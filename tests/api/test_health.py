@@ -21,6 +21,7 @@ def test_health_and_readiness_need_no_login_and_tell_nothing_else(world: World) 
         assert answer.header("Cache-Control") == "no-store"
 
 
+@pytest.mark.row("M20")
 def test_a_service_that_matters_and_is_not_well_is_the_reason_for_503(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_database_that_cannot_be_opened_is_the_reason_for_503(
     assert (answer.status_code, answer.json()["reasons"]) == (503, ["database: data.db: the database is closed"])
 
 
+@pytest.mark.row("M20")
 def test_metrics_are_prometheus_text_and_tell_no_secret(world: World, admin: Client) -> None:
     admin.post("/internal/kv/garden/count/incr")
     name = next(one["name"] for one in admin.get("/internal/actions/").json() if one["name"].endswith("hello"))

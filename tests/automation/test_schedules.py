@@ -108,6 +108,7 @@ def test_an_interval_runs_again_and_again(garden: Garden):
     assert garden.automation.schedule.schedules[0].words == "every 5 minutes"
 
 
+@pytest.mark.row("M7")
 def test_a_schedule_may_run_at_the_start_only_or_as_well(garden: Garden):
     garden.water(at_start=True)
     garden.automation.start()
@@ -153,6 +154,7 @@ def test_a_function_that_needs_more_parameters_is_refused_at_set_up(garden: Gard
 @pytest.mark.parametrize(
     ("missed", "triggers"), [("once", ["catch-up"]), ("skip", []), ("all", ["catch-up", "catch-up"])]
 )
+@pytest.mark.row("M7")
 def test_times_missed_while_the_app_was_down_are_made_up_for(
     make: Callable[..., Automation], clock: FakeClock, missed: str, triggers: list[str]
 ):
@@ -281,6 +283,7 @@ def test_a_paused_schedule_lets_its_times_pass_and_goes_on_when_resumed(garden: 
     assert garden.go_on(HOUR / 2) == ["schedule"]
 
 
+@pytest.mark.row("M7")
 def test_a_pause_outlives_the_process(make: Callable[..., Automation], clock: FakeClock):
     before = Garden(make, clock)
     before.water("0 * * * *")
@@ -334,6 +337,7 @@ def test_the_timer_runs_what_is_due_by_itself(make: Callable[..., Automation]):
     automation.schedule.stop()
 
 
+@pytest.mark.row("M7")
 def test_jitter_delays_a_run(garden: Garden):
     garden.automation.schedule._chance = lambda below: below / 100
     garden.water("0 * * * *", jitter=1)
@@ -371,6 +375,7 @@ def test_a_registration_after_the_start_is_refused(garden: Garden):
         garden.automation.schedule(every=5)(lambda: None)
 
 
+@pytest.mark.row("M7")
 def test_the_list_shows_the_zone_and_the_next_times(garden: Garden):
     garden.water("0 12 * * *", timezone="Europe/Berlin")
 

@@ -13,7 +13,7 @@ from atilite.store.database import Database
 from tests.cli.conftest import Shell
 
 
-@pytest.mark.row("B39")
+@pytest.mark.row("M13", "B39")
 def test_a_backup_is_restored_with_everything_in_it(shell: Shell, tmp_path: Path) -> None:
     shell("user", "add", "ana", "--role", "admin", stdin="correct horse\n")
     assert shell("backup", "copy.db") == 0
@@ -29,7 +29,7 @@ def test_a_backup_is_restored_with_everything_in_it(shell: Shell, tmp_path: Path
     assert "ana" in shell.out
 
 
-@pytest.mark.row("B39")
+@pytest.mark.row("M13", "B39")
 def test_a_backup_can_be_made_beside_a_running_server(shell: Shell, tmp_path: Path) -> None:
     with Database.open(f"sqlite:///{tmp_path}/data.db") as database:
         database.accounts.add("ana", "correct horse", "view")

@@ -83,7 +83,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.row("B18")
+@pytest.mark.row("M5", "B18")
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("way", ["walk", "known", "scan", "labels last"])
 def test_a_filter_finds_what_it_says_newest_first(
@@ -248,6 +248,7 @@ def test_filters_of_an_operation_know_of_runs_of_a_new_kind(journals: Journals, 
     assert journals.latest(["x"])["x"].id == second
 
 
+@pytest.mark.row("M5")
 @pytest.mark.parametrize("name", [name for name, filter in FILTERS.items() if filter.text is None])
 def test_a_page_of_any_filter_is_one_statement_once_its_operation_is_known(
     journals: Journals, runs: list[Headline], database: Database, name: str
@@ -279,6 +280,7 @@ def test_what_does_not_exist_is_none(journals: Journals) -> None:
     assert (journals.search(), journals.count(), journals.day().status) == ([], 0, {})
 
 
+@pytest.mark.row("M5")
 def test_a_search_uses_no_more_rows_than_its_page(journals: Journals, runs: list[Headline], database: Database) -> None:
     """Every filter is served by an index: no statement of a search walks the table, no stream of it is sorted."""
     connection = database.connection()

@@ -94,6 +94,7 @@ def test_versions_grow_with_each_change(kv: KV, clock: FakeClock, written: Calla
     assert kv.item("default", "b") is None
 
 
+@pytest.mark.row("M17")
 def test_a_key_expires(kv: KV, clock: FakeClock, written: Callable[..., Any]) -> None:
     written(kv.set, "default", {"a": 1}, ttl=10)
     written(kv.set, "default", {"b": 1})
@@ -114,6 +115,7 @@ def test_a_key_expires(kv: KV, clock: FakeClock, written: Callable[..., Any]) ->
             kv.set("default", {"a": 1}, ttl=ttl)
 
 
+@pytest.mark.row("M17")
 def test_swap_sets_only_what_has_the_old_value(kv: KV, written: Callable[..., Any]) -> None:
     told: list[Changed] = []
     kv.changed.listen(told.append)
@@ -128,6 +130,7 @@ def test_swap_sets_only_what_has_the_old_value(kv: KV, written: Callable[..., An
     assert len(told) == 4
 
 
+@pytest.mark.row("M17")
 def test_replace_sets_only_the_version_it_was_made_for(kv: KV, written: Callable[..., Any]) -> None:
     assert written(kv.replace, "default", "a", "new", 1) is False
     assert written(kv.replace, "default", "a", "new", 0, who="ana", ttl=5) is True
@@ -156,6 +159,7 @@ def test_incr_adds_to_numbers_only(kv: KV, clock: FakeClock, written: Callable[.
         kv.incr("default", "n", "1")  # type: ignore[arg-type]
 
 
+@pytest.mark.row("M17")
 def test_a_thousand_increments_lose_none(kv: KV, database: Database) -> None:
     for _ in range(1000):
         kv.incr("default", "n")
@@ -175,6 +179,7 @@ def test_namespaces_are_apart(kv: KV, written: Callable[..., Any]) -> None:
     assert kv.namespaces() == ["garden"]
 
 
+@pytest.mark.row("M17")
 def test_keys_are_listed_by_prefix_and_page(kv: KV, written: Callable[..., Any]) -> None:
     names = ["rates/EUR", "rates/USD", "rates/ÄÖ", "rates", "season", "_", "%", "rates\U0010fffe"]
     written(kv.set, "default", {name: number for number, name in enumerate(names)})

@@ -37,6 +37,7 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "STEP", 7)
 
 
+@pytest.mark.row("M6")
 def test_runs_are_removed_by_age(journals: Journals, database: Database, clock: FakeClock) -> None:
     run_daily(journals, clock, 40, "a", "b")
     assert sweep(database, Limits(days=30)).runs == 20
@@ -44,12 +45,14 @@ def test_runs_are_removed_by_age(journals: Journals, database: Database, clock: 
     assert min(run.id for run in journals.search(limit=1000)) == 21
 
 
+@pytest.mark.row("M6")
 def test_runs_are_removed_by_number_oldest_first(journals: Journals, database: Database, clock: FakeClock) -> None:
     run_daily(journals, clock, 40, "a", "b")
     assert sweep(database, Limits(runs=25)).runs == 55
     assert [run.id for run in journals.search(limit=100)] == list(range(80, 55, -1))
 
 
+@pytest.mark.row("M6")
 def test_an_operation_has_limits_of_its_own(journals: Journals, database: Database, clock: FakeClock) -> None:
     run_daily(journals, clock, 40, "a", "b", "c")
     by_operation = {"a": Limits(runs=5), "b": Limits(days=100), "never": Limits(runs=1)}
@@ -84,6 +87,7 @@ def test_everything_of_a_run_goes_with_it(journals: Journals, database: Database
     assert len(journals.search(Filter(labels="all"))) == 2
 
 
+@pytest.mark.row("M6")
 def test_the_file_shrinks_below_its_limit(journals: Journals, database: Database, clock: FakeClock) -> None:
     run_daily(journals, clock, 800, "a")
     database.checkpoint()
