@@ -6,6 +6,7 @@ the task of its end.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -53,10 +54,10 @@ class Heard:
     def __call__(self, kind: str, parts: tuple[Any, ...]) -> None:
         if kind == "progress":
             self._run.progress(*parts)
-        elif kind == "log" and self._run.output is not None:
-            message, level, params = parts
-            shown = {name: shortened(text) for name, text in params.items()}
-            self._run.output.log(message, level, shown)
+        elif kind == "log":
+            logger, level, text = parts
+            # Here it goes where the server's own messages go, and as one of the run to its journal.
+            logging.getLogger(logger).log(level, "%s", shortened(text))
         elif self._run.journaled and kind == "labels":
             self._storage.journals.label(self._run.id, parts)
         elif self._run.journaled and kind == "record":

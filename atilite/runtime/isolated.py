@@ -237,10 +237,8 @@ class LogHandler(logging.Handler):
         self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:
-        params = {"logger": record.name}
-        if record.exc_info:
-            params["traceback"] = logging.Formatter().formatException(record.exc_info)
-        self._line.send("log", record.getMessage(), record.levelname.lower(), params)
+        # The formatter of no format: the message, and the traceback below it.
+        self._line.send("log", record.name, record.levelno, self.format(record))
 
 
 def _serve(connection: Connection, out: Connection, err: Connection) -> None:
