@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from atilite import Atilite, Range, charts
 
@@ -84,6 +84,10 @@ def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:
         kv.expire(key, DAY).commit()
         app.journal.record("board read", **reading)
         return reading
+
+    @app.command("Show full disks", "df -h -- {path}", label="board", timeout=20)
+    def full_disks(path: Literal["/", "/tmp", "/boot"] = "/") -> None:
+        """Show how full the disk of a folder is."""
 
     @app.route("", methods=["GET"])
     def page(was: Any) -> Any:

@@ -111,3 +111,12 @@ def test_the_readings_are_json_oldest_first(opened: Open) -> None:
     refused = client.get("/board/readings.json?last=0")
     assert refused.status_code == 400
     assert refused.json()["fields"] == {"last": "must be at least 1"}
+
+
+def test_the_disk_is_shown_by_a_program(opened: Open) -> None:
+    app = opened().apps["services"]
+
+    shown = app.action.invoke("Show full disks", path="/tmp").fetch(20)
+
+    assert shown.splitlines()[0].startswith("Filesystem")
+    assert len(shown.splitlines()) == 2
