@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from .clock import Clock
 from .errors import Error, SetupError
 from .guards import AUTHENTICATE, Guards
 from .hooks import fitted
+from .lazily import LazyModule
 from .web.auth import bearer_token, remote_address
-from .web.credentials import Claims, Entry, User, read_basic
-from .web.digest import ALGORITHMS, Nonces, Proof, challenge, quoted
 from .web.headers import Header
 from .web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from .web import credentials, digest
+else:
+    # Loaded with the first request that is asked for a password or a token.
+    credentials = LazyModule("atilite.web.credentials")
+    digest = LazyModule("atilite.web.digest")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +49,7 @@ class Admission:
     authenticate: str | None = None
     realm: str = ""
     users: Users | None = None
-    digest_algorithms: tuple[str, ...] = tuple(ALGORITHMS)
+    digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     access_control_allow_origin: Any = None
     access_control_max_age: int | None = None
 
@@ -56,7 +63,6 @@ class Admission:
         self.guards = Guards(self)
         self._provider: Callable[..., Any] | None = None
         self._bearer: Callable[..., Any] | None = None
-        self._nonces = Nonces(self.clock)
         self._wrong = Throttle(self.clock, tries=TRIES)
 
     # -- set-up ---------------------------------------------------------------------------------------------------
@@ -114,33 +120,37 @@ class Admission:
         checks = {"basic": self._check_basic, "digest": self._check_digest, "bearer": self._check_bearer}
         return checks[kind]
 
+    @functools.cached_property
+    def _nonces(self) -> digest.Nonces:
+        return digest.Nonces(self.clock)
+
     @property
     def _area(self) -> str:
         return self.realm or self.import_name
 
-    def _entry(self, was: Any, name: str) -> Entry | None:
+    def _entry(self, was: Any, name: str) -> credentials.Entry | None:
         if self._provider is not None:
-            return Entry.of(self._provider(was, name))
-        return Entry.of(self.users.get(name)) if self.users is not None else None
+            return credentials.Entry.of(self._provider(was, name))
+        return credentials.Entry.of(self.users.get(name)) if self.users is not None else None
 
     def _check_basic(self, was: Any) -> None:
-        given = read_basic(was.request.env.get("HTTP_AUTHORIZATION", ""))
-        headers = [("WWW-Authenticate", f'Basic realm={quoted(self._area)}, charset="UTF-8"')]
+        given = credentials.read_basic(was.request.env.get("HTTP_AUTHORIZATION", ""))
+        headers = [("WWW-Authenticate", f'Basic realm={digest.quoted(self._area)}, charset="UTF-8"')]
         if given is None:
             raise Error(401, "this needs a name and a password", headers=headers)
         name, password = given
         key = self._attempt(was, name)
         entry = self._entry(was, name)
         # Somebody unknown is compared as well: the time must not tell who is known.
-        known = entry or Entry("")
+        known = entry or credentials.Entry("")
         if not known.matches(name, self._area, password) or entry is None:
             self._wrong.wait(key)
             raise Error(401, "wrong name or password", headers=headers)
-        was.request.user = User(name, self._area, entry.info)
+        was.request.user = credentials.User(name, self._area, entry.info)
 
     def _check_digest(self, was: Any) -> None:
         header = was.request.env.get("HTTP_AUTHORIZATION", "")
-        proof = Proof.read(header)
+        proof = digest.Proof.read(header)
         if proof is None or proof.realm != self._area or proof.algorithm not in self.digest_algorithms:
             raise self._challenged(was, "this needs a name and a password")
         if not _is_address(proof.uri, was.request):
@@ -158,7 +168,7 @@ class Admission:
             raise self._challenged(was, "wrong name or password")
         if not self._nonces.spend(proof.nonce, proof.count):
             raise self._challenged(was, "this request was sent before; answer the new challenge", stale=True)
-        was.request.user = User(proof.username, self._area, entry.info)
+        was.request.user = credentials.User(proof.username, self._area, entry.info)
 
     def _challenged(self, was: Any, reason: str, algorithms: Any = None, *, stale: bool = False) -> Error:
         offered = list(self.digest_algorithms if algorithms is None else algorithms)
@@ -166,7 +176,7 @@ class Admission:
             offered.sort(key=lambda algorithm: algorithm != "MD5")
         nonce = self._nonces.make()
         found: list[Header] = [
-            ("WWW-Authenticate", challenge(algorithm, self._area, nonce, stale=stale)) for algorithm in offered
+            ("WWW-Authenticate", digest.challenge(algorithm, self._area, nonce, stale=stale)) for algorithm in offered
         ]
         return Error(401, reason, headers=found)
 
@@ -184,7 +194,7 @@ class Admission:
             claims = was.request.JWT
             if "err" in claims:
                 raise self._token_refused(claims["err"], "invalid_token")
-            was.request.user = Claims(claims, self._area)
+            was.request.user = credentials.Claims(claims, self._area)
             return
         try:
             fault = self._bearer(was, token)
@@ -196,8 +206,8 @@ class Admission:
             raise self._token_refused(fault, fault)
 
     def _token_refused(self, reason: str, fault: str = "") -> Error:
-        problem = f", error={quoted(fault)}" if fault else ""
-        return Error(401, reason, headers=[("WWW-Authenticate", f"Bearer realm={quoted(self._area)}{problem}")])
+        problem = f", error={digest.quoted(fault)}" if fault else ""
+        return Error(401, reason, headers=[("WWW-Authenticate", f"Bearer realm={digest.quoted(self._area)}{problem}")])
 
 
 def _is_address(uri: str, request: Any) -> bool:

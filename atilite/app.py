@@ -92,7 +92,6 @@ class Atilite(
         super().__init__()
         self.begin_routing()
         self.begin_life()
-        self.begin_protection()
         self.begin_admission()
         self.begin_permission()
         self.begin_composition()
@@ -122,6 +121,8 @@ class Atilite(
         self.begin_notifying(lambda: self.aliases)
         self.begin_triggering(lambda: self.aliases)
         self.journal, self.kv, self.secret = self.automation.journal, self.automation.kv, self.automation.secret
+        # `@app.command("Ping", "ping -c {count} {host}")`: a program as an action.
+        self.command = self.automation.action.command
         self.action, self.service, self.schedule = (
             self.automation.action,
             self.automation.service,
@@ -142,8 +143,6 @@ class Atilite(
     Process = property(lambda self: self.runtime.Process)
     Subprocess = property(lambda self: self.runtime.Subprocess)
     Sleep = property(lambda self: self.runtime.Sleep)
-    # `@app.command("Ping", "ping -c {count} {host}")`: a program as an action.
-    command = property(lambda self: self.action.command)
     Mask = property(lambda self: self.runtime.Mask)
     Tasks = property(lambda self: self.runtime.Tasks)
     stub = property(lambda self: clients.Clients(self).stub)

@@ -6,15 +6,21 @@ A guard is made once for each route and is None for most of them, so that a plai
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bottle
 
 from .errors import Error
-from .web.cors import Cors
+from .lazily import LazyModule
 from .web.headers import Header
 from .web.request import Request
 from .web.response import Response
+
+if TYPE_CHECKING:
+    from .web import cors as rules
+else:
+    # Loaded with the first route that pages of other sites may call.
+    rules = LazyModule("atilite.web.cors")
 
 Guard = Callable[[Any], Any]
 
@@ -58,12 +64,14 @@ class Guards:
 
     # -- CORS -----------------------------------------------------------------------------------------------------
 
-    def cors(self, options: dict[str, Any]) -> Cors | None:
+    def cors(self, options: dict[str, Any]) -> rules.Cors | None:
         """The CORS rule of a route with these options."""
         origins = options.get(ORIGIN, getattr(self._app, ORIGIN, None))
-        return Cors.of(origins, options.get(MAX_AGE, getattr(self._app, MAX_AGE, None)))
+        if not origins:
+            return None
+        return rules.Cors.of(origins, options.get(MAX_AGE, getattr(self._app, MAX_AGE, None)))
 
-    def _sharing(self, cors: Cors) -> Guard:
+    def _sharing(self, cors: rules.Cors) -> Guard:
         def share(was: Any) -> Response | None:
             environ = was.request.env
             if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ORIGIN" in environ:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .clock import Clock
 from .errors import Error
+from .lazily import LazyModule
 from .store.database import Database
 from .store.keys import Keys
 from .store.kv import KV
 from .web import csrf
-from .web.otp import OneTimeCodes
-from .web.ott import Revoked
-from .web.session import TIMEOUT
+from .web.cookies import SESSION_TIMEOUT
 from .web.signing import SecureKey, signing_keys
 from .wrapping import guarded, noted
+
+if TYPE_CHECKING:
+    from .web import otp, ott
+else:
+    # Loaded with the first one-time password, or token.
+    otp = LazyModule("atilite.web.otp")
+    ott = LazyModule("atilite.web.ott")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +31,7 @@ REVOKED = "atilite.revoked"
 
 
 class Protection:
-    """The part of an app that protects what its clients keep. `begin_protection` is called when the app is made.
+    """The part of an app that protects what its clients keep.
 
     `securekey` signs: a text, or a list of them, the first of which signs while all of them check. `session_timeout`
     is in seconds; `session_binds_address` makes a session worthless at another address.
@@ -34,14 +40,19 @@ class Protection:
     site: Any
     _open_store: Callable[[], Database]
     securekey: SecureKey = None
-    session_timeout: float = TIMEOUT
+    session_timeout: float = SESSION_TIMEOUT
     session_binds_address = False
     clock = Clock()
 
-    def begin_protection(self) -> None:
-        """Make what has to be remembered."""
-        self.one_time_codes = OneTimeCodes()
-        self.revoked = Revoked(self._was_revoked, self._keep_revoked)
+    @functools.cached_property
+    def one_time_codes(self) -> otp.OneTimeCodes:
+        """Which one-time passwords were used."""
+        return otp.OneTimeCodes()
+
+    @functools.cached_property
+    def revoked(self) -> ott.Revoked:
+        """Which one-time tokens were revoked."""
+        return ott.Revoked(self._was_revoked, self._keep_revoked)
 
     def keys(self, purpose: str) -> SecureKey:
         """The keys for a purpose: `securekey`, or without it a random one that is kept in the database."""

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .web.inspection import KEPT, Inspection
+from .lazily import LazyModule
+from .web.params import KEPT
+
+if TYPE_CHECKING:
+    from .web import inspection as inspections
+else:
+    # Loaded with the first route that demands something.
+    inspections = LazyModule("atilite.web.inspection")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +38,7 @@ class Validation:
         """
         if callable(scope):
             return scope
-        inspection = Inspection.of(scope, required=required, **wanted)
+        inspection = inspections.Inspection.of(scope, required=required, **wanted)
 
         def declare(function: F) -> F:
             # The outermost decorator is the first to look.

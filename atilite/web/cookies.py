@@ -14,6 +14,8 @@ from atilite.web.headers import Header
 
 SameSite = Literal["Lax", "Strict", "None"]
 
+SESSION_TIMEOUT = 1200.0  # seconds that a session lives after a change
+
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~"
 _ATTRIBUTE = re.compile(r"[^\x00-\x1f\x7f;]*")

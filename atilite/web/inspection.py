@@ -19,9 +19,6 @@ from atilite.web.operators import Test, operation
 
 SCOPES = ("ARGS", "URL", "FORM", "JSON", "DATA", "GET", "POST", "PUT", "PATCH", "DELETE")
 
-# Where the inspections of a handler are kept; functools.wraps takes them along.
-KEPT = "__inspections__"
-
 _EMAIL = re.compile(r"[^@\s<>\"',;:()\[\]\\]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SPAN = re.compile(r"\s*(-?[0-9]{1,300})\s*~\s*(-?[0-9]{1,300})\s*")

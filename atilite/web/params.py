@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from atilite.checks import check_of, note
 from atilite.errors import Error, SetupError
 from atilite.scalars import Check
-from atilite.web.inspection import KEPT, Inspection
 from atilite.web.routes import WORDS, Rule
 
+if TYPE_CHECKING:
+    from atilite.web.inspection import Inspection
+
+# Where the inspections of a handler are kept; functools.wraps takes them along.
+KEPT = "__inspections__"
 _NO_ARGUMENTS: dict[str, Any] = {}
 # The token of a form was checked before its handler is called; it is no parameter unless the handler names it.
 FORM_TOKENS = ("csrf", "XSRF_TOKEN")

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from atilite.clock import Clock
-from atilite.web.cookies import write_cookie
+from atilite.web.cookies import SESSION_TIMEOUT, write_cookie
 from atilite.web.headers import Header
 from atilite.web.signing import BadSignature, SecureKey, Signing
 
 PREFIX, DEFAULT = "ATLSES_", "DEFAULT"
-TIMEOUT = 1200.0  # seconds
 # A session is near its end when at most this part of its time is left.
 LAST_PART = 0.2
 _MISSING = object()
@@ -32,7 +31,7 @@ class Place:
 
     key: SecureKey
     name: str = DEFAULT
-    timeout: float = TIMEOUT
+    timeout: float = SESSION_TIMEOUT
     path: str = "/"
     domain: str | None = None
     secure: bool = False

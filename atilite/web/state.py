@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.errors import SetupError
+from atilite.lazily import LazyModule
 from atilite.web.cookies import Cookies, read_cookie
 from atilite.web.headers import Header
-from atilite.web.jwts import bearer, read_jwt
 from atilite.web.lazy import lazy
-from atilite.web.mbox import COOKIE, MessageBox
-from atilite.web.session import Place, Session
+
+if TYPE_CHECKING:
+    from atilite.web import jwts
+    from atilite.web import mbox as boxes
+    from atilite.web import session as sessions
+else:
+    # Each is loaded with its first use.
+    jwts = LazyModule("atilite.web.jwts")
+    boxes = LazyModule("atilite.web.mbox")
+    sessions = LazyModule("atilite.web.session")
 
 # Attributes that may have Set-Cookie headers, in the order in which these go out.
 KEEPING = ("cookie", "session", "mbox")
@@ -28,27 +36,27 @@ class State:
         return Cookies(self.env.get("HTTP_COOKIE", ""), self._point, self._encrypted)
 
     @lazy
-    def session(self) -> Session:
+    def session(self) -> sessions.Session:
         """The session. Raises SetupError unless pref.securekey is set."""
         app = self._answering
         bound = str(self.env.get("REMOTE_ADDR", "")) if app.session_binds_address else ""
-        place = Place(
+        place = sessions.Place(
             app.securekey, timeout=app.session_timeout, path=self._point, secure=self._encrypted, address=bound
         )
-        return Session(place, self._kept, app.clock)
+        return sessions.Session(place, self._kept, app.clock)
 
     @lazy
-    def mbox(self) -> MessageBox:
+    def mbox(self) -> boxes.MessageBox:
         """Messages for the next page."""
         app = self._answering
-        key = app.keys("mbox")
-        return MessageBox(key, self._kept(COOKIE), path=self._point, secure=self._encrypted, clock=app.clock)
+        key, text = app.keys("mbox"), self._kept(boxes.COOKIE)
+        return boxes.MessageBox(key, text, path=self._point, secure=self._encrypted, clock=app.clock)
 
     @lazy
     def JWT(self) -> dict[str, Any]:
         """The claims of the request's bearer token, or `{"err": why there are none}`. Needs pref.securekey."""
         app = self._answering
-        return read_jwt(app.securekey, bearer(self.env), app.clock)
+        return jwts.read_jwt(app.securekey, jwts.bearer(self.env), app.clock)
 
     def cookie_headers(self) -> list[Header]:
         """Return the Set-Cookie headers; nothing if nobody changed anything. Raises ValueError for too much."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cached_property
 from math import ceil
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.clock import Clock
 from atilite.errors import Error
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    from concurrent import futures
+else:
+    # Loaded with the first password.
+    futures = LazyModule("concurrent.futures")
 
 T = TypeVar("T")
 
@@ -77,8 +84,11 @@ class Hashers:
     """
 
     def __init__(self, size: int = 2, patience: float = 10.0) -> None:
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="atilite-hash")
-        self._patience = patience
+        self._size, self._patience = size, patience
+
+    @cached_property
+    def _threads(self) -> futures.ThreadPoolExecutor:
+        return futures.ThreadPoolExecutor(self._size, thread_name_prefix="atilite-hash")
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """Return what `function(*args)` returns or raise what it raises.
@@ -86,7 +96,7 @@ class Hashers:
         Raises Error 503 with Retry-After when it could not begin within `patience` seconds.
         """
         future = self._threads.submit(function, *args)
-        wait([future], self._patience)
+        futures.wait([future], self._patience)
         if not future.done() and future.cancel():
             raise Error(503, "many people sign in just now; try again in a moment", headers=[("Retry-After", "5")])
         return future.result()
