@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from .automation.failures import error_text, traceback_text
 from .automation.naming import source_of
+from .automation.secrets import Secrets
 from .clock import Clock
 from .errors import DuplicateName, Frozen, SetupError, StoreError, TaskCancelled, TaskTimeout
 from .hooks import fitted
@@ -51,6 +52,7 @@ class Maintenance:
 
     clock: Clock
     config: Any
+    secret: Secrets
     runtime: Runtime
     import_name: str
     _frozen: bool
@@ -159,8 +161,7 @@ class Maintenance:
         try:
             journals = self._open_store().part(Journals)
             run = journals.open(f"maintain {chore.name}", kind="maintain", trigger="schedule")
-            journals.close(
-                run, "failed", duration=duration, error=error_text(error), traceback=traceback_text(error)
-            )
+            text, trace = self.secret.masked([error_text(error), traceback_text(error)])
+            journals.close(run, "failed", duration=duration, error=text, traceback=trace)
         except StoreError as fault:
             log.warning("the failure of maintenance job %s could not be kept: %s", chore.name, fault)

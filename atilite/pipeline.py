@@ -305,7 +305,8 @@ class Pipeline:
             log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
         if CALL in was.request.env:
             return self._finished(was, Reply(*was.request.env[CALL].refuse(shown)))
-        lines = traceback.format_exception(*info) if self._app.debug and shown.status_code >= 500 else []
+        told = self._app.debug and shown.status_code >= 500
+        lines = self._app.secret.masked(traceback.format_exception(*info)) if told else []
         page = self._app.error_page(was, shown, lines) if wants_html(was.request.accept) else None
         return self._finished(was, Reply(*(page or error_answer(shown, was.request.accept, lines))))
 

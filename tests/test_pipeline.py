@@ -202,6 +202,23 @@ def test_a_bug_is_a_500_that_tells_strangers_nothing(app: Atilite, client: Clien
     assert "the secret" in client.get("/bug").text
 
 
+@pytest.mark.row("M18", "reliability-30")
+def test_not_even_a_developer_sees_a_secret_in_a_traceback(
+    app: Atilite, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATILITE_SECRET_PUMP", "s3cr3t-of-the-pump")
+
+    @app.route("/bug")
+    def bug(was: Any) -> str:
+        raise KeyError(app.secret("pump"))
+
+    app.debug = True
+    for accept in ("application/json", "text/html"):
+        text = client.get("/bug", headers={"Accept": accept}).text
+        assert "KeyError" in text
+        assert "s3cr3t" not in text
+
+
 @pytest.mark.parametrize(
     ("raised", "status"),
     [

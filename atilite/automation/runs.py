@@ -38,7 +38,7 @@ class Runs:
     ) -> None:
         self._storage = storage
         self._clock = storage.clock
-        self._make_was, self._hidden = make_was, hidden
+        self._make_was, self.hidden = make_was, hidden
         self._places = Places(lambda: storage.runtime)
         self._numbers = itertools.count(-1, -1)
         self.active: dict[int, Run] = {}
@@ -56,15 +56,15 @@ class Runs:
         if job.journal:
             run.id = self._storage.journals.open(
                 job.operation, description=job.description, kind=job.kind, trigger=run.trigger, who=run.who,
-                parameters=capture.masked_data(dict(public), self._hidden()), parent=current_journal.get(),
+                parameters=capture.masked_data(dict(public), self.hidden()), parent=current_journal.get(),
                 labels=job.labels, status=run.status,
             )  # fmt: skip
             clock = self._clock if job.endless else None
-            run.output = capture.Output(self._writer(run.id), secrets, clock, self._hidden)
+            run.output = capture.Output(self._writer(run.id), secrets, clock, self.hidden)
             run.report = functools.partial(self._storage.journals.set_progress, run.id)
         else:
             run.id = next(self._numbers)
-            run.output = capture.Output(None, secrets, None, self._hidden)
+            run.output = capture.Output(None, secrets, None, self.hidden)
         # Kept now: a queued run is launched by whoever leaves its lane, in a context that is none of its own.
         run.context = copy_context()
         run.started = self._clock.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from atilite.automation.capture import masked
@@ -69,6 +69,10 @@ class Secrets:
     def values(self) -> tuple[str, ...]:
         """The texts to be masked, longest first."""
         return self._values
+
+    def masked(self, texts: Iterable[str]) -> list[str]:
+        """Return texts with the secrets masked."""
+        return [masked(text, self._values) for text in texts]
 
     def mask_logs(self) -> None:
         """Mask in what the handlers of the root logger write; those of now."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, overload
 
+from atilite.automation.capture import masked
 from atilite.automation.naming import description_of, name_of, source_of
 from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
@@ -174,9 +175,13 @@ class Services:
         """How a service is now; LookupError, with the known names, if there is none."""
         status = self.supervisor.status(name)
         return replace(
-            self._facts[name], status=str(status.state), restarts=status.restarts, error=status.error,
-            traceback=status.traceback, uptime=status.uptime, since=status.since if name in self._started else None,
+            self._facts[name], status=str(status.state), restarts=status.restarts, error=self._masked(status.error),
+            traceback=self._masked(status.traceback), uptime=status.uptime,
+            since=status.since if name in self._started else None,
         )  # fmt: skip
+
+    def _masked(self, text: str | None) -> str | None:
+        return None if text is None else masked(text, self._runs.hidden())
 
     def _changed(self, transition: Transition) -> None:
         # Of the moment of the change: the service may have gone on since.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,6 +91,22 @@ def test_a_secret_is_in_nothing_that_is_stored(
     app.storage.database.checkpoint()
     assert PASSWORD.encode() not in (tmp_path / "data.db").read_bytes()
     assert PASSWORD not in capsys.readouterr().out
+
+
+@pytest.mark.row("M18", "reliability-30")
+def test_the_error_of_a_service_shows_no_secret(app: Automation):
+    crashed = threading.Event()
+    app.service.service_changed.listen(lambda info: crashed.set() if info.error else None)
+
+    @app.service(name="poll", restart=False)
+    def poll():
+        raise ValueError(f"refused {app.secret('pump')}")
+
+    app.start()
+    assert crashed.wait(20)
+    info = app.service.get("poll")
+    assert info.error == "ValueError: refused \u2022\u2022\u2022\u2022"
+    assert PASSWORD not in str(info.traceback)
 
 
 @pytest.mark.row("M18")
