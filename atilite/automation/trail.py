@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from atilite.errors import StoreError
+from atilite.errors import StoreError, TaskTimeout
+from atilite.runtime.promise import Promise
 from atilite.scalars import MASK
 from atilite.store.audit import Audit
 from atilite.store.database import Database
@@ -17,6 +18,7 @@ log = logging.getLogger("atilite.audit")
 
 # Characters of a value that are kept; and names whose values are not.
 LONGEST = 200
+SECONDS = 5.0  # that somebody waits for an entry
 _SECRETIVE = re.compile(r"pass|secret|token|credential|private|api_?key|\bkey\b|\bpin\b|\bcode\b", re.IGNORECASE)
 
 
@@ -31,11 +33,14 @@ def note(
     parameters: Mapping[str, Any] | None = None,
     result: str = "done",
     run: int | None = None,
+    wait: bool = False,
 ) -> None:
     """Add an entry. Of a run the parameters are those of its journal, where secrets are masked already.
 
-    Any thread; never blocks for the write, and never raises because there is no place for it: that is logged.
+    Any thread, and it never blocks; with `wait`, in a thread that may, until the entry is durable. It never raises
+    because there is no place for it: that is logged.
     """
+    stored: Promise[int] = Promise()
     try:
         given = dict(parameters or {})
         if run is not None and run > 0:
@@ -43,9 +48,11 @@ def note(
             given = dict(headline.parameters) if headline is not None else given
         database.part(Audit).add(
             what, who=who or "", via=via, address=address, target=target, parameters=given, result=result,
-            run=run if run is not None and run > 0 else None,
+            run=run if run is not None and run > 0 else None, done=stored.settle,
         )  # fmt: skip
-    except (StoreError, TypeError) as error:
+        if wait:
+            stored.wait(SECONDS)
+    except (StoreError, TypeError, TaskTimeout) as error:
         log.error("not in the audit trail: %s %s by %s through the %s: %s", what, target, who or "nobody", via, error)
 
 

@@ -35,10 +35,13 @@ ROOMS = {
     "transfer": ("export", "import"),
     "accounts": ("user", "token"),
     "hooks": ("hook",),
+    "notify": ("notify", "audit"),
 }
 
 # The commands that work on the data: whoever has installed a service most often means the data of that.
 BESIDE_A_SERVICE = frozenset({*ROOMS["run"], *ROOMS["check"], *ROOMS["data"], *ROOMS["accounts"]})
+# Words of commands that change something, which the audit trail tells of.
+CHANGING = ("user", "token", "run", "restore", "vacuum", "hook", "notify")
 
 
 def main(
@@ -108,7 +111,10 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     if others and others[0] in BESIDE_A_SERVICE:
         importlib.import_module(".install", __package__).tell_of_service(call)
     try:
-        return int(command(call))
+        code = int(command(call))
+        if others and others[0] in CHANGING:
+            importlib.import_module(".trail", __package__).leave(call, code)
+        return code
     finally:
         if others:
             hand_over(settings.db)

@@ -8,10 +8,12 @@ from typing import Any
 from atilite.console import (
     actions,
     api,
+    audit,
     changes,
     flow,
     kv,
     live,
+    notices,
     overview,
     run,
     runs,
@@ -55,6 +57,8 @@ def _lists(desk: Desk) -> None:
     desk.page("/api", "api.html", api.page)
     desk.page("/tasks", "tasks.html", tasks.page)
     desk.page("/settings", "settings.html", settings.page)
+    desk.page("/notices", "notices.html", notices.page)
+    desk.page("/audit", "audit.html", audit.page, role="admin")
 
 
 def _runs(desk: Desk) -> None:
@@ -96,6 +100,7 @@ def _changes(desk: Desk) -> None:
     desk.post("/schedules/<id>/<verb:re:pause|resume>", changes.schedule)
     desk.post("/kv/<namespace>", changes.store_value, role="admin")
     desk.post("/kv/<namespace>/<key:path>", changes.store_value, role="admin")
+    desk.post("/notices/<name>/test", notices.send_test)
     desk.post("/settings/look", settings.look, role="view")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from atilite.automation.trail import note
 from atilite.console.desk import Desk, Visit
 from atilite.console.flash import Flash
 from atilite.console.lines import HTML_ONLY
@@ -79,6 +80,7 @@ def enter(visit: Visit) -> Any:
     except Error as refusal:
         page = LoginPage(target, name, refusal.explanation[:1].upper() + refusal.explanation[1:], _plain(visit))
         return visit.was.response(refusal.status, _gate(visit, page), list(refusal.headers))
+    note(visit.desk.site.database(), "log in", who=name, via="console", address=remote_address(env), wait=True)
     answer = visit.was.redirect(safe_next(target, visit.at + "/"), "303 See Other")
     answer.add_header("Set-Cookie", access.session_cookie(env, cookie))
     return answer

@@ -58,6 +58,7 @@ class SettingsPage:
     tokens: tuple[Token, ...]
     looks: tuple[Look, ...] = field(metadata=HTML_ONLY)
     board: tuple[Fact, ...]
+    may_audit: bool = field(default=False, metadata=HTML_ONLY)
     title: str = field(default="Settings", metadata=HTML_ONLY)
     backup: str = field(default=BACKUP, metadata=HTML_ONLY)
     restore: str = field(default=RESTORE, metadata=HTML_ONLY)
@@ -99,9 +100,10 @@ def board(visit: Visit) -> tuple[Fact, ...]:
 def page(visit: Visit) -> SettingsPage:
     """Read what the settings show; who may not administer sees no people and no tokens."""
     accounts = Accounts(visit.desk.site.database())
-    people = accounts.users() if visit.may("admin") else ()
-    programs = accounts.tokens() if visit.may("admin") else ()
-    return SettingsPage(users(people), tokens(programs, visit.face), looks(visit.look), board(visit))
+    admin = visit.may("admin")
+    people = accounts.users() if admin else ()
+    programs = accounts.tokens() if admin else ()
+    return SettingsPage(users(people), tokens(programs, visit.face), looks(visit.look), board(visit), admin)
 
 
 def look(visit: Visit) -> Any:

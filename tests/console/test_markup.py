@@ -18,7 +18,7 @@ from tests.require import require
 PAGES = (
     "/", "/actions", "/actions?q=nothing", "/actions/Water", "/actions/Unlock", "/runs", "/runs?status=bad&text=gone",
     "/runs?until=2020-01-01", "/services", "/schedules", "/kv", "/kv/garden", "/kv/garden/plan", "/flow", "/api",
-    "/settings", "/tasks", "/runs/999",
+    "/settings", "/tasks", "/notices", "/audit", "/runs/999",
 )  # fmt: skip
 # Attributes that name other elements by their ids.
 POINTERS = ("for", "form", "popovertarget", "aria-labelledby", "aria-describedby")
