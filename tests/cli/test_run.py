@@ -221,3 +221,22 @@ def test_what_follows_an_action_is_left_to_the_server(running: Shell, tmp_path: 
         from atilite.store.journals import Journals
 
         assert [run.operation for run in Journals(database).search()] == ["Count"]
+
+
+@pytest.mark.row("M18")
+def test_a_program_without_a_required_secret_says_in_one_line_how_to_give_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def declare(app: Atilite) -> None:
+        app.secret.require("pump")
+
+        @app.action(name="open")
+        def open_valve() -> str:
+            return str(len(app.secret("pump")))
+
+    shell.declare = declare
+    assert shell("run", "open") == 2
+    assert shell.err.startswith("atilite: secret 'pump' is missing (set ATILITE_SECRET_PUMP, or")
+    assert shell.err.count("\n") == 1
+    monkeypatch.setenv("ATILITE_SECRET_PUMP", "correct horse")
+    assert shell("run", "open") == 0
