@@ -6,11 +6,9 @@ import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from atilite.automation.apart import APART_GRACE, InProcess, Program
 from atilite.automation.chain import Chain
-from atilite.automation.commands import program_of, source_here, typed, untyped
 from atilite.automation.declaring import ActionInfo as ActionInfo
 from atilite.automation.declaring import generated, info_of
 from atilite.automation.endings import Ended
@@ -20,8 +18,16 @@ from atilite.automation.run import GRACE, Job, Run
 from atilite.automation.runs import Runs
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, ParameterError, SetupError
+from atilite.lazily import LazyModule
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
+
+if TYPE_CHECKING:
+    from atilite.automation import apart, commands
+else:
+    # Loaded with the first action that has a process of its own, or is a program.
+    apart = LazyModule("atilite.automation.apart")
+    commands = LazyModule("atilite.automation.commands")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,12 +126,13 @@ class Actions:
 
         Raises SetupError for what would need a shell, and for a placeholder that is no parameter.
         """
-        program = program_of(f"action {name!r}", template, self._storage, cwd=cwd, env=env, stdin=stdin, ok=ok)
-        options = {"name": name, "source": source_here(sys._getframe(1)), **options}
-        self._register(program, untyped(program, options), replace)
+        where = f"action {name!r}"
+        program = commands.program_of(where, template, self._storage, cwd=cwd, env=env, stdin=stdin, ok=ok)
+        options = {"name": name, "source": commands.source_here(sys._getframe(1)), **options}
+        self._register(program, commands.untyped(program, options), replace)
 
         def typing(function: F) -> F:
-            self._register(program, typed(program, function, options), True, function)
+            self._register(program, commands.typed(program, function, options), True, function)
             return function
 
         return typing
@@ -138,11 +145,12 @@ class Actions:
         first = self._actions.get(info.name)
         if first is not None and not replace:
             raise DuplicateName("action", info.name, first.info.source, info.source)
-        apart = info.process or isinstance(function, Program)
+        has_process = info.process or bool(info.command)
         job = Job(
             self._in_process(function) if info.process else function, info.operation, info.description, "action",
-            not apart and wants_was(function), info.journal, info.timeout, info.retries, info.retry_delay, info.labels,
-            innermost(function), grace=APART_GRACE if apart else GRACE, retry_jitter=info.retry_jitter,
+            not has_process and wants_was(function), info.journal, info.timeout, info.retries, info.retry_delay,
+            info.labels, innermost(function), grace=apart.APART_GRACE if has_process else GRACE,
+            retry_jitter=info.retry_jitter,
         )  # fmt: skip
         self._actions[info.name] = Action(info, declared or function, job, self._lanes_of(info))
         self._chain.put(info.name, info.rules)
@@ -150,7 +158,7 @@ class Actions:
     def _in_process(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(function, functools.partial):
             return functools.partial(self._in_process(function.func), **function.keywords)
-        return InProcess(function, self._storage, wants_was(function))
+        return apart.InProcess(function, self._storage, wants_was(function))
 
     def _lanes_of(self, info: ActionInfo) -> tuple[Lane[Run], ...]:
         own = () if info.overlap == "allow" else (self._lanes.lane(f"action {info.name!r}"),)

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.automation.chain import Rule
 from atilite.automation.choosing import Choices
@@ -15,9 +15,15 @@ from atilite.automation.naming import description_of, name_of, source_of
 from atilite.automation.overlap import POLICIES
 from atilite.automation.parameters import Field, Schema
 from atilite.errors import SetupError
+from atilite.lazily import function_of
 from atilite.runtime.functions import kind_of
-from atilite.runtime.isolated import check_importable
 from atilite.store.retention import Limits
+
+if TYPE_CHECKING:
+    from atilite.runtime.isolated import check_importable
+else:
+    # Loaded with the first action that has a process of its own.
+    check_importable = function_of("atilite.runtime.isolated", "check_importable")
 
 ROLES = ("view", "run", "admin")
 

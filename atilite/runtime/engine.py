@@ -7,18 +7,24 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from atilite.lazily import function_of
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
 from atilite.runtime.kinds import run_function
 from atilite.runtime.loop import Loop, process_loop
-from atilite.runtime.processes import Processes
 from atilite.runtime.promise import Promise
-from atilite.runtime.subprocesses import Subprocesses
 from atilite.runtime.task import TIMEOUT, Mask, Sleep, Task, Tasks
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from atilite.runtime.processes import Processes
+    from atilite.runtime.subprocesses import Subprocesses
+else:
+    # Loaded with the first task of their kind.
+    Processes = function_of("atilite.runtime.processes", "Processes")
+    Subprocesses = function_of("atilite.runtime.subprocesses", "Subprocesses")
+
 Meta = dict[str, Any] | None
 Filter = Callable[[Any], Any] | None
 # So many streamed answers may have a thread that makes their pieces.
@@ -47,30 +53,35 @@ class Runtime:
         self.threads = Threads(threads, loop=self.loop)
         self._process_count = processes
         self._lock = threading.Lock()
-        self._made: dict[object, Any] = {}
+        # By the kind of task that each is for.
+        self._made: dict[str, Any] = {}
 
     @property
     def processes(self) -> Processes:
-        return self._once(Processes, self._process_count)
+        made: Processes = self._once("Process", Processes, self._process_count)
+        return made
 
     @property
     def subprocesses(self) -> Subprocesses:
-        return self._once(Subprocesses)
+        made: Subprocesses = self._once("Subprocess", Subprocesses)
+        return made
 
     @property
     def producers(self) -> Threads:
         """Threads for what makes the pieces of a streamed answer: a slow client holds one of them, and no other."""
-        return self._once(_producers)
+        made: Threads = self._once("Queue", _producers)
+        return made
 
     @property
     def aio(self) -> Aio:
-        return self._once(Aio)
+        made: Aio = self._once("async def", Aio)
+        return made
 
-    def _once(self, kind: Callable[..., T], *args: Any) -> T:
+    def _once(self, kind: str, make: Callable[..., Any], *args: Any) -> Any:
         with self._lock:
             if kind not in self._made:
-                self._made[kind] = kind(*args)
-            return cast(T, self._made[kind])
+                self._made[kind] = make(*args)
+            return self._made[kind]
 
     # -- makers of tasks
 
@@ -131,12 +142,12 @@ class Runtime:
         with self._lock:
             made = dict(self._made)
         pools = {"Thread": self.threads}
-        for name, kind in (("Process", Processes), ("Subprocess", Subprocesses), ("Queue", _producers)):
-            if kind in made:
-                pools[name] = made[kind] if kind is _producers else made[kind].threads
+        for name in ("Process", "Subprocess", "Queue"):
+            if name in made:
+                pools[name] = made[name] if name == "Queue" else made[name].threads
         found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started)
                  for name, pool in pools.items()]  # fmt: skip
-        found.append(Use("async def", made[Aio].open if Aio in made else 0))
+        found.append(Use("async def", made["async def"].open if "async def" in made else 0))
         found.append(Use("Sleep and limits", 0, self.loop.timers))
         return tuple(found)
 

@@ -51,17 +51,19 @@ site.close()
 
 # Our own rooms, and what others bring, that a first answer can do without.
 LATER = {
-    "atilite.api", "atilite.cli.install", "atilite.cli.run", "atilite.console", "atilite.description",
+    "atilite.api", "atilite.automation.apart", "atilite.automation.commands", "atilite.automation.template",
+    "atilite.cli.install", "atilite.cli.run", "atilite.console", "atilite.description",
     "atilite.resources.databases", "atilite.resources.http", "atilite.resources.outgoing", "atilite.resources.pool",
-    "atilite.runtime.conveyor", "atilite.runtime.wire", "atilite.store.querying", "atilite.testing",
-    "atilite.was.clients", "atilite.was.files", "atilite.was.forms", "atilite.was.passwords", "atilite.was.pipe",
-    "atilite.was.proxy", "atilite.was.render", "atilite.was.results", "atilite.was.statics", "atilite.was.tokens",
-    "atilite.was.trace", "atilite.was.urls", "atilite.web.charts", "atilite.web.cors", "atilite.web.credentials",
-    "atilite.web.digest", "atilite.web.inspection", "atilite.web.jwts", "atilite.web.mapped", "atilite.web.mbox",
-    "atilite.web.minify", "atilite.web.operators", "atilite.web.otp", "atilite.web.ott", "atilite.web.session",
-    "atilite.web.webhooks", "asyncio", "concurrent.futures", "cronsim", "difflib", "html", "itsdangerous", "jinja2",
-    "jwt", "multipart", "multiprocessing", "playhouse", "pyotp", "subprocess", "tomllib", "urllib3", "wsproto",
-    "xml", "zoneinfo",
+    "atilite.runtime.conveyor", "atilite.runtime.isolated", "atilite.runtime.outflow", "atilite.runtime.pickled",
+    "atilite.runtime.processes", "atilite.runtime.subprocesses", "atilite.runtime.wire", "atilite.store.querying",
+    "atilite.testing", "atilite.was.clients", "atilite.was.files", "atilite.was.forms", "atilite.was.passwords",
+    "atilite.was.pipe", "atilite.was.proxy", "atilite.was.render", "atilite.was.results", "atilite.was.statics",
+    "atilite.was.tokens", "atilite.was.trace", "atilite.was.urls", "atilite.web.charts", "atilite.web.cors",
+    "atilite.web.credentials", "atilite.web.digest", "atilite.web.inspection", "atilite.web.jwts",
+    "atilite.web.mapped", "atilite.web.mbox", "atilite.web.minify", "atilite.web.operators", "atilite.web.otp",
+    "atilite.web.ott", "atilite.web.session", "atilite.web.webhooks", "asyncio", "concurrent.futures", "cronsim",
+    "difflib", "html", "itsdangerous", "jinja2", "jwt", "multipart", "multiprocessing", "playhouse", "pyotp",
+    "subprocess", "tomllib", "urllib3", "wsproto", "xml", "zoneinfo",
 }  # fmt: skip
 
 
