@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from .errors import TaskCancelled
 from .runtime.coroutine import Done, Wait, Wish, advance
 from .runtime.drive import Drive
+from .runtime.loop import describe
 from .runtime.promise import Promise
 from .web.exchange import CAN_PARK, BodyRead, Exchange, Headers, Park
 
@@ -166,7 +167,10 @@ class Conversation(Delivery):
         super().__init__(was, finisher, runtime)
         self._mode = mode
         translated = before_step is not None or was.streams_input
-        self._generator = answered(told(generator, before_step) if translated else generator)
+        wrapped: Any = answered(told(generator, before_step) if translated else generator)
+        # The watchdog names what keeps the hub: the user's function, not what is wrapped around it.
+        wrapped.__qualname__ = describe(generator)
+        self._generator: Coroutine = wrapped
         self._context = copy_context()
         self._first: Wish | None = None
         self._exchange: Exchange | None = None

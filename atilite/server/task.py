@@ -44,6 +44,10 @@ def environ_key(header: str) -> str:
     return header if header in ("CONTENT_LENGTH", "CONTENT_TYPE") else f"HTTP_{header}"
 
 
+# What a 426 has to say (RFC 9110, 15.5.22), although both belong to the connection otherwise.
+OFFER = frozenset({("Upgrade", "websocket"), ("Connection", "Upgrade")})
+
+
 @lru_cache(maxsize=512)
 def checked_name(name: str) -> str:
     """Return a response header's name in lower case. Raises ValueError for one that an application must not set."""
@@ -99,10 +103,11 @@ class AnswerHeader(Task):  # type: ignore[misc]
         if not isinstance(status, str) or "\n" in status or "\r" in status or not status[:3].isdigit():
             raise ValueError(f"the status {status!r} is invalid")
         lines: list[str] = []
+        offered = OFFER if status.startswith("426") else ()
         for name, value in headers:
             if not value.isprintable() and ("\n" in value or "\r" in value or "\x00" in value):
                 raise ValueError(f"the value of the header {name!r} contains a line break")
-            lower = checked_name(name)
+            lower = name.lower() if (name, value) in offered else checked_name(name)
             if lower == "content-length":
                 if status[:3] in ("204", "304"):
                     continue

@@ -177,6 +177,12 @@ SCRIPT = """
         time.sleep(0.3)
         return "at last"
 
+    @app.route("/blocks-later", methods=["GET"])
+    def dawdles(was):
+        yield was.Sleep(0.01)
+        time.sleep(0.3)
+        return "at last"
+
     atilite.mount("/", app)
     atilite.run(name="faulty")
 """
@@ -377,9 +383,10 @@ def test_an_error_of_fifty_megabytes_is_cut(program: Program) -> None:
 
 @pytest.mark.row("reliability-13")
 def test_what_blocks_the_loop_is_named_in_the_log_and_counted(program: Program) -> None:
-    status, body = program.ask("GET", "/blocks")
-    assert (status, body) == (200, b"at last")
-    until(lambda: "blocks kept the hub for" in program.log.read_text())
+    for path, name in (("/blocks", "blocks"), ("/blocks-later", "dawdles")):
+        status, body = program.ask("GET", path)
+        assert (status, body) == (200, b"at last")
+        until(lambda name=name: f"{name} kept the hub for" in program.log.read_text())
     figures = dict(line.rsplit(" ", 1) for line in program.ask("GET", "/metrics")[1].decode().splitlines())
     assert int(figures["atilite_loop_slow_steps_total"]) >= 1
     assert float(figures["atilite_loop_worst_step_seconds"]) >= 0.29

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import http.client
 import logging
 import threading
 import weakref
@@ -183,6 +184,12 @@ def test_an_ordinary_request_is_told_what_is_spoken_here(app: Atilite) -> None:
     with served(app) as site:
         answer = site.local.get("/echo")
         assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+        line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
+        line.request("GET", "/echo")
+        sent = line.getresponse()
+        assert (sent.status, sent.headers["upgrade"], sent.headers["connection"]) == (426, "websocket", "Upgrade")
+        assert "this address answers WebSocket clients only" in sent.read().decode()
+        line.close()
 
 
 def test_another_server_says_501_and_what_to_do(app: Atilite) -> None:
