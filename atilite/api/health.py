@@ -142,6 +142,22 @@ def _lag(loop: Any) -> float:
     return monotonic() - began
 
 
+def _signals(was: Any) -> list[Metric]:
+    """Subscribers of events that fail or lag, channels of notifications that do not take what they are told."""
+    found: list[Metric] = []
+    for one in catalogue(was).subscribers:
+        labels = {"subscriber": one.name, "events": " ".join(one.events)}
+        failures, waiting = "Events that a subscriber failed at.", "Events that a subscriber has not handled yet."
+        found.append(Metric("atilite_event_failures_total", "counter", failures, one.failures, labels))
+        found.append(Metric("atilite_events_waiting", "gauge", waiting, one.waiting, labels))
+    for channel in catalogue(was).notices.channels:
+        labels, told = {"channel": channel.name}, "Notices that a channel has not taken yet."
+        found.append(Metric("atilite_notices_waiting", "gauge", told, channel.waiting, labels))
+        well = "1 when the channel took the last notice."
+        found.append(Metric("atilite_channel_ok", "gauge", well, int(channel.well), labels))
+    return found
+
+
 def _loop(was: Any) -> list[Metric]:
     loop = was.app.runtime.loop
     lag = loop.lag

@@ -99,7 +99,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "Service": shape(
         {"name": TEXT, "description": TEXT, "status": TEXT, "autostart": FLAG, "restart": FLAG,
          "restart_delay": {"type": "number"}},
-        {"restarts": WHOLE, "since": maybe(MOMENT), "uptime": maybe({"type": "number"}), "error": maybe(TEXT)},
+        {"restarts": WHOLE, "since": maybe(MOMENT), "uptime": maybe({"type": "number"}), "error": maybe(TEXT),
+         "run": maybe(WHOLE), "needs": many(TEXT), "health": maybe(TEXT), "critical": FLAG},
     ),
     "Schedule": shape(
         {"id": TEXT, "action": TEXT, "words": TEXT, "next": maybe(MOMENT), "last": maybe(MOMENT), "paused": FLAG},

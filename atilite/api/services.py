@@ -20,7 +20,8 @@ Steps = Generator[Any, Any, Response]
 
 def list_services(was: Any) -> Response:
     """The services and how they are."""
-    return reply([service(info) for info in catalogue(was).services])
+    faults = catalogue(was).faults()
+    return reply([service(info, faults.get(info.name)) for info in catalogue(was).services])
 
 
 def manage_service(was: Any, name: str) -> Response:

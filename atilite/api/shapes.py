@@ -12,7 +12,7 @@ ACTION_FIELDS = (
 )  # fmt: skip
 SERVICE_FIELDS = (
     "name", "description", "status", "autostart", "restart", "restart_delay", "restarts", "since", "uptime", "error",
-    "critical", "source",
+    "critical", "source", "run", "needs",
 )  # fmt: skip
 SCHEDULE_FIELDS = (
     "id", "action", "rule", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
@@ -76,9 +76,9 @@ def action(found: Any) -> dict[str, Any]:
     }
 
 
-def service(info: Any) -> dict[str, Any]:
-    """A service and how it is."""
-    return _given(info, SERVICE_FIELDS)
+def service(info: Any, fault: str | None = None) -> dict[str, Any]:
+    """A service and how it is; `health` is what is wrong with one that runs."""
+    return {**_given(info, SERVICE_FIELDS), "health": fault if info.status == "running" else None}
 
 
 def schedule(info: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Info:
 
     `status` is stopped, starting, running, restarting, stopping or failed. `since` is when that began, None before
     the first start; `restart_delay` and `uptime` are in seconds; `error` and `traceback` are those of the last crash.
+    `run` is the number of its last life's run, whose journal has what it said; `needs` are services that run before.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Info:
     traceback: str | None = None
     critical: bool = False
     source: str = ""
+    run: int | None = None
+    needs: tuple[str, ...] = ()
 
 
 class Services:
@@ -64,7 +67,7 @@ class Services:
     def __init__(self, storage: Storage, runs: Runs) -> None:
         self._storage, self._runs = storage, runs
         self._facts: dict[str, Info] = {}
-        self._started: set[str] = set()
+        self._lives: dict[str, int] = {}  # the number of each one's last run
         self._frozen = False
         self.service_changed: Emitter[Info] = Emitter()
 
@@ -83,7 +86,8 @@ class Services:
     def __call__(
         self, *, name: str | None = None, description: str | None = None, autostart: bool = True,
         restart: bool | str = True, restart_delay: float = 3.0, max_restarts: int | None = None, within: float = 60.0,
-        stop_timeout: float = 10.0, needs: Sequence[str] = (), ready: Literal["auto", "explicit"] = "auto",
+        stop_timeout: float = 10.0, needs: Sequence[str] = (), after: Sequence[str] = (),
+        ready: Literal["auto", "explicit"] = "auto", start_timeout: float = 30.0,
         health: Callable[[], bool] | None = None, critical: bool = False, replace: bool = False,
     ) -> Callable[[F], F]: ...  # fmt: skip
     def __call__(self, function: Any = None, **options: Any) -> Any:
@@ -93,8 +97,9 @@ class Services:
         twice as long after each further crash; `restart="on_failure"` only when it crashed, False never. After
         `max_restarts` within so many seconds it is given up as failed. Asked to stop, a coroutine or generator is
         cancelled, a plain function sees `was.cancelled`; after `stop_timeout` it is left behind. `needs` names
-        services that must run before, `ready="explicit"` waits for `was.ready()`, `health()` tells whether it is
-        well, and if a `critical` one fails for good, so does the whole process.
+        services that must run before, `after` those that only come before it if they start as well.
+        `ready="explicit"` waits for `was.ready()`, at most `start_timeout` seconds. `health()` tells whether it is
+        well: /healthz answers 503 while it is not, and while a `critical` one does not run. The process goes on.
 
         Raises DuplicateName, Frozen after the app has started, and SetupError.
         """
@@ -129,7 +134,7 @@ class Services:
             function, name, told, "service", wants_was(function), innermost=innermost(function), grace=stop_timeout,
             endless=True,
         )  # fmt: skip
-        options["needs"] = tuple(options.get("needs", ()))
+        options["needs"], options["after"] = tuple(options.get("needs", ())), tuple(options.get("after", ()))
         self.supervisor.add(
             Plan(
                 name, functools.partial(self._run, job), policy, autostart, stop_timeout=stop_timeout,
@@ -139,7 +144,7 @@ class Services:
         )  # fmt: skip
         self._facts[name] = Info(
             name, told, "stopped", autostart, policy.restart != "never", restart_delay, critical=critical,
-            source=source_of(function),
+            source=source_of(function), needs=options["needs"],
         )  # fmt: skip
 
     def _check(
@@ -177,7 +182,7 @@ class Services:
         return replace(
             self._facts[name], status=str(status.state), restarts=status.restarts, error=self._masked(status.error),
             traceback=self._masked(status.traceback), uptime=status.uptime,
-            since=status.since if name in self._started else None,
+            since=status.since if name in self._lives else None, run=self._lives.get(name),
         )  # fmt: skip
 
     def _masked(self, text: str | None) -> str | None:
@@ -224,12 +229,12 @@ class Services:
 
     def _run(self, job: Job, life: Life) -> Promise[Any]:
         """Begin one life of a service: it has a journal of its own. Promises the real end of the function."""
-        run = Run(job, {}, "start" if job.operation not in self._started else "service")
+        run = Run(job, {}, "start" if job.operation not in self._lives else "service")
         run.life = life
-        self._started.add(job.operation)
         work: Promise[Any] = Promise(lambda: self._runs.end_early(run) and None)
         # In a context of its own: whoever started it, or the life before, is not its parent.
         Context().run(self._runs.open, run, {})
+        self._lives[job.operation] = run.id
 
         def left(ended: Promise[Any]) -> None:
             work.settle(None, ended.error)

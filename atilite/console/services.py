@@ -56,6 +56,7 @@ class Row:
     error: str
     traceback: str
     facts: tuple[Fact, ...]
+    run: int | None
     deeds: tuple[Deed, ...] = field(metadata=HTML_ONLY)
 
     @property
@@ -103,8 +104,8 @@ def lines_of(info: Any) -> tuple[str, str]:
     return (info.traceback or "").rstrip(), rows[-1] if rows else ""
 
 
-def row(info: Any, face: Clockface, may_run: bool) -> Row:
-    """A service for the page."""
+def row(info: Any, face: Clockface, may_run: bool, fault: str = "") -> Row:
+    """A service for the page; `fault` is what its health says."""
     traceback, error = lines_of(info)
     last = traceback.splitlines()
     if last and last[-1].endswith(error):
@@ -117,12 +118,13 @@ def row(info: Any, face: Clockface, may_run: bool) -> Row:
         more=more(info, face),
         error=error,
         traceback=traceback,
-        facts=facts(info, error),
+        facts=facts(info, error, fault),
+        run=info.run,
         deeds=deeds(info) if may_run else (),
     )
 
 
-def facts(info: Any, error: str) -> tuple[Fact, ...]:
+def facts(info: Any, error: str, fault: str) -> tuple[Fact, ...]:
     """How a service is kept running, as sentences."""
     restart = (
         f"started again after {words.duration(info.restart_delay)}, later each time"
@@ -133,6 +135,9 @@ def facts(info: Any, error: str) -> tuple[Fact, ...]:
         Fact("Starts", "with the program" if info.autostart else "by hand only"),
         Fact("Restarts", words.number(info.restarts) if info.restarts else "none"),
         Fact("If it fails", restart),
+        *((Fact("Needs", ", ".join(info.needs)),) if info.needs else ()),
+        *((Fact("Matters", "while it does not run, the whole program counts as unwell"),) if info.critical else ()),
+        *((Fact("Health", fault),) if fault and info.status == "running" else ()),
         *(() if error else (Fact("Last error", "none"),)),
     )
 
@@ -171,5 +176,6 @@ def summary(services: Iterable[Any]) -> str:
 def page(visit: Visit) -> ServicesPage:
     """Read the services and present them."""
     found = list(visit.reads.catalogue.services)
-    rows = tuple(row(info, visit.face, visit.may("run")) for info in ordered(found))
+    faults, may = visit.reads.catalogue.faults(), visit.may("run")
+    rows = tuple(row(info, visit.face, may, faults.get(info.name, "")) for info in ordered(found))
     return ServicesPage(summary(found), rows)

@@ -324,3 +324,29 @@ def test_a_stop_of_the_app_names_the_service_that_goes_on(automation: Automation
 
     assert "stubborn" in automation.stop(1.0)
     release.set()
+
+
+@pytest.mark.row("M10")
+def test_a_service_names_the_run_of_its_present_life_and_what_it_needs(automation: Automation):
+    ended = threading.Event()
+
+    @automation.service(name="poll", restart_delay=0.0, needs=["idle"])
+    def poll(was):
+        print("reading")
+        if not ended.is_set():
+            ended.set()
+            raise OSError("no line")
+        was.run.wait()
+
+    idle(automation)
+    with watched(automation) as told:
+        automation.start()
+        told.until("restarting", "poll")
+        info = told.until("running", "poll")
+    assert info.needs == ("idle",)
+    assert automation.service.get("poll").run == info.run
+    journals = automation.storage.journals
+    lives = [journals.headline(run) for run in range(1, 4)]
+    assert [life.operation for life in lives if life is not None] == ["idle", "poll", "poll"]
+    assert info.run == 3
+    assert lives[1].status == "failed"

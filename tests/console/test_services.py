@@ -59,3 +59,14 @@ def test_the_path_of_a_button_quotes_the_name() -> None:
     row = services.row(service(name="a/b c", status="stopped"), FACE, True)
 
     assert row.deeds[0].path == "/services/a%2Fb%20c/start"
+
+
+@pytest.mark.row("M10")
+def test_a_card_leads_to_the_log_of_the_present_life_and_says_what_is_wrong() -> None:
+    shown = services.row(service(run=48, needs=("broker", "clock"), critical=True), FACE, True, "its health() says no")
+    told = {fact.name: fact.value for fact in shown.facts}
+    assert shown.run == 48
+    assert (told["Needs"], told["Health"]) == ("broker, clock", "its health() says no")
+    assert "unwell" in told["Matters"]
+    stopped = services.row(service(status="stopped"), FACE, True, "stopped: stopped")
+    assert not {"Health", "Needs", "Matters"} & {fact.name for fact in stopped.facts}
