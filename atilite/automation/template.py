@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.automation.values import shown
 from atilite.errors import SetupError
+from atilite.lazily import LazyModule
 from atilite.uploads import Upload
+
+if TYPE_CHECKING:
+    import shlex
+else:
+    shlex = LazyModule("shlex")
 
 # {name}, or {name:words}: the words when the value is true, nothing when it is not. Doubled braces are braces.
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)(?::([^{}]*))?\}|[{}]")

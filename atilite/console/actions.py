@@ -239,12 +239,15 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
     """The form of an action with values and with what was wrong with them."""
     history = visit.reads.recent(action.operation, RECENT)
     last = history[0] if history else None
+    may_run = visit.may_start(action)
+    # To make the choices is a part of running it.
+    offered = action.choices.offered(action.schema, values) if may_run else {}
     return FormPage(
         name=action.name,
         description=words.full_stop(action.description),
         path=lines.action_path(action.name),
         runs=lines.runs_path(action=action.operation),
-        fields=forms.entries(action.schema, values, faults, action.choices.offered(action.schema, values)),
+        fields=forms.entries(action.schema, values, faults, offered),
         problems=forms.problems(action.schema, faults),
         last=Last(states.of_run(last.status), visit.face.ago(last.started_at), words.took(last.duration))
         if last
@@ -255,7 +258,7 @@ def filled(visit: Visit, action: Any, values: Mapping[str, Any], faults: Mapping
         confirm=str(action.confirm or ""),
         asks_here=bool(action.confirm) and not confirm.carried(action.schema),
         role=action.role,
-        may_run=visit.may_start(action),
+        may_run=may_run,
         refreshes=action.choices.dependent,
         dry=action.dry,
     )

@@ -50,7 +50,8 @@ def site(app: Atilite, tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     site.mount("/", app, name="garden")
     site.open(Settings(name="board", db=f"sqlite:///{tmp_path / 'data.db'}"))
-    Accounts(site.database()).add("runner", PASSWORD, "run")
+    for name, role in (("runner", "run"), ("viewer", "view")):
+        Accounts(site.database()).add(name, PASSWORD, role)
     yield site
     site.stop(5.0)
     site.close()
@@ -147,3 +148,14 @@ def test_a_run_shows_what_led_to_it_and_what_came_of_it(app: Atilite, site: Site
     assert f"#{first}, parent of this<" in middle
     below = runner.get(f"/runs/{check}.json").json()
     assert [(one["id"], one["more"]) for one in below["related"]] == [(first, "led to this"), (close, "parent of this")]
+
+
+def test_who_may_not_run_an_action_is_told_no_choices(site: Site) -> None:
+    viewer = Person(site)
+    viewer.sign_in("viewer")
+
+    fields = viewer.get("/actions/Water.json").json()["fields"]
+
+    assert [(one["name"], one["kind"], one["choices"]) for one in fields][:2] == [
+        ("zone", "text", []), ("valve", "text", []),
+    ]  # fmt: skip

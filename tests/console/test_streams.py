@@ -76,7 +76,7 @@ def opened(site: Site, garden: Garden) -> Iterator[Callable[[Person, str], Opene
 Open = Callable[[Person, str], Opened]
 
 
-@pytest.mark.row("B47")
+@pytest.mark.row("B47", "M4")
 def test_records_appear_while_the_run_goes_on_and_the_end_links_the_finished_page(
     garden: Garden, site: Site, person: People, opened: Open
 ) -> None:
