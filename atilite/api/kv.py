@@ -109,11 +109,17 @@ def _expected(was: Any, namespace: str, key: str) -> int | None:
 
 
 def delete_key(was: Any, namespace: str, key: str) -> Steps:
-    """Remove the key."""
+    """Remove the key; with If-Match only if it has that version still."""
     _item(was, namespace, key)
-    removed: Promise[Any] = Promise()
-    catalogue(was).kv.remove(namespace, key, done=removed.settle)
+    kv, removed = catalogue(was).kv, Promise[Any]()
+    expected = _expected(was, namespace, key) if "HTTP_IF_MATCH" in was.request.env else None
+    if expected is None:
+        kv.remove(namespace, key, done=removed.settle)
+    else:
+        kv.withdraw(namespace, key, expected, done=removed.settle)
     yield removed
+    if expected is not None and not removed.result():
+        raise Error(412, "the value has changed meanwhile; read it again")
     if not removed.result():
         raise Error(404, f"there is no key {key!r} in {namespace!r}")
     return empty()
@@ -198,7 +204,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         "DELETE", KEY, delete_key, "removeKey", "Remove a key", role="admin", tag="keys",
-        answers={204: Answer("It is gone."), **NO_KEY},
+        parameters=(Parameter("If-Match", "The version that it must have now.", place="header"),),
+        answers={204: Answer("It is gone."), **NO_KEY, **CHANGED},
     ),
     Endpoint(
         "POST", KEY + "/incr", increment_key, "incrementKey", "Add to a number", role="admin", tag="keys",

@@ -144,13 +144,11 @@ def _save(visit: Visit, namespace: str, key: str, version: int) -> Any:
 
 
 def _delete(visit: Visit, namespace: str, key: str, version: int) -> Any:
-    item = visit.reads.kv.item(namespace, key)
-    if item is not None and item.version != version:
+    removed: Promise[Any] = Promise()
+    visit.reads.kv.withdraw(namespace, key, version, done=removed.settle)
+    if not removed.wait(STORE_SECONDS) and visit.reads.kv.item(namespace, key) is not None:
         text = visit.field("value")
         return _unsaved(visit, namespace, key, text, _changed(visit, namespace, key), "409 Conflict")
-    removed: Promise[Any] = Promise()
-    visit.reads.kv.remove(namespace, key, done=removed.settle)
-    removed.wait(STORE_SECONDS)
     return visit.go(kv.path_of(namespace), Flash(f"{key} deleted."))
 
 

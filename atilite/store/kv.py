@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from ..clock import Clock
 from ..events import Emitter
+from ..quickly import dataclass
 from .columns import clean, decode, encode, micros, moment, moment_or_none
 from .database import Database
 from .writer import Done, Operation
@@ -220,6 +220,19 @@ class KV:
                 done(None if there is None else len(there), error)
 
         self._submit(write, lambda there: Changed(namespace, there, removed=True), removed)
+
+    def withdraw(self, namespace: str, key: str, version: int, *, done: Done | None = None) -> None:
+        """Remove a key if its value still has this version; `done` gets whether it had."""
+        now = self._now()
+
+        def write(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(_ITEM, (namespace, key, now)).fetchone()
+            if found is None or found[2] != version:
+                return False
+            connection.execute(_REMOVE, (namespace, key))
+            return True
+
+        self._submit(write, Changed(namespace, (key,), removed=True), done)
 
     def _submit(
         self, operation: Operation[Any], change: Changed | Callable[[Any], Changed], done: Done | None

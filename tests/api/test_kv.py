@@ -152,3 +152,14 @@ def test_versions_are_read_leniently_and_strangers_match_nothing() -> None:
     assert versions('"1", W/"2", 3, "x", ""') == {1, 2, 3}
     assert versions(" * ") is None
     assert versions('"9999999999999999999999"') == set()
+
+
+@pytest.mark.row("M17")
+def test_a_key_is_removed_only_in_the_version_that_was_demanded(admin: Client) -> None:
+    admin.put(KEY, json=1)
+    admin.put(KEY, json=2)
+
+    assert admin.delete(KEY, headers={"If-Match": '"1"'}).status_code == 412
+    assert admin.get(KEY).json() == 2
+    assert admin.delete(KEY, headers={"If-Match": '"2"'}).status_code == 204
+    assert admin.delete(KEY, headers={"If-Match": '"2"'}).status_code == 404

@@ -194,3 +194,17 @@ def test_keys_are_listed_by_prefix_and_page(kv: KV, written: Callable[..., Any])
     assert pages == [["rates", "rates/EUR"], ["rates/USD", "rates/ÄÖ"], ["rates\U0010fffe"]]
     assert [item.key for item in kv.items("default", "season", after="a")] == ["season"]
     assert kv.items("default", "a", after="z") == []
+
+
+@pytest.mark.row("M17")
+def test_a_key_is_withdrawn_only_in_the_version_it_was_read(kv: KV, written: Callable[..., Any]) -> None:
+    told: list[Changed] = []
+    written(kv.set, "default", {"a": 1})
+    written(kv.set, "default", {"a": 2})
+    kv.changed.listen(told.append)
+
+    assert written(kv.withdraw, "default", "a", 1) is False
+    assert kv.get("default", "a") == 2
+    assert written(kv.withdraw, "default", "a", 2) is True
+    assert written(kv.withdraw, "default", "a", 2) is False
+    assert told == [Changed("default", ("a",), removed=True)]
