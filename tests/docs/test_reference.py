@@ -24,15 +24,17 @@ from tests.packages import package
 PAGES = {
     "actions.md": 25,
     "console.md": 3,
-    "events.md": 6,
-    "http-api.md": 19,
+    "events.md": 7,
+    "http-api.md": 20,
     "journals-and-kv.md": 20,
     "mounts.md": 7,
+    "notifications.md": 3,
     "openapi.md": 7,
     "schedules-and-services.md": 8,
     "secrets.md": 3,
     "tasks.md": 15,
     "testing.md": 10,
+    "triggers.md": 5,
 }
 
 Run = Callable[[str], int]
