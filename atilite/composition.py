@@ -7,13 +7,13 @@ overrides it 1, 2, ...: the higher rank wins, whoever was named first and whatev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import SetupError
 from .mounting import HOOKS, Mounting, Preference, Source, call_hook, clean_point
+from .quickly import dataclass
 from .web.static import StaticFiles
 from .web.templates import Templates
 

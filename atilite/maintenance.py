@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .automation.failures import error_text, traceback_text
@@ -15,6 +14,7 @@ from .automation.secrets import Secrets
 from .clock import Clock
 from .errors import DuplicateName, Frozen, SetupError, StoreError, TaskCancelled, TaskTimeout
 from .hooks import fitted
+from .quickly import dataclass
 from .runtime.engine import Runtime
 from .runtime.kinds import run_function
 from .runtime.promise import Promise

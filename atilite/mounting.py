@@ -12,12 +12,13 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .errors import SetupError
 from .hooks import Lists
+from .quickly import dataclass
 
 HOOKS = ("__setup__", "__mount__")
 

@@ -8,10 +8,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .lazily import LazyModule
+from .quickly import dataclass
 
 if TYPE_CHECKING:
     import asyncio

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from atilite.automation.chain import Chain
@@ -19,6 +18,7 @@ from atilite.automation.runs import Runs
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, ParameterError, SetupError
 from atilite.lazily import LazyModule
+from atilite.quickly import dataclass
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 

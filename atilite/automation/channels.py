@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from atilite.automation.notice import Message, Notice
 from atilite.automation.storage import Storage
 from atilite.errors import StoreError, TaskTimeout
+from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
 from atilite.store.outbox import Letter, Outbox

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.automation.parameters import Field, Schema
 from atilite.automation.values import shown
 from atilite.errors import SetupError
+from atilite.quickly import dataclass
 
 log = logging.getLogger("atilite.automation")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from atilite.automation.chain import Rule
@@ -16,6 +16,7 @@ from atilite.automation.overlap import POLICIES
 from atilite.automation.parameters import Field, Schema
 from atilite.errors import SetupError
 from atilite.lazily import function_of
+from atilite.quickly import dataclass
 from atilite.runtime.functions import kind_of
 from atilite.store.retention import Limits
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from atilite.automation.failures import error_text
 from atilite.automation.run import Run
 from atilite.errors import RunFailed, TaskCancelled, TaskError
 from atilite.lazily import is_asyncio_cancellation
+from atilite.quickly import dataclass
 
 
 @dataclass(frozen=True, slots=True)

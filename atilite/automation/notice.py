@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+
+from ..quickly import dataclass
 
 # What can be asked for, in the words of `app.notify(on=...)`.
 KINDS = ("failed", "recovered", "slow", "service", "missed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from atilite.automation.actions import Actions
@@ -17,6 +16,7 @@ from atilite.automation.runs import Ended, Run, Runs
 from atilite.automation.services import Info, Services
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
+from atilite.quickly import dataclass
 from atilite.runtime.kinds import run_function
 from atilite.runtime.timers import Timer
 from atilite.subscribers import Subscriber

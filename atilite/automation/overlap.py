@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from atilite.errors import RunSkipped, SetupError
+from atilite.quickly import dataclass
 
 POLICIES = ("allow", "skip", "queue", "replace")
 

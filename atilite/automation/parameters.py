@@ -9,13 +9,13 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from atilite.automation.values import shown
 from atilite.checks import as_json, check_of, is_record
 from atilite.errors import ParameterError, SetupError
+from atilite.quickly import dataclass
 from atilite.scalars import MASK as MASK
 from atilite.scalars import Blank, Check
 from atilite.scalars import Pattern as Pattern

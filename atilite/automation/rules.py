@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
 from atilite.automation.duration import words_of
 from atilite.errors import SetupError
 from atilite.lazily import LazyModule
+from atilite.quickly import dataclass
 
 if TYPE_CHECKING:
     import cronsim

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atilite.automation import capture
 from atilite.errors import TaskTimeout
+from atilite.quickly import dataclass
 from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer

@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, overload
 
@@ -16,6 +16,7 @@ from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
 from atilite.events import Emitter
+from atilite.quickly import dataclass
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from atilite.automation.storage import Storage
 from atilite.automation.watching import Change, Watched, seen
 from atilite.errors import AtiliteError, Frozen, RunSkipped, SetupError
 from atilite.events import Bus
+from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
 

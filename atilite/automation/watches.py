@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.automation.storage import Storage
 from atilite.events import Emitter
+from atilite.quickly import dataclass
 from atilite.store.database import Database
 from atilite.store.kv import KV, Changed
 

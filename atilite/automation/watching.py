@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from atilite.errors import AtiliteError
+from atilite.quickly import dataclass
 
 # Files that one pattern may name; each costs a look in every round.
 MOST = 10_000

@@ -9,7 +9,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ParamSpec, TypeVar
 
 from gevent import getcurrent
@@ -17,6 +17,7 @@ from gevent.hub import get_hub
 from greenlet import GreenletExit, greenlet
 
 from atilite.errors import TaskCancelled
+from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.timers import Timer, Timers
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.errors import Error, QueryError, ResourceError
+from atilite.quickly import dataclass
 
 STA_REQFAIL, STA_UNSENT, STA_TIMEOUT, STA_NETERR, STA_NORMAL = -1, 0, 1, 2, 3
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from atilite.errors import SetupError
+from atilite.quickly import dataclass
 
 
 class Verdict(NamedTuple):

@@ -6,13 +6,14 @@ import functools
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
 
 from atilite.clock import Clock
 from atilite.errors import TaskCancelled, TaskError, TaskTimeout
+from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.traces import from_user

@@ -8,7 +8,6 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from peewee import SqliteDatabase
 
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFull, StoreUnavailable
+from ..quickly import dataclass
 from .accounts import Accounts
 from .backup import copy_database
 from .columns import micros

@@ -6,9 +6,10 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
+from ..quickly import dataclass
 from .columns import micros, moment
 
 SLOT = timedelta(minutes=30)

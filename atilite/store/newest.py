@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import insort
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from ..quickly import dataclass
 
 # Runs remembered of each operation: what a list shows of it beside its name.
 KEPT = 10

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..quickly import dataclass
 from .columns import clean, decode, encode, micros, moment, moment_or_none
 from .database import Database
 from .writer import Done

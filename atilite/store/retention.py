@@ -9,10 +9,10 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from ..errors import StoreFull
+from ..quickly import dataclass
 from .columns import micros
 from .database import Database
 from .removal import remove_runs

@@ -11,11 +11,12 @@ import functools
 import ipaddress
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
 from atilite.clock import Clock
 from atilite.errors import Error
+from atilite.quickly import dataclass
 
 from . import csrf
 from .hosts import Hosts

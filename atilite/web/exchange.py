@@ -7,8 +7,9 @@ loop. Under a WSGI server that cannot park (no `atilite.exchange` in the environ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from ..quickly import dataclass
 
 Headers = list[tuple[str, str]]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from atilite.checks import check_of, note
 from atilite.errors import Error, SetupError
+from atilite.quickly import dataclass
 from atilite.scalars import Check
 from atilite.web.routes import WORDS, Rule
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 from atilite.errors import AtiliteError, SetupError
+from atilite.quickly import dataclass
 
 WORDS = ("me", "notme", "new")
 _DIGITS = "[0-9]{1,300}"  # longer ones would become infinite floats

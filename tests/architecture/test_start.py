@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,12 @@ def test_a_start_loads_what_it_serves_with(loaded: set[str]) -> None:
 
 def test_a_start_loads_nothing_that_is_only_needed_later(loaded: set[str]) -> None:
     assert loaded & LATER == set()
+
+
+def test_a_start_declares_its_dataclasses_quickly(loaded: set[str]) -> None:
+    slow = [
+        name for name in loaded
+        if (source := ROOT / f"{name.replace('.', '/')}.py").is_file() and name != "atilite.quickly"
+        and re.search(r"^from dataclasses import .*\bdataclass\b", source.read_text("utf-8"), re.MULTILINE)
+    ]  # fmt: skip
+    assert slow == []
