@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .errors import ConfigError
 from .lazily import LazyModule
+from .quickly import dataclass
 
 if TYPE_CHECKING:
     import difflib
@@ -34,10 +35,8 @@ PREFIX = "ATILITE_"
 FLAG_PREFIX = "setting_"
 # Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
 OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
-# Before the name of a secret, in upper case; with FILE behind it the variable names the file that holds it.
-SECRET, FILE = "ATILITE_SECRET_", "_FILE"
-# Where containers mount theirs.
-SECRETS_FOLDER = Path("/run/secrets")
+# Before the name of a secret, which is no setting either.
+SECRET = "ATILITE_SECRET_"
 # Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
 OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
 # Whose pages may call the APIs then: where developers of BINP serve theirs from.
@@ -261,38 +260,6 @@ def load(
 def of_process() -> Settings:
     """The settings of a program that has no command line of ours: a script, a test, another WSGI server."""
     return load(environ=os.environ, toml=Path("atilite.toml"))
-
-
-def secret_of_process(name: str) -> str | None:
-    """A secret that was given to this process, None if it was not; see `find_secret`."""
-    return find_secret(name, os.environ, SECRETS_FOLDER)
-
-
-def find_secret(name: str, environ: Mapping[str, str], folder: Path) -> str | None:
-    """Look for a secret in its variable, in the file that a variable names, in systemd's credentials and in `folder`.
-
-    The line end of a file is no part of it, and an empty one is none. Raises ConfigError for a file that cannot be
-    read.
-    """
-    variable = secret_variable(name)
-    if environ.get(variable):
-        return environ[variable]
-    named = environ.get(variable + FILE)
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
-    for path in (named and Path(named), credentials and Path(credentials) / name, folder / name):
-        if path and (path == Path(named or "") or path.is_file()):
-            try:
-                found = path.read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"secret {name!r}: {path} cannot be read: {error} (correct it)") from error
-            if found:
-                return found
-    return None
-
-
-def secret_variable(name: str) -> str:
-    """The environment variable of a secret, `ATILITE_SECRET_SMTP_PASSWORD` for `smtp-password`."""
-    return SECRET + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def inherited(more: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from atilite.config import SETTINGS, Settings, add_flags, as_flags, find_secret, given_flags, load, sample_toml
+from atilite.config import SETTINGS, Settings, add_flags, as_flags, given_flags, load, sample_toml
 from atilite.errors import ConfigError
 
 
@@ -167,42 +167,6 @@ def test_a_loopback_address_is_known_as_one(host: str) -> None:
 def test_every_other_address_is_not(host: str) -> None:
     assert not load({"host": host}).loopback
     assert load({"host": host, "unix": "/run/a.sock"}).loopback
-
-
-# -- secrets
-
-
-@pytest.mark.row("M18")
-def test_a_secret_is_found_in_a_variable_a_named_file_the_credentials_and_the_folder(tmp_path: Path) -> None:
-    folder, credentials = tmp_path / "run", tmp_path / "credentials"
-    folder.mkdir()
-    credentials.mkdir()
-    environ: dict[str, str] = {}
-    found = []
-    (folder / "smtp.password").write_text("from the folder\n")
-    found.append(find_secret("smtp.password", environ, folder))
-    (credentials / "smtp.password").write_text("from systemd\r\n")
-    environ["CREDENTIALS_DIRECTORY"] = str(credentials)
-    found.append(find_secret("smtp.password", environ, folder))
-    (tmp_path / "named").write_text("  from a file\n\n")
-    environ["ATILITE_SECRET_SMTP_PASSWORD_FILE"] = str(tmp_path / "named")
-    found.append(find_secret("smtp.password", environ, folder))
-    environ["ATILITE_SECRET_SMTP_PASSWORD"] = "from a variable"
-    found.append(find_secret("smtp.password", environ, folder))
-
-    assert found == ["from the folder", "from systemd", "  from a file", "from a variable"]
-    assert find_secret("other", environ, folder) is None
-
-
-@pytest.mark.row("M18")
-def test_an_empty_secret_is_none_and_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-
-    assert find_secret("empty", {"ATILITE_SECRET_EMPTY": ""}, tmp_path) is None
-    for name, environ in (("binary", {}), ("x", {"ATILITE_SECRET_X_FILE": str(tmp_path / "none")})):
-        with pytest.raises(ConfigError, match="cannot be read"):
-            find_secret(name, environ, tmp_path)
 
 
 def test_the_variable_of_a_secret_is_no_setting() -> None:

@@ -1,8 +1,26 @@
-"""The time zone of this machine, with its changes of clock."""
+"""Time zones: that of this machine, with its changes of clock, and others by their names."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from atilite.errors import SetupError
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import zoneinfo
+else:
+    # Most schedules go by the time zone of the machine.
+    zoneinfo = LazyModule("zoneinfo")
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of a name such as "Europe/Berlin". Raises SetupError."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise SetupError(f'timezone {name!r} is not known; write a name such as "Europe/Berlin" or "UTC"') from None
 
 
 class LocalZone(tzinfo):

@@ -7,30 +7,24 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from atilite.automation import rules
 from atilite.automation.actions import Actions
 from atilite.automation.duration import seconds_of
-from atilite.automation.localtime import LocalZone
+from atilite.automation.localtime import LocalZone, zone_of
 from atilite.automation.naming import description_of, name_of, source_of
 from atilite.automation.parameters import Schema
 from atilite.automation.rules import Cron, Every, Once, Rule
 from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
 from atilite.errors import AtiliteError, Frozen, ParameterError, RunSkipped, SetupError
-from atilite.lazily import LazyModule
+from atilite.quickly import dataclass
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 from atilite.runtime.timers import Timer
-
-if TYPE_CHECKING:
-    import zoneinfo
-else:
-    # Most schedules go by the time zone of the machine.
-    zoneinfo = LazyModule("zoneinfo")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -159,7 +153,7 @@ class Schedules:
     ) -> Rule | None:
         if every is not None:
             return Every(seconds_of(every, "every") or 0.0)
-        zone = _zone(timezone) if timezone else self._zone
+        zone = zone_of(timezone) if timezone else self._zone
         if at is not None:
             return rules.once(at, zone)
         return None if line is None else Cron(line, zone)
@@ -387,13 +381,6 @@ def _frequent(rule: Rule | None) -> bool:
 
 def _operation(function: Callable[..., Any]) -> str:
     return getattr(function, "__atilite_operation__", None) or name_of(function)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise SetupError(f'timezone {name!r} is not known; write a name such as "Europe/Berlin" or "UTC"') from None
 
 
 def _moment(text: str | None) -> datetime | None:

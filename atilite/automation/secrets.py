@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from atilite.automation.capture import masked
-from atilite.config import SECRETS_FOLDER, secret_of_process, secret_variable
+from atilite.config import SECRET, inherited
 from atilite.errors import ConfigError, SetupError
 
 # Shorter ones are not masked: a "1" would be masked in every number.
 SHORTEST = 4
 # A line of a longer secret, such as a key, is masked as well if it has so many characters.
 LINE = 16
+# Behind the variable of a secret: it names the file that holds it.
+FILE = "_FILE"
+# Where containers mount theirs.
+FOLDER = Path("/run/secrets")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -32,8 +37,8 @@ class Secrets:
     this app print, record, return and raise, and in the log.
     """
 
-    def __init__(self, find: Callable[[str], str | None] = secret_of_process) -> None:
-        self._find = find
+    def __init__(self, find: Callable[[str], str | None] | None = None) -> None:
+        self._find = find or (lambda name: find_secret(name, inherited({}), FOLDER))
         self._found: dict[str, str] = {}
         self._needed: list[str] = []
         self._filters: list[tuple[logging.Handler, MaskedLogs]] = []
@@ -110,14 +115,41 @@ class MaskedLogs(logging.Filter):
         return True
 
 
+def find_secret(name: str, environ: Mapping[str, str], folder: Path) -> str | None:
+    """Look for a secret in its variable, in the file that a variable names, in systemd's credentials and in `folder`.
+
+    The line end of a file is no part of it, and an empty one is none. Raises ConfigError for a file that cannot be
+    read.
+    """
+    variable = secret_variable(name)
+    if environ.get(variable):
+        return environ[variable]
+    named = environ.get(variable + FILE)
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    for path in (named and Path(named), credentials and Path(credentials) / name, folder / name):
+        if path and (path == Path(named or "") or path.is_file()):
+            try:
+                found = path.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"secret {name!r}: {path} cannot be read: {error} (correct it)") from error
+            if found:
+                return found
+    return None
+
+
+def secret_variable(name: str) -> str:
+    """The environment variable of a secret, `ATILITE_SECRET_SMTP_PASSWORD` for `smtp-password`."""
+    return SECRET + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
 def missing(names: list[str]) -> ConfigError:
     """The error that says how a secret is given."""
     first = names[0]
     told = f"secret {first!r} is missing" if len(names) == 1 else f"secrets {', '.join(map(repr, names))} are missing"
     variable = secret_variable(first)
     return ConfigError(
-        f"{told} (set {variable}, or {variable}_FILE to the file that holds it, or put the file at "
-        f"{SECRETS_FOLDER / first}, or write LoadCredential={first}:FILE into the systemd unit)"
+        f"{told} (set {variable}, or {variable}{FILE} to the file that holds it, or put the file at "
+        f"{FOLDER / first}, or write LoadCredential={first}:FILE into the systemd unit)"
     )
 
 
