@@ -52,6 +52,9 @@ else:
     databases = LazyModule("atilite.resources.databases")
     rpc = LazyModule("atilite.rpc")
 
+# The layer above, asked by an app that is served alone.
+declared_aliases = function_of("atilite.launch", "aliases")
+
 # Bodies of these types are calls of procedures: XML-RPC and JSON-RPC.
 CALLS = ("text/xml", "application/json-rpc", "application/jsonrequest")
 
@@ -168,7 +171,12 @@ class Atilite(
     @property
     def aliases(self) -> Aliases:
         """The outside resources that were declared with `atilite.alias`."""
-        return self.site.aliases if self.site is not None else self._aliases
+        if self.site is not None:
+            found: Aliases = self.site.aliases
+            return found
+        # Alone under another server: serve.py has declared them all the same. A test's app has some of its own.
+        declared: Aliases = declared_aliases()
+        return declared if len(declared) else self._aliases
 
     def identify(self, was: Was) -> Identity:
         """Who sends a request; a stranger where nobody has an account."""

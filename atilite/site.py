@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -23,6 +23,7 @@ from .config import Settings
 from .errors import Error, SetupError
 from .foreign import Foreign
 from .mounting import Preference, clean_point
+from .quickly import dataclass
 from .resources.aliases import Aliases
 from .rootpaths import FIXED, root_paths
 from .serving import serve
@@ -379,4 +380,7 @@ def script_folder() -> Path:
     """The folder of the script that was started: what `abspath` counts from."""
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
-    return Path(path).resolve().parent if path else Path.cwd()
+    folder = Path(path).resolve().parent if path else Path.cwd()
+    # gunicorn is started in place of the script, then the folder in which that was done is the program's.
+    installed = folder == Path(sys.executable).parent.resolve() or {"site-packages", "dist-packages"} & {*folder.parts}
+    return Path.cwd() if installed else folder

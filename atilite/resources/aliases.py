@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 from ..errors import AliasError, DuplicateName, SetupError
+from ..quickly import dataclass
 
 T = TypeVar("T")
 
@@ -161,6 +162,10 @@ class Aliases:
         if kind != DB_SQLITE3 or self._root is None or member.path.startswith((":", "file:")):
             return member
         return replace(member, path=str(self._root / member.path))
+
+    def __len__(self) -> int:
+        """How many are declared."""
+        return len(self._aliases)
 
     def get(self, name: str) -> Alias:
         """The alias called `name`. Raises AliasError with the known names."""

@@ -13,6 +13,7 @@ from ..lazily import LazyModule
 from ..resources.outgoing import Order, Streamed, joined
 from ..runtime.task import Mask, Task
 from ..runtime.wire import time_limit
+from ..web.body import next_piece
 from ..web.exchange import CAN_PARK
 
 # Loaded with the first request that is passed on.
@@ -115,7 +116,7 @@ def _pieces(was: Any) -> Iterator[bytes]:
     if not was.streams_input:
         if hasattr(source, "seek") and source.seekable():
             source.seek(0)
-        while piece := was.app.runtime.threads.submit(source.read, 65536).wait():
+        while piece := was.app.runtime.threads.submit(next_piece, was.request.env, 65536).wait():
             yield piece
         return
     while piece := was._read(65536).wait():

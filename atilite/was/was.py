@@ -10,6 +10,7 @@ from ..lazily import function_of
 from ..runtime.task import Task
 from ..web.answers import API, File
 from ..web.auth import Identity
+from ..web.body import next_piece
 from ..web.exchange import BodyRead
 from ..web.response import Response, redirect
 from .answering import response_of
@@ -202,4 +203,4 @@ class Was:
     def _read(self, size: int) -> Any:
         if self.exchange is not None:
             return self.exchange.read(size)
-        return self.app.runtime.threads.submit(self.env["wsgi.input"].read, size)
+        return self.app.runtime.threads.submit(next_piece, self.env, size)

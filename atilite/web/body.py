@@ -10,6 +10,7 @@ from typing import Any
 from atilite.errors import Error
 
 _PIECE = 64 * 1024
+_LEFT = "atilite.body_left"
 
 
 def announced(environ: Mapping[str, Any]) -> int | None:
@@ -58,6 +59,19 @@ def read_body(environ: MutableMapping[str, Any], limit: int) -> bytes:
     whole = b"".join(found)
     environ["wsgi.input"] = BytesIO(whole)
     return whole
+
+
+def next_piece(environ: MutableMapping[str, Any], size: int) -> bytes:
+    """Read up to `size` bytes of the body, b"" at its end. Blocks until something is there: call it from a thread."""
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read(size))
+    # Behind the body's last byte this server would wait for the next request, wsgiref does.
+    left = environ.get(_LEFT)
+    if left is None:
+        left = announced(environ) or 0
+    piece = bytes(environ["wsgi.input"].read(min(size, left)))
+    environ[_LEFT] = left - len(piece)
+    return piece
 
 
 def parse_json(data: bytes) -> Any:

@@ -98,6 +98,7 @@ def _close(parts: Iterable[multipart.MultipartPart]) -> None:
 
 def _rewind(environ: MutableMapping[str, Any]) -> None:
     """Let the next reader of the body find it, where the server keeps it."""
-    seek = getattr(environ["wsgi.input"], "seek", None)
-    if seek is not None:
-        seek(0)
+    source = environ["wsgi.input"]
+    # Some servers give the connection itself, which has the method and cannot do it.
+    if hasattr(source, "seek") and source.seekable():
+        source.seek(0)
