@@ -215,7 +215,8 @@ class Pipeline:
             if shared is not None:
                 return self._plain(environ, "200 OK", [*shared, ("Content-Length", "0")], b"")
         allow = [("Allow", value) for name, value in missing.headerlist if name == "Allow"]
-        reason = f"there is nothing at {path}" if missing.status_code == 404 else f"{method} is not answered here"
+        gone = missing.status_code == 404
+        reason = f"there is nothing at {Request(environ).path}" if gone else f"{method} is not answered here"
         error = Error(missing.status_code, reason, headers=allow)
         if getattr(self._app, "tells_missing", False):
             # This app wants its failed_request hooks to answer for addresses that lead nowhere as well.
@@ -300,9 +301,11 @@ class Pipeline:
                 # What a hook raises is the error from now on: there is one way for all of them.
                 error, info = raised, sys.exc_info()
                 was.request.rollback()
-        shown = http_error(error)
+        shown = http_error(error, told=self._app.debug)
         if shown.status_code == 500:
             log.error("%s %s failed", was.request.method, was.request.path, exc_info=info)
+        elif shown.status_code > 500 and shown is not error:
+            log.warning("%s %s: %s: %s", was.request.method, was.request.path, shown.status, error)
         if CALL in was.request.env:
             return self._finished(was, Reply(*was.request.env[CALL].refuse(shown)))
         told = self._app.debug and shown.status_code >= 500

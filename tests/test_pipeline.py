@@ -237,6 +237,21 @@ def test_what_a_handler_raises_decides_the_status(app: Atilite, client: Client, 
     assert client.get("/raise").status_code == status
 
 
+@pytest.mark.parametrize("raised", [ResourceError("@db", "no column named pin"), TimeoutError("http://10.0.0.7/x")])
+def test_what_failed_behind_a_handler_is_for_the_log_and_a_developer(
+    app: Atilite, client: Client, caplog: pytest.LogCaptureFixture, raised: Exception
+) -> None:
+    @app.route("/raise")
+    def fail(was: Any) -> None:
+        raise raised
+
+    assert client.get("/raise").json()["more_info"] == ""
+    assert "GET /raise: 50" in caplog.text
+    assert str(raised) in caplog.text
+    app.debug = True
+    assert client.get("/raise").json()["more_info"] == str(raised)
+
+
 @pytest.mark.row("A152", "A153")
 def test_an_error_is_json_or_html_as_the_client_accepts(app: Atilite, client: Client) -> None:
     @app.route("/raised")

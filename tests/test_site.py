@@ -47,6 +47,7 @@ def test_several_apps_are_served_by_the_longest_prefix(site: Site) -> None:
     client = opened(site)
     assert [client.get(path).text for path in ("/x", "/tf/x", "/tf/deep/x")] == ["root", "tf", "deep"]
     assert client.get("/tfx").status_code == 404
+    assert client.get("/tf/none").json()["more_info"] == "there is nothing at /tf/none"
 
 
 def test_the_root_leads_to_the_console_when_no_mount_serves_it(site: Site) -> None:

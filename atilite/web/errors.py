@@ -29,14 +29,17 @@ def as_error(error: BaseException) -> Error:
     return Error(500)
 
 
-def http_error(error: BaseException) -> Error:
-    """The HTTP error for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504."""
+def http_error(error: BaseException, told: bool = True) -> Error:
+    """The HTTP error for what a handler raised: a bug is a 500, an upstream failure a 502, a timeout a 504.
+
+    Without `told` it does not say which upstream and how: addresses, names of tables and of aliases are for the log.
+    """
     if isinstance(error, bottle.HTTPError):
         return Error(error.status_line, str(error.body or ""), headers=[h for h in error.headerlist if h[0] == "Allow"])
     if isinstance(error, TimeoutError):
-        return Error("504 Gateway Timeout", str(error))
+        return Error("504 Gateway Timeout", str(error) if told else "")
     if isinstance(error, ResourceError):
-        return Error("502 Bad Gateway", str(error))
+        return Error("502 Bad Gateway", str(error) if told else "")
     if isinstance(error, StoreError):
         return Error("503 Service Unavailable", str(error), headers=[("Retry-After", "5")])
     return as_error(error)

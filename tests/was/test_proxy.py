@@ -181,11 +181,12 @@ def test_a_client_that_leaves_ends_the_request(front: Front, peer: WebPeer) -> N
     until(lambda: peer.open == 0)
 
 
-def test_a_server_that_is_not_there_is_a_502(front: Front) -> None:
+def test_a_server_that_is_not_there_is_a_502(front: Front, caplog: pytest.LogCaptureFixture) -> None:
     answer = front.ask("GET", "/closed")
 
     assert answer.status == 502
-    assert b"no connection" in answer.content  # type: ignore[attr-defined]
+    assert b"127.0.0.1" not in answer.content  # type: ignore[attr-defined]
+    assert "GET /closed: 502 Bad Gateway: http://127.0.0.1:1/: no connection" in caplog.text
 
 
 def test_a_server_that_never_answers_is_a_504(front: Front) -> None:
