@@ -1,4 +1,4 @@
-"""routes, actions, services, schedules: what is registered, as a table or as JSON."""
+"""routes, actions, services, schedules, triggers: what is registered, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .table import Row, show
 ROUTE_COLUMNS = ("method", "path", "role", "access", "mount", "name", "source")
 ACTION_COLUMNS = ("name", "role", "parameters", "labels", "description")
 SERVICE_COLUMNS = ("name", "status", "autostart", "restart", "description")
+TRIGGER_COLUMNS = ("action", "kind", "source")
 SCHEDULE_COLUMNS = ("action", "cron", "every", "next", "last", "paused", "missed")
 
 
@@ -25,6 +26,7 @@ def add(commands: Commands) -> None:
         ("actions", action_rows, ACTION_COLUMNS, "list the actions"),
         ("services", service_rows, SERVICE_COLUMNS, "list the services"),
         ("schedules", schedule_rows, SCHEDULE_COLUMNS, "list the schedules and when they are due"),
+        ("triggers", trigger_rows, TRIGGER_COLUMNS, "list what starts actions: events, files, messages, webhooks"),
     ):
         parser = commands.add(name, listing(rows, columns, f"no {name}"), help)
         parser.add_argument("--json", action="store_true", help="print JSON, with more fields")
@@ -119,3 +121,16 @@ def schedule_rows(site: Site) -> list[Row]:
         }
         for plan in site.catalogue.schedules
     ]
+
+
+def trigger_rows(site: Site) -> list[Row]:
+    """Every trigger, and every action that has a webhook."""
+    hooks: list[Row] = [
+        {"id": action.name, "action": action.name, "kind": "hook", "source": f"/internal/hook/{action.name}"}
+        for action in site.catalogue.actions
+        if action.hook
+    ]
+    found: list[Row] = [
+        {"id": one.id, "action": one.action, "kind": one.kind, "source": one.source} for one in site.catalogue.triggers
+    ]
+    return found + hooks

@@ -28,7 +28,7 @@ ROOMS = {
     "daemon": ("start", "-d", "stop", "restart", "status"),
     "install": ("install", "update", "uninstall", "remove"),
     "proxy": ("--nginx-conf",),
-    "lists": ("routes", "actions", "services", "schedules"),
+    "lists": ("routes", "actions", "services", "schedules", "triggers"),
     "run": ("run",),
     "check": ("check",),
     "data": ("backup", "restore", "vacuum", "migrate"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from atilite.app import Atilite
 from tests.cli.conftest import Shell
 
@@ -43,3 +45,17 @@ def test_hooks_are_listed(shell: Shell) -> None:
     assert shell("hook", "list", "--json") == 0
     assert "/internal/hook/hooked.<locals>.deploy" in shell.out
     assert "private" not in shell.out
+
+
+def test_triggers_are_listed_with_the_hooks(shell: Shell) -> None:
+    def declare(app: Atilite) -> None:
+        @app.trigger(on="door opened")
+        @app.action(name="Greet", hook=True)
+        def greet() -> None: ...
+
+    shell.declare = declare
+    assert shell("triggers", "--json") == 0
+    assert [(one["action"], one["kind"], one["source"]) for one in json.loads(shell.out)] == [
+        ("Greet", "event", "door opened"),
+        ("Greet", "hook", "/internal/hook/Greet"),
+    ]
