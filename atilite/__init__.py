@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .launch import alias as alias
     from .launch import mount as mount
     from .mounting import preference as preference
+    from .remote.client import Client as Client
     from .resources.aliases import DB_MONGODB as DB_MONGODB
     from .resources.aliases import DB_PGSQL as DB_PGSQL
     from .resources.aliases import DB_POSTGRESQL as DB_POSTGRESQL
@@ -88,6 +89,7 @@ _HOMES = {
     "events": ("Emitter",),
     "launch": ("abspath", "add_database_interface", "alias", "mount"),
     "mounting": ("preference",),
+    "remote.client": ("Client",),
     "resources.aliases": (
         "DB_MONGODB", "DB_PGSQL", "DB_POSTGRESQL", "DB_REDIS", "DB_SQLITE3",
         "DB_SYN_MONGODB", "DB_SYN_PGSQL", "DB_SYN_REDIS", "PROTO_GRPC", "PROTO_GRPCS",

@@ -160,6 +160,26 @@ class ResourceError(AtiliteError):
         self.alias, self.reason = alias, reason
 
 
+class RemoteError(ResourceError):
+    """Another atilite program refused a request of `Client`; `status_code` is how, `fields` names faulty parameters.
+
+    `retry_after` is for how many seconds it wants to be left alone, None if it did not say.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        status_code: int,
+        detail: str,
+        fields: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        faults = "".join(f"; {name}: {fault}" for name, fault in (fields or {}).items())
+        super().__init__(url, f"{status_code}, {detail}" + ("" if detail in faults else faults))
+        self.status_code, self.detail, self.retry_after = status_code, detail, retry_after
+        self.fields = dict(fields or {})
+
+
 class QueryError(ResourceError):
     """A database refused a statement: it is wrong, or a constraint of the tables says no.
 

@@ -1,0 +1,82 @@
+"""Streams tell everything once, also when the connection breaks in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from atilite import Client
+from atilite.errors import RemoteError, ResourceError
+from atilite.remote import wire
+from tests.remote.conftest import Board, Peer
+
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n"
+NO_MORE = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "FIRST", 0.001)
+
+
+def test_a_run_is_followed_from_its_first_record_to_its_end(board: Board, client: Client) -> None:
+    run = client.actions.start("waits")
+    told = []
+    for update in run.updates():
+        told.append(update.get("message") or update.get("status"))
+        if told[-1] == "waiting":
+            board.gate.set()
+    assert told[-1] == "succeeded"
+    assert told.count("waiting") == 1
+
+
+def test_a_stream_goes_on_after_the_last_number_when_the_connection_breaks(peer: Callable[..., Peer]) -> None:
+    told = peer(
+        HEAD + b'id: 4\ndata: {"type": "record", "id": 4}\n\nid: 5\ndata: {"type": "rec',
+        None,
+        HEAD + b'id: 5\ndata: {"type": "record", "id": 5}\n\n',
+        NO_MORE,
+    )
+    assert [update["id"] for update in Client(told.url).runs[1].updates()] == [4, 5]
+    assert [b"Last-Event-ID: 4\r\n" in asked for asked in told.asked] == [False, True, True, False]
+
+
+def test_where_something_may_be_missed_it_is_said(peer: Callable[..., Peer]) -> None:
+    one = HEAD + b'data: {"type": "key", "key": "a"}\n\n'
+    told = peer(one, one, NO_MORE)
+    assert [update["type"] for update in Client(told.url).kv.watch()] == ["key", "resumed", "key"]
+
+
+def test_a_board_that_stays_away_is_told_after_a_while(peer: Callable[..., Peer]) -> None:
+    told = peer(HEAD)
+    changes = Client(told.url, patience=0.05).kv.watch()
+    told.close()
+    with pytest.raises(ResourceError, match="cannot be reached"):
+        next(changes)
+
+
+def test_a_refused_stream_is_not_asked_for_again(board: Board) -> None:
+    with pytest.raises(RemoteError, match="401"):
+        board.client(None).runs.updates()
+    with pytest.raises(RemoteError, match="404"):
+        board.client().runs[999].updates()
+
+
+def test_every_change_of_a_run_is_told_and_can_be_gone_on_with(client: Client) -> None:
+    with closing(client.runs.updates(after=0)) as updates:
+        client.actions.run("water/the beds")
+        first = next(updates)
+    assert first["operation"] == "water/the beds"
+    with closing(client.runs.updates(after=first["change"])) as updates:
+        client.actions.run("water/the beds")
+        assert next(updates)["change"] > first["change"]
+
+
+def test_changes_of_keys_are_told_from_the_call_on(client: Client) -> None:
+    with closing(client.kv.watch("garden/")) as changes:
+        client.kv.set("house/x", 1)
+        client.kv.set("garden/x", 2)
+        change = next(changes)
+    assert (change["key"], change["value"], change["removed"]) == ("garden/x", 2, False)
