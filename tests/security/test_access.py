@@ -23,6 +23,8 @@ RANK = {None: 0, "view": 1, "run": 2, "admin": 3}
 OPEN = {
     "GET /healthz", "GET /readyz", "GET /console/login", "POST /console/login", "GET /console/console.css",
     "GET /docs/console.css",
+    # It asks for a signature in place of a person.
+    "POST /internal/hook/<name:path>",
 }  # fmt: skip
 
 VIEW, RUN, ADMIN = "view", "run", "admin"
@@ -31,6 +33,8 @@ CHANGES = {
     "POST /internal/action/<name:path>": RUN,
     "POST /internal/journals/search": VIEW,
     "POST /internal/journal/<id:int>/cancel": RUN,
+    "POST /internal/journal/<id:int>/again": RUN,
+    "POST /internal/channel/<name:path>/test": RUN,
     "PUT /internal/service/<name:path>": RUN,
     "POST /internal/schedule/<id:path>/pause": RUN,
     "POST /internal/schedule/<id:path>/resume": RUN,
@@ -45,10 +49,20 @@ CHANGES = {
     "POST /console/schedules/<id>/<verb:re:pause|resume>": RUN,
     "POST /console/kv/<namespace>": ADMIN,
     "POST /console/kv/<namespace>/<key:path>": ADMIN,
+    "POST /console/notices/<name>/test": RUN,
     "POST /console/settings/look": VIEW,
     "POST /console/logout": VIEW,
     # It only shows what a form would send.
     "POST /docs/try": VIEW,
+}
+
+# What is only read, but not by everybody with an account.
+READS = {
+    "GET /internal/audit/": ADMIN,
+    "GET /console/audit": ADMIN,
+    "GET /console/audit.json": ADMIN,
+    # As the action itself, whose role is run.
+    "GET /internal/action/<name:path>/choices": RUN,
 }
 
 
@@ -69,7 +83,7 @@ class Way:
     def role(self) -> str | None:
         if self.name in OPEN:
             return None
-        return VIEW if self.method == "GET" else CHANGES[self.name]
+        return READS.get(self.name, VIEW) if self.method == "GET" else CHANGES[self.name]
 
 
 class LateClock(Clock):
@@ -232,7 +246,7 @@ def test_another_site_changes_nothing_with_the_session_of_an_admin(door: Door, t
 @pytest.mark.row("reliability-24")
 def test_no_get_of_an_admin_changes_what_is_stored(door: Door) -> None:
     connection = door.world.site.database().connection()
-    tables = ("journal", "record", "kv", '"user"', "token", "login", "secret")
+    tables = ("journal", "record", "kv", '"user"', "token", "login", "secret", "audit", "notice")
 
     def state() -> list[Any]:
         door.world.site.database().writer.call(lambda connection: None)
