@@ -35,6 +35,15 @@ def slow_to_end(line: socket.socket) -> None:
             return
 
 
+def flooding(line: socket.socket) -> None:
+    """Sends a gigabyte without being asked for so much; to Redis it is one value."""
+    line.recv(65536)
+    line.sendall(b"$1073741824\r\n")
+    piece = b"x" * (1 << 20)
+    for _ in range(1024):
+        line.sendall(piece)
+
+
 @contextmanager
 def peer(behaviour: Callable[[socket.socket], None]) -> Iterator[int]:
     """The port of a server whose connections all behave like that."""

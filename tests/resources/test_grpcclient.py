@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from atilite.resources.grpcclient import GrpcError, grpc_client
 from atilite.runtime.engine import Runtime
 from tests.require import require
 from tests.resources.authority import Authority
+from tests.resources.peers import flooding, leaving, nonsense, peer, silent
+from tests.resources.test_databases import wait_until
 
 pytestmark = pytest.mark.row("A135")
 
@@ -146,6 +149,26 @@ def test_nobody_there(generated: Any, runtime: Runtime) -> None:
 
     with pytest.raises(ResourceError, match="no connection"):
         stub.Greet(generated[0].Name(text="x")).fetch(30)
+
+
+@pytest.mark.parametrize("behaviour", [silent, nonsense, leaving, flooding])
+def test_a_peer_that_speaks_no_grpc_is_an_error_in_time_and_leaves_nothing(
+    generated: Any, runtime: Runtime, behaviour: Callable[[Any], None]
+) -> None:
+    def ask(port: int) -> None:
+        aliases = Aliases()
+        aliases.add("@bad", PROTO_GRPC, f"127.0.0.1:{port}")
+        task = grpc_client(runtime, aliases, "@bad/greeting.Greeter").Greet(generated[0].Name(text="x"), 0.5)
+        assert isinstance(task.dispatch(30).expt, (ResourceError, TaskTimeout))
+        aliases.stop(5)
+
+    with peer(behaviour) as port:
+        ask(port)  # what grpcio starts once is started
+        files = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            ask(port)
+    # grpcio goes on with a handshake for 20 s after its channel was closed, unless the other side ends it.
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= files)
 
 
 @pytest.mark.row("A147")

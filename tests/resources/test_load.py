@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from tests.bench.client import AT_ONCE, DELAY, REQUESTS, measured
+from tests.resources.authority import Authority
 
 
 @pytest.mark.row("A134")
-def test_five_hundred_requests_hold_no_thread_and_leave_the_hub_to_others() -> None:
-    measured(None, "")  # what is started once is started now
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
+def test_five_hundred_requests_hold_no_thread_and_leave_the_hub_to_others(encrypted: bool, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = authority.certificate("IP:127.0.0.1") if encrypted else None
+    measured(tls, authority.file)  # what is started once is started now
     before = threading.active_count()
-    seconds, lag, _, work = measured(None, "")
+    seconds, lag, _, work = measured(tls, authority.file)
 
     # One after the other they would take 50 s; the bars for a quiet machine are those of the benchmark.
     assert DELAY * REQUESTS / AT_ONCE <= seconds < 10

@@ -17,7 +17,7 @@ from atilite.resources.databases import Databases
 from atilite.resources.driver import shown
 from atilite.resources.pool import Lease, Pool
 from atilite.runtime.engine import Runtime
-from tests.resources.peers import leaving, nonsense, peer, silent, slow_to_end
+from tests.resources.peers import flooding, leaving, nonsense, peer, silent, slow_to_end
 from tests.resources.test_databases import wait_until
 
 # psycopg waits at least so many seconds for a connection.
@@ -32,7 +32,7 @@ def ask(db: Databases, kind: str, timeout: float) -> Any:
 
 
 @pytest.mark.row("A131", "A136", "A137")
-@pytest.mark.parametrize("behaviour", [silent, nonsense, leaving, slow_to_end])
+@pytest.mark.parametrize("behaviour", [silent, nonsense, leaving, slow_to_end, flooding])
 @pytest.mark.parametrize("kind", [DB_PGSQL, DB_REDIS, DB_MONGODB])
 def test_a_peer_that_misbehaves_gives_an_error_in_time_and_leaves_nothing(
     kind: str, behaviour: Callable[[Any], None], runtime: Runtime
