@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import subprocess
 import sys
 import threading
 import traceback
@@ -20,6 +21,8 @@ log = logging.getLogger("atilite")
 
 INTERVAL = 0.5  # seconds between two looks at the files
 STOP_SECONDS = 2.0  # what the services of the code before get to end
+USAGE = 2  # the exit code for a command line that is not understood
+MOST_TOLD = 4000  # characters of what a start has said
 
 Stamp = tuple[int, int]
 
@@ -101,7 +104,8 @@ class Reloader:
         affected = [mounted for mounted in self._site.mounts if _is_affected(mounted, names)]
         covered = [name for name in names if any(belongs(name, one) for mounted in affected for one in mounted.modules)]
         if len(covered) < len(names):
-            return self._restart()
+            problem = start_problem()
+            return self._refuse(problem) if problem else self._restart()
         for mounted in affected:
             self._replace(mounted)
 
@@ -134,7 +138,7 @@ class Reloader:
         log.info("serve.py or a module beside it has changed; starting again")
         self._site.stop(STOP_SECONDS)
         self._site.close()
-        os.execv(sys.executable, sys.orig_argv[:1] + sys.orig_argv[1:])
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def syntax_problem(path: Path) -> str:
@@ -144,6 +148,16 @@ def syntax_problem(path: Path) -> str:
     except (SyntaxError, ValueError) as error:
         return "".join(traceback.format_exception_only(error)).rstrip()
     return ""
+
+
+def start_problem() -> str:
+    """What a process that is started with the code on disk says when it ends with an error, "" when it would serve.
+
+    It is tried beforehand: a process that has given its place to one that cannot start never sees the next save.
+    """
+    # A command that sets everything up and serves nothing; beside another command it is a matter of usage.
+    tried = subprocess.run([sys.executable, *sys.orig_argv[1:], "routes"], capture_output=True, text=True, check=False)
+    return "" if tried.returncode in (0, USAGE) else tried.stderr.rstrip()[-MOST_TOLD:]
 
 
 def _is_affected(mounted: Any, names: list[str]) -> bool:

@@ -153,11 +153,29 @@ def test_a_changed_module_beside_serve_py_restarts_the_process(
 ) -> None:
     started: list[Any] = []
     monkeypatch.setattr(os, "execv", lambda *args: started.append(args))
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", ""])
     with package(tmp_path, "beside_serve", {"beside_serve.py": "X = 1"}):
         reloaded.reloader.look()
         reloaded.save("X = 2", "beside_serve.py")
         assert len(started) == 1
         assert started[0][0] == sys.executable
+
+
+def test_a_serve_py_that_could_not_start_leaves_the_process_serving(
+    reloaded: Reloaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(os, "execv", lambda *args: started.append(args))
+    with package(tmp_path, "beside_serve", {"beside_serve.py": "X = 1"}):
+        reloaded.reloader.look()
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", "import no_such_module"])
+        reloaded.save("X = 2", "beside_serve.py")
+        assert started == []
+        assert "No module named 'no_such_module'" in reloaded.site.problem
+        assert reloaded.client.get("/").text.startswith("<body>first")
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", ""])
+        reloaded.save("X = 3", "beside_serve.py")
+        assert len(started) == 1
 
 
 EXTENDED = {

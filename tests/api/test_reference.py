@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -213,6 +215,17 @@ def test_a_page_of_the_users_at_the_same_path_comes_first(opened: Callable[..., 
 # -- the page
 
 
+def test_the_jumps_to_the_parts_of_one_app_can_be_told_apart(opened: Callable[..., Site]) -> None:
+    app = notes()
+    part = types.ModuleType("part")
+    part.__mount__ = lambda app: app.get("/x")(lambda was: "x")  # type: ignore[attr-defined]
+    app.mount("/part", part)
+    page = Client(opened(("/", app), devel=True), headers={"Accept": "text/html"}).get("/docs").text
+    jumps = re.findall(r'class="chip" href="#[^"]+">([^<]+)<', page)
+    assert len(set(jumps)) == len(jumps) > 1
+    assert jumps[-1].strip().endswith("/part")
+
+
 class Outline(HTMLParser):
     """The tags with their attributes, and the text."""
 
@@ -265,7 +278,7 @@ def test_its_sheet_is_the_console_s_also_without_a_console(opened: Callable[...,
 
 def test_what_a_browser_cannot_send_is_a_line_for_the_shell(opened: Callable[..., Site]) -> None:
     text = Outline(developer(opened).get("/docs").text).text
-    assert "curl -X DELETE -H \"Authorization: Bearer $TOKEN\" 'http://localhost/notes/{id}" in text
+    assert 'curl -X DELETE -H "Authorization: Bearer $TOKEN" \'http://localhost/notes/{id}' in text
     assert "curl --digest -u NAME http://localhost/secret" in text
     assert "curl -X POST -F file=@FILE http://localhost/photo" in text
 
