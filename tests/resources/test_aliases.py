@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +164,25 @@ def test_an_interface_has_a_name_of_its_own() -> None:
     for kind, fault in (("mydbi", SetupError), ("*mydbi", DuplicateName), (DB_REDIS, DuplicateName)):
         with pytest.raises(fault):
             aliases.add_interface(kind, dict)
+
+
+@pytest.mark.row("A131")
+def test_a_driver_is_loaded_with_the_first_use_of_its_alias() -> None:
+    script = """
+        import sys
+        import atilite
+        app = atilite.Atilite("lazy")
+        for name in ("PGSQL", "REDIS", "MONGODB"):
+            atilite.alias(f"@{name}", getattr(atilite, f"DB_{name}"), "127.0.0.1:1/1/a", max_conns=1)
+            app.db(f"@{name}")
+        atilite.alias("@grpc", atilite.PROTO_GRPC, "127.0.0.1:1")
+        drivers = {"redis", "pymongo", "grpc"}  # peewee itself looks for psycopg
+        before = drivers & {*sys.modules}
+        app.db("@REDIS", timeout=2).get("x").dispatch()
+        print(sorted(before), sorted(drivers & {*sys.modules}))
+    """
+    # In a process of its own: here other tests have loaded them.
+    words = [sys.executable, "-c", textwrap.dedent(script)]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+    used = ["redis"] if importlib.util.find_spec("redis") else []
+    assert told == f"[] {used}\n"
