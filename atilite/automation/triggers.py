@@ -235,15 +235,21 @@ class Triggers:
         action = self._action(trigger)
         names = {field.name for field in action.schema.fields}
         given = {name: value for name, value in params.items() if name in names}
+        before = trigger.last, trigger.error
+        with self._lock:  # before the run: whoever sees that it has begun also sees that it was counted
+            trigger.fired, trigger.last, trigger.error = trigger.fired + 1, self._storage.clock.now(), None
         try:
             self._actions.start(action.name, {**trigger.params, **given}, trigger=trigger.kind)
         except RunSkipped as skipped:
+            self._uncount(trigger, *before)
             log.info("trigger %s: %s", trigger.id, skipped)
         except AtiliteError as error:
+            self._uncount(trigger, *before)
             self._not_started(trigger, str(error))
-        else:
-            with self._lock:
-                trigger.fired, trigger.last, trigger.error = trigger.fired + 1, self._storage.clock.now(), None
+
+    def _uncount(self, trigger: Trigger, last: datetime | None, error: str | None) -> None:
+        with self._lock:
+            trigger.fired, trigger.last, trigger.error = trigger.fired - 1, last, error
 
     def _not_started(self, trigger: Trigger, reason: str) -> None:
         if trigger.error != reason:  # once: a look comes every few seconds
