@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from atilite.config import OTHER_VARIABLES, PREFIX
+from atilite.store import passwords
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,3 +38,18 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable in ("DB_URL", "DEV") or (variable.startswith(PREFIX) and variable not in OTHER_VARIABLES):
             monkeypatch.delenv(variable)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[int]:
+    """Let a password cost next to nothing where it only lets somebody in; gives what it costs else."""
+    dear = passwords.N
+    passwords.N = 2**4
+    yield dear
+    passwords.N = dear
+
+
+@pytest.fixture
+def dear_passwords(quick_passwords: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords as they are in use, for the tests that are about their hashes."""
+    monkeypatch.setattr(passwords, "N", quick_passwords)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import statistics
 from collections.abc import Iterator
@@ -23,8 +24,16 @@ ENVIRONMENT_READERS = ("atilite/config.py", "atilite/cli/", "atilite/launch.py")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@functools.cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trees_are_let_go() -> Iterator[None]:
+    """Every file is read once for all tests here; what that made would slow those that follow."""
+    yield
+    tree.cache_clear()
 
 
 def where(path: Path, node: ast.AST) -> str:

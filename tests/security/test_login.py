@@ -15,6 +15,7 @@ from atilite.web.auth import SESSION_COOKIE
 from tests.api.conftest import PASSWORD, World, sample
 
 LOGIN = "/console/login"
+pytestmark = pytest.mark.usefixtures("dear_passwords")
 
 
 @pytest.fixture

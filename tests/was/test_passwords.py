@@ -9,6 +9,8 @@ import pytest
 
 from atilite.was.passwords import encrypt_password, verify_password
 
+pytestmark = pytest.mark.usefixtures("dear_passwords")
+
 
 @pytest.mark.row("A52")
 def test_a_password_is_known_again_and_nothing_else_is() -> None:
