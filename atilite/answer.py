@@ -14,7 +14,7 @@ from contextvars import copy_context
 from typing import Any, Protocol
 
 from .errors import TaskCancelled
-from .runtime.coroutine import Done, Wait, Wish, advance
+from .runtime.coroutine import Done, Wait, Wish, advance, relayed
 from .runtime.drive import Drive
 from .runtime.loop import describe
 from .runtime.promise import Promise
@@ -70,36 +70,25 @@ class Course:
         raise NotImplementedError
 
 
+def result(task: Any) -> Any:
+    """Return the result of an ended task or promise, or raise its error."""
+    fetch = getattr(task, "fetch", None)
+    return fetch() if fetch is not None else task.wait()
+
+
 def result_of(task: Any) -> Coroutine:
     """A coroutine that waits for a task or promise and returns its result."""
-    finished = yield task
-    fetch = getattr(finished, "fetch", None)
-    return fetch() if fetch is not None else finished.wait()
+    return result((yield task))
 
 
 def told(generator: Coroutine, before_step: Callable[[], None] | None) -> Coroutine:
     """Drive `generator` from inside another one: `before_step` runs before each of its steps, and what it yields as
     `was.Input()` comes back as bytes, as the manual has it."""
-    send: Any = None
-    error: BaseException | None = None
-    try:
-        while True:
-            if before_step is not None:
-                before_step()
-            try:
-                wish = generator.throw(error) if error is not None else generator.send(send)
-            except StopIteration as stop:
-                return stop.value
-            send, error = None, None
-            try:
-                got = yield wish
-                send = got.fetch() if isinstance(wish, BodyRead) else got
-            except GeneratorExit:
-                raise
-            except BaseException as raised:
-                error = raised
-    finally:
-        generator.close()
+
+    def take(wish: Any, got: Any) -> Any:
+        return got.fetch() if isinstance(wish, BodyRead) else got
+
+    return relayed(generator, lambda wish: wish, take, before_step=before_step)
 
 
 def answered(generator: Coroutine) -> Coroutine:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .answer import Conversation, Coroutine, Course, Delivery, Finisher, Reply, is_waitable, result_of
+from .answer import Conversation, Coroutine, Course, Delivery, Finisher, Reply, is_waitable, result, result_of
 from .runtime.executors import in_pool
 from .runtime.timers import Timer
 from .web.exchange import CAN_PARK, Exchange, Park
@@ -31,12 +31,6 @@ class Later(Course):
     def steps(self) -> Coroutine:
         """Wait for the task inside of another coroutine."""
         return self.render((yield self.task))
-
-
-def result(task: Any) -> Any:
-    """Return the result of an ended task or promise, or raise its error."""
-    fetch = getattr(task, "fetch", None)
-    return fetch() if fetch is not None else task.wait()
 
 
 class Awaiting(Delivery):

@@ -6,7 +6,7 @@ overrides it 1, 2, ...: the higher rank wins, whoever was named first and whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -137,13 +137,12 @@ class Composition:
         asked = pref.copy()
         asked.static, asked.media, asked.extending, asked.overriding = [], None, [], []
         call_hook(part.config, asked)
-        wins = part.rank > 0
         for name, value in vars(asked.config).items():
-            if name not in self.config if not wins else value is not getattr(pref.config, name, self):
+            if _decides(part, name, value, self.config, pref.config):
                 setattr(pref.config, name, value)
                 self.config[name] = value
         for name, value in asked.attributes().items():
-            if name not in vars(self) if not wins else value is not getattr(pref, name, self):
+            if _decides(part, name, value, vars(self), pref):
                 setattr(pref, name, value)
                 setattr(self, name, value)
         if self.site is not None:
@@ -165,6 +164,13 @@ class Composition:
     def _serve_files(self, url: str, path: Path, rank: int) -> None:
         if self.site is None or not self.site.settings.disable_static:
             self.set_static(url, path, rank=rank)
+
+
+def _decides(part: Part, name: str, value: object, known: Container[str], before: object) -> bool:
+    """Whether a part's preference holds: what is extended says what nobody has said, what overrides what it changed."""
+    if part.rank < 0:
+        return name not in known
+    return not hasattr(before, name) or value is not getattr(before, name)
 
 
 def check_source(source: Any) -> None:

@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import logging
 import os
-import subprocess
 import sys
 import threading
 import traceback
@@ -15,7 +14,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .lazily import LazyModule
+
+if TYPE_CHECKING:
+    import subprocess
+else:
+    # Loaded with the first restart.
+    subprocess = LazyModule("subprocess")
 
 log = logging.getLogger("atilite")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 
@@ -38,3 +38,39 @@ def advance(generator: Generator[Any, Any, Any], send: object = None, throw: Bas
     except StopIteration as stop:
         return Done(stop.value)
     return Wait(wish) if hasattr(wish, "on_done") else Chunk(wish)
+
+
+def relayed(
+    generator: Generator[Any, Any, Any],
+    ask: Callable[[Any], Any],
+    take: Callable[[Any, Any], Any],
+    *,
+    final: tuple[type[BaseException], ...] = (),
+    before_step: Callable[[], None] | None = None,
+) -> Generator[Any, Any, Any]:
+    """The same generator in another language: for its `wish` `ask(wish)` is yielded, of what comes back it gets
+    `take(wish, got)`.
+
+    What is raised at the yield, or by `take`, is raised inside of it, but for GeneratorExit and what is `final`: those
+    close it. `before_step` is called before each of its steps.
+    """
+    send: Any = None
+    error: BaseException | None = None
+    closing: tuple[type[BaseException], ...] = (GeneratorExit, *final)
+    try:
+        while True:
+            if before_step is not None:
+                before_step()
+            try:
+                wish = generator.throw(error) if error is not None else generator.send(send)
+            except StopIteration as stop:
+                return stop.value
+            send, error = None, None
+            try:
+                send = take(wish, (yield ask(wish)))
+            except closing:
+                raise
+            except BaseException as raised:
+                error = raised
+    finally:
+        generator.close()

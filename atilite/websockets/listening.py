@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
+from ..runtime.coroutine import relayed
 from .encodings import BadMessage
 
 
@@ -40,21 +41,11 @@ class Listening:
 
 def listened(generator: Generator[Any, Any, Any], talk: Heard) -> Generator[Any, Any, Any]:
     """The same generator, but where it yields nothing it gets the next message; None is the last one."""
-    send: Any = None
-    error: BaseException | None = None
-    try:
-        while True:
-            try:
-                wish = generator.throw(error) if error is not None else generator.send(send)
-            except StopIteration as stop:
-                return stop.value
-            send, error = None, None
-            try:
-                got = yield Listening(talk) if wish is None else wish
-                send = talk.hear() if isinstance(got, Listening) else got
-            except (GeneratorExit, BadMessage):
-                raise
-            except BaseException as raised:
-                error = raised
-    finally:
-        generator.close()
+
+    def ask(wish: Any) -> Any:
+        return Listening(talk) if wish is None else wish
+
+    def take(wish: Any, got: Any) -> Any:
+        return talk.hear() if isinstance(got, Listening) else got
+
+    return relayed(generator, ask, take, final=(BadMessage,))

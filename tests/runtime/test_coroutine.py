@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atilite.runtime.coroutine import Chunk, Done, Wait, advance
+from atilite.runtime.coroutine import Chunk, Done, Wait, advance, relayed
 from atilite.runtime.task import Mask
 
 
@@ -59,3 +59,44 @@ def test_what_the_generator_raises_comes_out() -> None:
 
     with pytest.raises(KeyError, match="out"):
         advance(generator)
+
+
+def test_a_relayed_generator_asks_and_hears_in_another_language() -> None:
+    steps: list[str] = []
+
+    def inner() -> Any:
+        try:
+            assert (yield "a") == "A1"
+            with pytest.raises(ValueError, match="wrong"):
+                yield "b"
+        finally:
+            steps.append("closed")
+        return "end"
+
+    def take(wish: str, got: int) -> str:
+        if got == 0:
+            raise ValueError("wrong")
+        return f"{wish.upper()}{got}"
+
+    outer = relayed(inner(), lambda wish: wish * 2, take, before_step=lambda: steps.append("step"))
+    assert advance(outer) == Chunk("aa")
+    assert advance(outer, 1) == Chunk("bb")
+    assert advance(outer, 0) == Done("end")
+    assert steps == ["step", "step", "step", "closed"]
+
+
+def test_what_is_final_closes_a_relayed_generator_and_is_not_told_to_it() -> None:
+    heard: list[type[BaseException]] = []
+
+    def inner() -> Any:
+        try:
+            yield "a"
+        except BaseException as error:
+            heard.append(type(error))
+            raise
+
+    outer = relayed(inner(), lambda wish: wish, lambda wish, got: got, final=(KeyError,))
+    advance(outer)
+    with pytest.raises(KeyError):
+        advance(outer, throw=KeyError("over"))
+    assert heard == [GeneratorExit]
