@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atilite.console import words
 from atilite.console.desk import Visit
 from atilite.console.figures import DAY_HEIGHT, DAY_WIDTH, Bar, Figure
 from atilite.console.lines import HTML_ONLY, Fact
+from atilite.quickly import dataclass
 from atilite.runtime.loop import BOUNDS, SLOW_STEP
 
 # What each kind is, in the words of a person who looks for what is stuck.
@@ -27,7 +28,10 @@ MEANT = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of task. `size` is how many its pool runs at a time, `full` whether the rest has to wait."""
+    """One kind of task. `size` is how many its pool runs at a time, `full` whether the rest has to wait.
+
+    How many have worked, failed and been cancelled is counted since the start, where it is counted.
+    """
 
     name: str
     meant: str = field(metadata=HTML_ONLY)
@@ -35,6 +39,9 @@ class Kind:
     waiting: int
     size: int | None
     started: int | None
+    worked: int | None
+    failed: int | None
+    cancelled: int | None
     full: bool
     percent: int = field(metadata=HTML_ONLY)
     title: str = field(metadata=HTML_ONLY)
@@ -69,8 +76,8 @@ def kinds(uses: Iterable[Any]) -> tuple[Kind, ...]:
         full = use.size is not None and use.running >= use.size and use.waiting > 0
         percent = min(100, round(100 * use.running / use.size)) if use.size else 0
         title = f"{use.running} of {use.size} threads at work" if use.size else ""
-        made.append(Kind(use.kind, MEANT.get(use.kind, ""), use.running, use.waiting, use.size, use.started, full,
-                         percent, title))  # fmt: skip
+        made.append(Kind(use.kind, MEANT.get(use.kind, ""), use.running, use.waiting, use.size, use.started, use.worked,
+                         use.failed, use.cancelled, full, percent, title))  # fmt: skip
     return tuple(made)
 
 
@@ -91,6 +98,9 @@ class Shown:
     waiting: int
     size: int | None = None
     started: int | None = None
+    worked: int | None = None
+    failed: int | None = None
+    cancelled: int | None = None
 
 
 def histogram(counts: Sequence[int]) -> Figure:

@@ -32,13 +32,17 @@ PRODUCERS = 64
 
 
 class Use(NamedTuple):
-    """One kind of task at a moment: how many are at work, how many wait; of a pool its size and its threads so far."""
+    """One kind of task at a moment: how many are at work, how many wait; of a pool its size, its threads so far, and
+    how many have worked, failed and been cancelled since the start."""
 
     kind: str
     running: int
     waiting: int = 0
     size: int | None = None
     started: int | None = None
+    worked: int | None = None
+    failed: int | None = None
+    cancelled: int | None = None
 
 
 class Runtime:
@@ -145,7 +149,7 @@ class Runtime:
         for name in ("Process", "Subprocess", "Queue"):
             if name in made:
                 pools[name] = made[name] if name == "Queue" else made[name].threads
-        found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started)
+        found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started, *pool.endings)
                  for name, pool in pools.items()]  # fmt: skip
         found.append(Use("async def", made["async def"].open if "async def" in made else 0))
         found.append(Use("Sleep and limits", 0, self.loop.timers))

@@ -30,6 +30,10 @@ def in_pool() -> bool:
     return getattr(_self, "pooled", False)
 
 
+# How calls end: the places in `Threads.endings`.
+WORKED, FAILED, CANCELLED = range(3)
+
+
 class _Call:
     """A function on its way through a pool; either a thread begins it or somebody calls it off."""
 
@@ -45,16 +49,18 @@ class _Call:
         """True if it will never begin, False if it has begun: a thread cannot be stopped from outside."""
         return self._claimed.acquire(False)
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Do it; return how it ended: a place in `Threads.endings`."""
         function, self._function = self._function, None
         if function is None or not self._claimed.acquire(False):
-            return
+            return CANCELLED
         try:
             value = self._context.run(function)
         except BaseException as error:  # SystemExit too: it is the function's end, not the thread's
             self.promise.fail(error)
-        else:
-            self.promise.set(value)
+            return CANCELLED if isinstance(error, TaskCancelled) else FAILED
+        self.promise.set(value)
+        return WORKED
 
 
 class Threads:
@@ -72,6 +78,7 @@ class Threads:
         self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open = 0
+        self.endings = [0, 0, 0]  # how many calls have worked, failed and been cancelled
         self._threads: list[threading.Thread] = []
         self._idents: set[int] = set()
         self._numbers = itertools.count(1)
@@ -172,10 +179,11 @@ class Threads:
                 with self._lock:
                     self._threads.remove(threading.current_thread())
                 return
-            call.run()
+            ending = call.run()
             del call  # a waiting thread must not keep the last call's result alive
             with self._lock:
                 self._open -= 1
+                self.endings[ending] += 1
 
 
 def _called_off(call: _Call) -> None:

@@ -32,16 +32,21 @@ def test_a_runtime_tells_what_is_at_work_and_what_waits() -> None:
         assert begun.acquire(timeout=30)
     loop.spawn(lambda: None).wait(30)  # the timer has been set
     found = {use.kind: use for use in runtime.uses()}
-    assert found["Thread"] == Use("Thread", 2, 3, 2, 2)
+    assert found["Thread"] == Use("Thread", 2, 3, 2, 2, 0, 0, 0)
     assert found["Sleep and limits"].waiting == 1
     assert found["Subprocess"].running + found["Subprocess"].waiting == 1
     assert "Process" not in found  # nothing is started for being looked at
     sleeping.cancel()
     program.cancel()
+    made[-1].cancel()
+    made.append(runtime.Thread(int, "x"))
     gate.set()
     for task in made:
         task.wait(30)
     runtime.stop()
+    ended = {use.kind: (use.worked, use.failed, use.cancelled) for use in runtime.uses()}
+    assert (ended["Thread"], ended["Subprocess"]) == ((4, 1, 1), (0, 0, 1))
+    assert ended["Sleep and limits"] == (None, None, None)
     loop.stop()
 
 
