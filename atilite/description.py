@@ -12,13 +12,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any
 
 from .automation.naming import source_of
+from .quickly import dataclass
 from .runtime.functions import innermost
 from .schema import Named, Schema, schema_of
 from .web.answers import API, File

@@ -9,17 +9,23 @@ import signal
 import threading
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import Settings
+from .lazily import function_of
 from .logs import configure
-from .reload import Reloader
 from .runtime.engine import process_runtime
 from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server
 from .server.sockets import inherited
 from .upkeep import Upkeep, limits_of
+
+if TYPE_CHECKING:
+    from .reload import Reloader
+else:
+    # Loaded in developer mode.
+    Reloader = function_of("atilite.reload", "Reloader")
 
 log = logging.getLogger("atilite")
 

@@ -41,7 +41,7 @@ log = logging.getLogger("atilite")
 Wsgi = Callable[..., Iterable[bytes]]
 # The parts of our own, by name: they are loaded after the server has begun to answer, or when they are first asked for.
 API, HEALTH, CONSOLE = "atilite.api.routes", "atilite.api.health", "atilite.console.pages"
-DOCS = "atilite.api.reference"
+DOCS, DOCS_NAME = "atilite.api.reference", "atilite:docs"
 
 Target = ModuleType | Atilite | str | Path | Wsgi
 
@@ -174,9 +174,13 @@ class Site:
         return self
 
     def warm(self) -> None:
-        """Load what is loaded at first use, so that the first visitor does not wait for it. Not on the loop."""
+        """Load what is loaded at first use, so that the first visitor does not wait for it. Not on the loop.
+
+        But for the description of the apps: who writes programs against them looks there, on few boards and few days.
+        """
         for mounted in self.mounts:
-            _ = mounted.wsgi
+            if mounted.name != DOCS_NAME:
+                _ = mounted.wsgi
 
     def build(self, wanted: Wanted, *, again: bool = False) -> Mounted:
         """Make what one `mount` asked for. Raises what its hooks raise."""

@@ -209,7 +209,8 @@ def test_the_console_and_the_api_are_loaded_at_first_use_or_when_warmed(site: Si
     assert own["atilite:root"].loaded
     assert not own["atilite:console"].loaded
     site.warm()
-    assert all(mounted.loaded for mounted in own.values())
+    # The description of the apps is for who writes programs: that one waits a moment.
+    assert [name for name, mounted in own.items() if not mounted.loaded] == ["atilite:docs"]
 
 
 @pytest.mark.row("A200")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
+
+from bottle import html_escape as escape  # the module `html` would bring tables of a quarter of a megabyte
 
 from .endpoints import Answer, Endpoint, Parameter
 from .schemas import ERROR, SCHEMAS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atilite.description import Route
+from atilite.quickly import dataclass
 from atilite.schema import Schema, words
 from atilite.web.wanted import Parameter
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.description import Route
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.schema import Schema
 from atilite.web.routes import Rule
 from atilite.web.wanted import Parameter

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from atilite.quickly import dataclass
 from atilite.store.runs import Filter, Headline
 
 # So many generations up are looked for, and so many runs down: a run that starts itself has no end of them.

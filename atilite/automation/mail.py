@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from atilite.automation.notice import Message
 from atilite.errors import SetupError
 from atilite.lazily import LazyModule
+from atilite.quickly import dataclass
 
 # Loaded with the first mail.
 smtplib: Any = LazyModule("smtplib")

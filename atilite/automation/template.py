@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atilite.automation.values import shown
 from atilite.errors import SetupError
 from atilite.lazily import LazyModule
+from atilite.quickly import dataclass
 from atilite.uploads import Upload
 
 if TYPE_CHECKING:

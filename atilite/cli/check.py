@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from ..errors import AtiliteError, StoreError
+from ..quickly import dataclass
 from ..store.accounts import Accounts
 from ..store.database import Database, path_of
 from .call import Call

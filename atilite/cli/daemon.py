@@ -10,11 +10,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import as_flags
 from ..errors import AtiliteError
+from ..quickly import dataclass
 from .call import Call
 from .install import Systemd
 from .parser import Commands

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import Settings, as_flags
 from ..errors import AtiliteError, ConfigError
+from ..quickly import dataclass
 from .call import Call, Program
 from .parser import Commands
 from .serve import refuse_open_door

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..quickly import dataclass
 from ..web.headers import ALWAYS
 
 AUTHS = ("none", "basic", "internal")

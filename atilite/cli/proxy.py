@@ -6,12 +6,13 @@ import argparse
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..config import Settings, as_flags
 from ..errors import AtiliteError, ConfigError
+from ..quickly import dataclass
 from ..site import Mounted, Site
 from ..web.static import StaticFiles
 from .call import Call

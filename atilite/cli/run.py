@@ -10,11 +10,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from queue import SimpleQueue
 from typing import Any
 
 from ..errors import AtiliteError, ConfigError, ParameterError, RunSkipped
+from ..quickly import dataclass
 from ..runtime.task import Task
 from ..site import Site
 from ..store.runs import Headline, Record

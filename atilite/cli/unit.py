@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..errors import ConfigError
+from ..quickly import dataclass
 
 WATCHDOG = 30  # seconds without a turn of the loop after which systemd kills and restarts
 STOP = 10  # seconds on top of the setting stop_timeout before systemd kills

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from atilite.console.lines import HTML_ONLY, Deed, Fact
 from atilite.console.schedules import ordered
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment, Span
+from atilite.quickly import dataclass
 from atilite.store.newest import Glance
 from atilite.store.runs import Headline
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from atilite.console import forms, words
 from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY
-from atilite.description import describe_site
+from atilite.lazily import function_of
+from atilite.quickly import dataclass
+
+if TYPE_CHECKING:
+    from atilite.description import describe_site
+else:
+    # Loaded with the first visit to the page.
+    describe_site = function_of("atilite.description", "describe_site")
 
 PLATFORM = {
     "Runs": (

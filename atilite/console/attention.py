@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atilite.console import states, vitals, words
 from atilite.console.lines import HTML_ONLY, action_path, error_line
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment
+from atilite.quickly import dataclass
 from atilite.store.newest import Glance
 from atilite.store.runs import Headline
 

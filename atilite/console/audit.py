@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from atilite.console import words
 from atilite.console.lines import HTML_ONLY
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.store.audit import Audit, Entry, Wanted
 from atilite.web.auth import remote_address
 from atilite.web.response import Response

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.automation.parameters import Schema
 from atilite.console import forms, lines
 from atilite.console.forms import Entry
 from atilite.console.lines import Fact
+from atilite.quickly import dataclass
 
 # No parameter has this name: it is no identifier.
 FIELD = "confirm-run"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from atilite.console import words
+from atilite.quickly import dataclass
 
 MINI_HEIGHT, MINI_BARS = 24, 10
 DAY_WIDTH, DAY_HEIGHT = 480, 72

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from itsdangerous import BadData, URLSafeTimedSerializer
+
+from ..quickly import dataclass
 
 COOKIE = "atilite_flash"
 LIVES = 600

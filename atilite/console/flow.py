@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY
+from atilite.quickly import dataclass
 
 PLAN = """house box
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from atilite.automation.parameters import Field, Schema
 from atilite.automation.values import shown
 from atilite.console import words
 from atilite.console.lines import HTML_ONLY
+from atilite.quickly import dataclass
 
 INPUT_TYPES = {
     "text": "text",

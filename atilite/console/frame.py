@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from atilite.console import words
 from atilite.console.flash import Flash
 from atilite.console.words import Moment
+from atilite.quickly import dataclass
 
 PLACES = (
     ("Overview", "/", "M2 11h4l2-6 4 10 2-4h4"),

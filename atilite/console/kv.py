@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +14,7 @@ from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.store.kv import Item
 
 PAGE = 50

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from atilite.console import states, words
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment, Span
+from atilite.quickly import dataclass
 from atilite.store.runs import Headline
 
 HTML_ONLY = {"json": False}

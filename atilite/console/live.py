@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -15,6 +14,7 @@ from atilite.console.lines import Fact, Line
 from atilite.console.run import Head, Item
 from atilite.console.states import State
 from atilite.console.words import Clockface
+from atilite.quickly import dataclass
 from atilite.store.runs import Headline, Progress
 
 FIRST = 500

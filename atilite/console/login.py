@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from atilite.console.lines import HTML_ONLY
+from atilite.quickly import dataclass
 
 ADD_USER = "python serve.py user add NAME --role admin"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from atilite.console.lines import HTML_ONLY, action_path
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
+from atilite.quickly import dataclass
 
 NEWEST = 20
 STATES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from atilite.console.figures import Figure
 from atilite.console.lines import HTML_ONLY, Deed, Line
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment
+from atilite.quickly import dataclass
 from atilite.store.runs import Headline
 
 SHOWN = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from atilite.automation.family import ancestors, descendants
@@ -13,6 +13,7 @@ from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY, Fact, Line, Pair
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment, Span
+from atilite.quickly import dataclass
 from atilite.store.runs import Headline, Record
 
 RECORDS = 500

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from atilite.console.lines import HTML_ONLY, Row
 from atilite.console.states import State
 from atilite.console.words import Clockface
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.store.export import FORMATS, attachment, export
 
 PAGE = 50

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,7 @@ from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment
+from atilite.quickly import dataclass
 from atilite.store.runs import Headline
 
 SHOWN_TIMES = 5

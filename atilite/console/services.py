@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY, Fact, runs_path
 from atilite.console.states import State
 from atilite.console.words import Clockface
+from atilite.quickly import dataclass
 
 STEPS = ("stopped", "starting", "running", "restarting")
 ORDER = ("failed", "restarting", "starting", "running", "stopped")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from atilite.console.flash import Flash
 from atilite.console.lines import HTML_ONLY
 from atilite.console.login import LoginPage
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.web.auth import SESSION_COOKIE, remote_address, safe_next
 from atilite.web.negotiate import wants_html
 

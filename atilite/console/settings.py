@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from atilite.console import words
@@ -15,6 +15,7 @@ from atilite.console.lines import HTML_ONLY, Fact
 from atilite.console.login import ADD_USER
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.store.accounts import Accounts
 
 LOOK_NAMES = {"": "As this device", "light": "Light", "dark": "Dark"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from markupsafe import Markup
+
+from ..quickly import dataclass
 
 RUN_STATES = {
     "running": "Running",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from atilite.console import words
+from atilite.quickly import dataclass
 
 HOT = 80.0
 FULL = 95

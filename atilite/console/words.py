@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from zlib import crc32
+
+from ..quickly import dataclass
 
 NARROW = "\u202f"
 HIDDEN = "\u2022\u2022\u2022\u2022"

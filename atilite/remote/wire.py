@@ -9,7 +9,6 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +18,7 @@ from urllib3 import exceptions as broken
 from urllib3.connection import HTTPConnection
 
 from ..errors import ConfigError, RemoteError, ResourceError, TaskTimeout
+from ..quickly import dataclass
 from ..version import VERSION
 from .failures import failure
 

@@ -6,10 +6,10 @@ import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ..clock import Clock
+from ..quickly import dataclass
 from ..sharing import g
 
 # How many results an alias keeps; those that were not used for longest go first.

@@ -8,10 +8,11 @@ import re
 import secrets
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from ..quickly import dataclass
 from ..version import VERSION
 
 Pairs = tuple[tuple[str, str], ...]

@@ -6,11 +6,12 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..errors import ResourceError, TaskTimeout
+from ..quickly import dataclass
 from ..runtime.engine import Runtime
 from ..runtime.wire import rest, take_turn, time_limit
 from .aliases import Alias, Aliases, Member

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HubBlocked
+from ..quickly import dataclass
 from ..runtime.engine import Runtime
 from ..runtime.loop import Loop
 from ..runtime.promise import Promise

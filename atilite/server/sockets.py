@@ -30,10 +30,10 @@ def open_listeners(address: str, *, unix_mode: int = 0o600) -> list[socket.socke
     if match is None:
         raise SetupError(f"{address!r} is no address to listen on (write HOST:PORT, [IPV6]:PORT or unix:PATH)")
     host, port = match["six"] or match["host"], int(match["port"])
+    # As bytes, since for a text Python loads the tables of international names, whatever is in it.
+    name = None if host in ("*", "") else host.encode() if host.isascii() else host
     try:
-        found = socket.getaddrinfo(
-            None if host in ("*", "") else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, OverflowError) as error:
         raise SetupError(f"{address} cannot be listened on: {error} (check the name of the host)") from None
     opened: list[socket.socket] = []

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..quickly import dataclass
 from .columns import clean, decode, encode, micros, moment
 from .database import Database
 from .writer import Done

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
+from ..quickly import dataclass
 from .columns import clean, encode, micros
 from .counters import marked
 from .database import Database

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.message import Message
 from typing import Any, overload
+
+from ..quickly import dataclass
 
 # With --devel a server tells in its JSON answers what the route is; it is no part of what the handler said.
 SPEC = "__spec__"

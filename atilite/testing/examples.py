@@ -5,10 +5,10 @@ from __future__ import annotations
 import json as jsonlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from ..quickly import dataclass
 from .answers import Answer
 from .watch import Exchange
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..events import Emitter
+from ..quickly import dataclass
 from .answers import Answer
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.errors import Error, SetupError
+from atilite.quickly import dataclass
 from atilite.web.csrf import same_host
 from atilite.web.headers import Header
 

@@ -6,10 +6,10 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.errors import SetupError
+from atilite.quickly import dataclass
 from atilite.web.digest import ALGORITHMS, secret_of
 
 

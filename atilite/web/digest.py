@@ -13,10 +13,10 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from atilite.clock import Clock
+from atilite.quickly import dataclass
 
 #: Length of a hash as hexadecimal digits tells which it is.
 ALGORITHMS: Mapping[str, int] = {"SHA-256": 64, "MD5": 32}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.checks import as_object, check_of, note
 from atilite.errors import SetupError
+from atilite.quickly import dataclass
 from atilite.scalars import Check, integer, real, text
 from atilite.web.operators import Test, operation
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.web.calls import INVALID, UNREADABLE, WORDS, Answer, Call, told
 from atilite.web.encoding import DATES, encode_json
 from atilite.web.response import JSON, PLAIN, Style

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from atilite.quickly import dataclass
 from atilite.web.encoding import plainer
 
 # What a task can be asked for; everything else in a name is a step into its data.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from atilite.errors import SetupError
+from atilite.quickly import dataclass
 from atilite.scalars import SCALARS, boolean, text, words_of
 
 Test = Callable[[Any], None]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 from atilite.clock import Clock
+from atilite.quickly import dataclass
 from atilite.web.cookies import SESSION_TIMEOUT, write_cookie
 from atilite.web.headers import Header
 from atilite.web.signing import BadSignature, SecureKey, Signing

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from atilite.quickly import dataclass
 from atilite.schema import Named, Schema, a, choice, schema_of, words
 from atilite.web.encoding import simple
 from atilite.web.inspection import SCOPES, Inspection

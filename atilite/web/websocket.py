@@ -14,7 +14,7 @@ import binascii
 import functools
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wsproto import events as wire
@@ -22,6 +22,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
 from atilite.errors import Error
+from atilite.quickly import dataclass
 from atilite.web import deflate
 from atilite.web.headers import Header, clean
 from atilite.web.negotiate import wants_websocket

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SetupError
+from ..quickly import dataclass
 from ..runtime.functions import kind_of
 from ..web.websocket import MAX_MESSAGE
 from .encodings import ENCODINGS

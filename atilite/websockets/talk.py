@@ -8,13 +8,13 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from ..errors import Error, TaskCancelled
 from ..hooks import call_with_was
 from ..lazily import in_asyncio
+from ..quickly import dataclass
 from ..runtime.kinds import run_function
 from ..runtime.promise import Promise
 from ..web.exchange import Exchange

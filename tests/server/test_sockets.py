@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,20 @@ def test_an_ipv6_address_is_opened_and_told() -> None:
         pytest.skip("this machine has no IPv6 loopback")
     with sock:
         assert address_of(sock).startswith("[::1]:")
+
+
+def test_a_plain_address_needs_no_tables_of_international_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    resolve = socket.getaddrinfo
+
+    def note(name: object, *rest: Any, **more: Any) -> Any:
+        asked.append(name)
+        return resolve(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", note)
+    for sock in open_listeners("127.0.0.1:0"):
+        sock.close()
+    assert asked == [b"127.0.0.1"]
 
 
 @pytest.mark.parametrize("address", ["5000", "nowhere", "127.0.0.1:", "127.0.0.1:http", "::1:5000", ""])
