@@ -196,3 +196,11 @@ def test_runs_are_exported_as_a_file(world: World, admin: Client) -> None:
     assert [line.partition(",")[0] for line in table.text.splitlines()] == ["id", str(second)]
     assert set(admin.get("/internal/journals/export?format=xml").json()["fields"]) == {"format"}
     assert world.client(None).get("/internal/journals/export").status_code == 401
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_history_without_runs_is_exported_as_a_file_too(admin: Client, format: str) -> None:
+    answer = admin.get(f"/internal/journals/export?format={format}&operation=nothing")
+
+    assert answer.status_code == 200
+    assert "run" not in answer.text
