@@ -32,8 +32,8 @@ def export(journals: History, format: str = "jsonl", filter: Filter | None = Non
     A run that begins meanwhile is left out; one that is removed meanwhile too. Nothing is held between two portions.
     """
     write = _csv_lines if format == "csv" else _json_lines
-    if format == "csv":
-        yield _rows([COLUMNS])
+    # Also an export without runs begins: it is an empty file, and not an answer of nothing.
+    yield _rows([COLUMNS]) if format == "csv" else b""
     before: int | None = None
     while found := journals.search(filter, before=before, limit=RUNS):
         before = found[-1].id

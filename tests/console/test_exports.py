@@ -28,3 +28,11 @@ def test_the_list_of_runs_links_to_the_same_runs_as_files(person: Callable[[str]
     assert len(table.text.splitlines()) == shown + 1
     assert everything.text.count('{"type":"run"') == shown
     assert person("").get(links[0]).status_code in (303, 401)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_list_without_runs_is_an_empty_file(person: Callable[[str], Person], format: str) -> None:
+    answer = person("view").get(f"/runs/export.{format}?action=nothing")
+
+    assert answer.status == 200
+    assert len(answer.text.splitlines()) == (format == "csv")
