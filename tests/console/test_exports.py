@@ -34,5 +34,5 @@ def test_the_list_of_runs_links_to_the_same_runs_as_files(person: Callable[[str]
 def test_a_list_without_runs_is_an_empty_file(person: Callable[[str], Person], format: str) -> None:
     answer = person("view").get(f"/runs/export.{format}?action=nothing")
 
-    assert answer.status == 200
+    assert answer.status_code == 200
     assert len(answer.text.splitlines()) == (format == "csv")
