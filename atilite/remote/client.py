@@ -51,7 +51,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close its connections. Streams end with their next message, other threads' waits with an error."""
+        """Close its connections. Streams that are read, also in other threads, end with a ResourceError."""
         self._wire.close()
 
     def health(self) -> Facts:

@@ -26,6 +26,8 @@ from .failures import failure
 FIRST, LONGEST = 0.2, 5.0
 # Statuses that pass: the server stops or starts, or a proxy does not reach it.
 PASSING = frozenset({502, 503, 504})
+# Connections that are kept for the next request.
+KEPT = 16
 # Stands for the client's own time limit.
 USUAL = -1.0
 # A board that vanished while its answer is waited for is noticed after about a minute.
@@ -72,7 +74,8 @@ class Wire:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         extra: dict[str, Any] = {"ssl_context": context} if context is not None else {}
-        self._pool = urllib3.PoolManager(4, maxsize=4, socket_options=ALIVE, **extra)
+        self._pool = urllib3.PoolManager(1, maxsize=KEPT, socket_options=ALIVE, **extra)
+        self._streams: set[urllib3.BaseHTTPResponse] = set()
 
     def ask(
         self,
@@ -116,7 +119,11 @@ class Wire:
         with self._open("GET", path, query, sent, None, urllib3.Timeout(connect=self.timeout, read=silence)) as found:
             if found.status not in (200, 204):
                 _read(self.url, found)
-            yield found
+            self._streams.add(found)
+            try:
+                yield found
+            finally:
+                self._streams.discard(found)
 
     def pause(self, number: int, error: Exception | None = None) -> bool:
         """Wait before the next try, as long as the board asks for if that is not too long; False once closed."""
@@ -126,6 +133,9 @@ class Wire:
     def close(self) -> None:
         """Close all connections. What is under way ends with an error."""
         self.closed.set()
+        for stream in self._streams.copy():
+            # Wakes the thread that reads it. Older versions of urllib3 cannot; it then ends with its next heartbeat.
+            getattr(stream, "shutdown", bool)()
         self._pool.clear()
 
     @contextmanager
@@ -149,6 +159,8 @@ class Wire:
                 found.close()
 
     def _told(self, error: broken.HTTPError, limit: urllib3.Timeout) -> Exception:
+        if self.closed.is_set():
+            return ResourceError(self.url, "the client was closed")
         if isinstance(error, broken.ConnectTimeoutError | broken.NewConnectionError | broken.NameResolutionError):
             return Unreached(self.url, f"cannot be reached: {_words(error)}")
         if isinstance(error, broken.ReadTimeoutError):
@@ -193,10 +205,12 @@ def _moment(value: Any) -> str:
 
 def _words(error: BaseException) -> str:
     """What the operating system says, without the objects that urllib3 tells of."""
-    cause: BaseException = error
-    while not isinstance(cause, OSError) and (cause.__cause__ or cause.__context__) is not None:
-        cause = cause.__cause__ or cause.__context__ or cause
-    return getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2]
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return "it ended in the midst of an answer"
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def _read(url: str, found: urllib3.BaseHTTPResponse) -> Answer:

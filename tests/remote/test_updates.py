@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -80,3 +81,22 @@ def test_changes_of_keys_are_told_from_the_call_on(client: Client) -> None:
         client.kv.set("garden/x", 2)
         change = next(changes)
     assert (change["key"], change["value"], change["removed"]) == ("garden/x", 2, False)
+
+
+def test_closing_the_client_ends_the_streams_that_others_read(board: Board) -> None:
+    client = board.client()
+    changes = client.kv.watch()
+    ended: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            next(changes)
+        except ResourceError as error:
+            ended.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    client.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert "closed" in str(ended)

@@ -101,6 +101,15 @@ def test_a_silent_board_is_a_timeout(board: Board) -> None:
         board.client().actions.run("waits", timeout=0.2)
 
 
+def test_an_answer_that_breaks_off_is_an_error(peer: Callable[..., Peer]) -> None:
+    told = peer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[", None)
+    client = Client(told.url, retries=0)
+    with pytest.raises(ResourceError, match="the connection broke: it ended in the midst of an answer"):
+        client.actions.list()
+    with pytest.raises(ResourceError, match="the connection broke: Remote end closed connection without response"):
+        client.actions.list()
+
+
 def test_another_kind_of_server_is_told_apart(peer: Callable[..., Peer]) -> None:
     told = peer(answer("200 OK", "<html>"))
     with pytest.raises(RemoteError, match="is this the address of an atilite program"):
