@@ -122,7 +122,10 @@ class Actions:
         return self._wire.ask("POST", f"/internal/action/{named(name)}", body=body, timeout=timeout).value["result"]
 
     def start(self, name: str, parameters: Mapping[str, Any] | None = None, /, **more: Any) -> Run:
-        """Start an action and return its run without waiting. Raises as `run` does, but for how it ends."""
+        """Start an action and return its run without waiting. Raises as `run` does, but for how it ends.
+
+        An action without a journal leaves no run that could be asked for anything.
+        """
         body = {**(parameters or {}), **more}
         found = self._wire.ask("POST", f"/internal/action/{named(name)}", {"wait": False}, body=body)
         return Run(self._wire, found.value["run"], self._patience)

@@ -33,6 +33,13 @@ def on_disk(program: Program) -> int:
     return sum(path.stat().st_size for path in program.folder.glob("data.db*") if "reserve" not in path.name)
 
 
+def steady(program: Program, pause: float = 2.0) -> bool:
+    """Whether the files keep their size for a moment: the space of removed runs is given back a little later."""
+    before = on_disk(program)
+    time.sleep(pause)
+    return on_disk(program) == before
+
+
 def stored(program: Program) -> int:
     """How many runs the database holds."""
     newest = program.json("/internal/journals/?limit=1")[0]["id"]
@@ -63,6 +70,7 @@ def long_run(program: Program, count: int, kept: int) -> list[str]:
         until(lambda: program.threads() <= SETTLED, 60)
         if number in (HALF, ROUNDS):
             until(lambda: stored(program) <= kept + PIECE, 120)
+            until(lambda: steady(program), 60)
         vitals.append(Vitals.of(program))
         sizes.append(on_disk(program))
         lines.append(
