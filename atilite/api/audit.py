@@ -102,7 +102,7 @@ def _facts(answer: Response) -> dict[str, Any]:
 def _body(was: Any) -> Any:
     try:
         return json.loads(was.request.get_body() or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
