@@ -97,11 +97,12 @@ def look(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def open_page(url: str, width: int = 390, **options: Any) -> Any:
+        wait_until = options.pop("wait_until", "commit")
         given = {"java_script_enabled": False, "viewport": {"width": width, "height": 844}, **options}
         context = browser.new_context(**given)
         contexts.append(context)
         page = context.new_page()
-        page.goto(url, wait_until=options.pop("wait_until", "commit"))
+        page.goto(url, wait_until=wait_until)
         return page
 
     yield open_page

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import served
-from tests.require import require
+from tests.e2e.looks import SCHEMES, faults, looks, overflow
 
-WIDTHS = (320, 390, 768, 1280)
 PAGES = (
     "/", "/actions", "/actions/Water", "/runs", "/services", "/schedules", "/kv/garden", "/kv/garden/plan", "/flow",
     "/api", "/settings", "/tasks", "/runs/3", "/runs/4",
@@ -41,31 +40,32 @@ def board(greenhouse: str, browser: Any) -> str:
     return console
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_scrolls_sideways(board: str, look: Look, width: int, scheme: str) -> None:
-    page = look(board + "/", width, color_scheme=scheme)
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways(board: str, look: Look, path: str) -> None:
+    page = look(board + path, wait_until="load")
 
-    for path in PAGES:
-        page.goto(board + path)
-        inside, wide = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
-        assert wide <= inside, path
+    assert [shown for shown in looks(page) if overflow(page) > 0] == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_no_fault_on_any_page(board: str, look: Look, width: int, scheme: str) -> None:
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        require(False, "axe-playwright-python is not installed (pip install -r requirements-dev.txt)")
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_fault_on_any_page(board: str, look: Look, path: str) -> None:
     # The checker is a script itself; the pages stay without.
-    page = look(board + "/", width, color_scheme=scheme, java_script_enabled=True)
+    page = look(board + path, java_script_enabled=True, wait_until="load")
 
-    for path in PAGES:
-        page.goto(board + path)
-        found = Axe().run(page).response["violations"]
-        assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == [], path
+    assert [(shown, found) for shown in looks(page) if (found := faults(page))] == []
+
+
+def test_what_is_too_wide_or_faint_is_found_in_each_look(look: Look) -> None:
+    page = look("about:blank", java_script_enabled=True)
+    page.set_content(
+        "<!doctype html><html lang=en><title>t</title><style>p { width: 700px; color: black; background: white }"
+        "@media (prefers-color-scheme: dark) { p { background: #111 } }</style>"
+        "<main><h1>t</h1><p>faint</p></main></html>"
+    )
+
+    assert {shown for shown in looks(page) if overflow(page) > 0} == {(w, s) for w in (320, 390) for s in SCHEMES}
+    seen = {shown: [rule for rule, _ in faults(page)] for shown in looks(page, (768,))}
+    assert seen == {(768, "light"): [], (768, "dark"): ["color-contrast"]}
 
 
 def test_every_control_on_a_phone_is_large_enough_for_a_finger(board: str, look: Look) -> None:
