@@ -20,6 +20,8 @@ log = logging.getLogger("atilite.resources")
 
 # Seconds that the other side has to end a call by itself, after its time and before the connection is cut.
 GRACE = 0.5
+# Seconds after which a call that was stopped and goes on is stopped once more.
+AGAIN = 0.25
 
 
 class _Call:
@@ -250,6 +252,8 @@ class Pool:
                     self.driver.interrupt(call.connection)
                 except Exception as error:
                     log.info("%s: a statement could not be stopped: %s", self.driver.name, error)
+                # What came before its statement did stopped nothing, and nobody says so.
+                self._runtime.loop.call_later(AGAIN, self.stop_call, call)
 
     def _expire(self, call: _Call) -> None:
         """On the loop: the other side did not keep the limit."""

@@ -168,6 +168,31 @@ def test_a_call_that_is_cancelled_is_stopped_and_one_that_waits_never_begins(poo
     assert ran == []
 
 
+@pytest.mark.row("A136")
+def test_a_call_that_is_stopped_before_the_other_side_knows_it_is_stopped_again(
+    pool: Pool, driver: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = threading.Event(), []
+
+    def stuck(one: int) -> None:
+        begun.set()
+        assert driver.severed.wait(10)
+        raise OSError("stopped")
+
+    def interrupt(one: int) -> None:
+        stopped.append(one)
+        if len(stopped) > 1:
+            driver.severed.set()
+
+    monkeypatch.setattr(driver, "interrupt", interrupt)
+    promise = pool.submit(stuck, 60)
+    assert begun.wait(5)
+    promise.cancel()
+    with pytest.raises(TaskCancelled):
+        promise.wait(5)
+    assert stopped == [0, 0]
+
+
 def test_a_function_that_ends_its_thread_gives_its_place_back(pool: Pool) -> None:
     def leave(one: int) -> None:
         raise SystemExit(3)
