@@ -81,8 +81,8 @@ class Launched(Remote):
         while not self._output.told.wait(0.05) and self.process.poll() is None and time.monotonic() < until:
             continue
         if self._output.address is None:
-            # The end of its output is seen a moment before its own end.
-            code = self._code(1.0) if self._output.told.is_set() else self.process.poll()
+            # The end of its output is seen before its own end: on a busy machine long before.
+            code = self._code(max(1.0, until - time.monotonic())) if self._output.told.is_set() else self.process.poll()
             self._end()
             how = f"did not serve within {patience:g} s" if code is None else f"ended with code {code}"
             raise ServerDied(f"{' '.join(command[1:])} {how}; it wrote:\n{self._output.ended()}")

@@ -27,8 +27,8 @@ PROGRAM = """
 
 
     @app.get("/blocking")
-    def blocking(was, url):
-        return {"size": len(str(was.get(url, timeout=0.3, retries=0).fetch()))}
+    def blocking(was, url, timeout=0.3):
+        return {"size": len(str(was.get(url, timeout=float(timeout), retries=0).fetch()))}
 
 
     @app.route("/pass/<path:path>")
@@ -110,6 +110,8 @@ def test_each_bad_peer_is_an_error_in_time_and_leaves_nothing(program: Program, 
     asked: list[tuple[str, int]] = []
     for path, status in BAD.items():
         url = quote(peer.url + path, safe="")
+        # It is its length that ends this one; on a busy machine so much takes more than a third of a second.
+        url += "&timeout=8" if path == "/endless" else ""
         asked += [(f"/ask?url={url}", status), (f"/blocking?url={url}", status)]
     asked += [("/pass/never", 504), ("/pass/garbage", 502), ("/pass/dropping?n=1000000", 502)]
 
@@ -118,7 +120,7 @@ def test_each_bad_peer_is_an_error_in_time_and_leaves_nothing(program: Program, 
             start = time.monotonic()
             found, body = program.ask("GET", path)
             assert (path, found) == (path, status), body
-            # A third of a second is what they were given; the rest is for a machine that others use.
+            # A third of a second is what most were given; the rest is for a machine that others use.
             assert time.monotonic() - start < 10
 
     once()

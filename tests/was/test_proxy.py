@@ -239,7 +239,9 @@ def test_an_encrypted_server_is_passed_on_to_with_its_websockets(tmp_path: Path)
     told = client.recv(12)
     client.sendall(b"x" * 300_000)
     while not told.endswith(b"X" * 300_000):
-        told += client.recv(65536)
+        more = client.recv(65536)
+        assert more, f"it ended after {len(told)} bytes: {told[:200]!r}"
+        told += more
     client.close()
     front.server.stop(0).wait(20)
     peer.close()
