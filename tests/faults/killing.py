@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from atilite.store.database import Database
 from atilite.store.history import History
@@ -126,14 +127,14 @@ class Worker:
         self.account.counted += 1
 
 
-def ask(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> dict[str, object]:
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> dict[str, Any]:
     """One request on a connection that stays; raises OSError or HTTPException when the program has died."""
     data = b"" if body is None else json.dumps(body).encode()
     connection.request(method, path, data, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     text = answer.read()
     assert answer.status == 200, (answer.status, text)
-    found: dict[str, object] = json.loads(text)
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

@@ -75,7 +75,12 @@ def test_it_gives_up_after_the_last_try(peer: Callable[..., Peer]) -> None:
 
 def test_what_could_not_be_sent_is_tried_again_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[int] = []
-    monkeypatch.setattr(wire.Wire, "pause", lambda self, number, error=None: pauses.append(number) or True)
+
+    def pause(self: wire.Wire, number: int, error: Exception | None = None) -> bool:
+        pauses.append(number)
+        return True
+
+    monkeypatch.setattr(wire.Wire, "pause", pause)
     with pytest.raises(ResourceError, match=r"http://127.0.0.1:9: cannot be reached: Connection refused"):
         Client("http://127.0.0.1:9").actions.run("water")
     assert pauses == [0, 1]
