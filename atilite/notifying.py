@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from .automation.channels import QUIET, Deliver
 from .automation.engine import Automation
-from .automation.notice import Message
 from .errors import AliasError, SetupError
 from .hooks import with_was
 from .lazily import LazyModule, function_of
@@ -21,6 +20,7 @@ from .web.encoding import encode_json
 
 if TYPE_CHECKING:
     from .automation import mail
+    from .automation.notice import Message
     from .resources.http import Stub
     from .web import webhooks
 else:

@@ -7,19 +7,27 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from atilite.automation.notice import Message, Notice
 from atilite.automation.storage import Storage
 from atilite.errors import StoreError, TaskTimeout
+from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
-from atilite.store.outbox import Letter, Outbox
+
+if TYPE_CHECKING:
+    from atilite.automation import notice as told
+    from atilite.store import outbox as boxes
+else:
+    # Loaded with the first rule about whom to tell.
+    told = LazyModule("atilite.automation.notice")
+    boxes = LazyModule("atilite.store.outbox")
 
 log = logging.getLogger("atilite.notices")
 
 # Takes a message, in an ordinary thread; its error means that the message was not delivered.
-Deliver = Callable[[Message], object]
+Deliver = Callable[["told.Message"], object]
 # The way to the channel of this name; LookupError or SetupError, with the remedy, if there is none.
 Resolve = Callable[[str], Deliver]
 
@@ -78,9 +86,9 @@ class Channels:
         self._running = False
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> boxes.Outbox:
         """What waits and what was told."""
-        return self._storage.database.part(Outbox)
+        return self._storage.database.part(boxes.Outbox)
 
     def start(self, names: list[str]) -> None:
         """Begin to deliver, what was left over from before as well. Opens the database: not on the loop."""
@@ -111,7 +119,7 @@ class Channels:
                 "%s takes long for a message; if it fails, that is told again after the next start", channel.name
             )
 
-    def put(self, name: str, notice: Notice) -> None:
+    def put(self, name: str, notice: told.Notice) -> None:
         """Tell a channel, as soon as the notice is durable and the channel's pause is over."""
 
         def stored(number: int | None, error: BaseException | None) -> None:
@@ -163,11 +171,11 @@ class Channels:
         except StoreError:
             return False
 
-    def _send(self, channel: Channel, letters: list[Letter]) -> bool:
+    def _send(self, channel: Channel, letters: list[boxes.Letter]) -> bool:
         now, clock = self._storage.clock.now(), self._storage.clock
         ids = [letter.id for letter in letters]
         try:
-            self.send(channel.name, [Notice.of(letter.content) for letter in letters])
+            self.send(channel.name, [told.Notice.of(letter.content) for letter in letters])
         except Exception as error:
             # Whatever it is, it is the channel's: a refused connection, a bug in a function, an unknown alias.
             text = f"{type(error).__name__}: {error}"
@@ -181,7 +189,7 @@ class Channels:
         self.outbox.sent(ids)
         return len(letters) == MOST
 
-    def _failed(self, channel: Channel, letters: list[Letter], error: str, now: datetime) -> None:
+    def _failed(self, channel: Channel, letters: list[boxes.Letter], error: str, now: datetime) -> None:
         with self._lock:
             channel.failures += 1
             pause = min(FIRST_PAUSE * 2 ** min(channel.failures - 1, 30), LONGEST_PAUSE)
@@ -192,18 +200,18 @@ class Channels:
         old = [letter.id for letter in letters if now - letter.created > PATIENCE]
         for letter in letters:
             if letter.id in old:
-                log.error("%s: given up: %s", channel.name, Notice.of(letter.content).text)
+                log.error("%s: given up: %s", channel.name, told.Notice.of(letter.content).text)
         if old:
             self.outbox.give_up(old, error)
         rest = [letter.id for letter in letters if letter.id not in old]
         if rest:
             self.outbox.again(rest, now + timedelta(seconds=pause), error)
 
-    def send(self, name: str, notices: list[Notice]) -> None:
+    def send(self, name: str, notices: list[told.Notice]) -> None:
         """Deliver at once, past the outbox; the error of the channel is raised. Blocks: in an ordinary thread."""
-        self._resolve(name)(Message(self.source, tuple(notices)))
+        self._resolve(name)(told.Message(self.source, tuple(notices)))
 
-    def recent(self, limit: int = 50) -> list[Letter]:
+    def recent(self, limit: int = 50) -> list[boxes.Letter]:
         """What was told, newest first."""
         found = [letter for letter in self.outbox.recent(4 * limit) if letter.channel.startswith(self._prefix)]
         return [replace(one, channel=one.channel.removeprefix(self._prefix)) for one in found[:limit]]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from atilite.automation.channels import ChannelInfo
 from atilite.automation.engine import Automation
-from atilite.store.outbox import Letter
+
+if TYPE_CHECKING:
+    from atilite.store.outbox import Letter
 
 
 class NoticeBoard:

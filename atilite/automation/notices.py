@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.automation.actions import Actions
 from atilite.automation.channels import ChannelInfo, Channels, Deliver
 from atilite.automation.duration import seconds_of
 from atilite.automation.naming import source_of
-from atilite.automation.notice import KINDS, Message, Notice, is_due
 from atilite.automation.runs import Ended, Run, Runs
 from atilite.automation.services import Info, Services
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
+from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.runtime.kinds import run_function
 from atilite.runtime.timers import Timer
 from atilite.subscribers import Subscriber
+
+if TYPE_CHECKING:
+    from atilite.automation import notice as told
+else:
+    # Loaded with the first rule about whom to tell.
+    told = LazyModule("atilite.automation.notice")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,8 +100,8 @@ class Notices:
             raise Frozen("notification", ", ".join(channels))
         if not channels or not all(isinstance(one, str) and one.startswith("@") and len(one) > 1 for one in channels):
             raise SetupError(f"app.notify{channels!r}: a channel is a name such as '@ops'")
-        if unknown := set(kinds) - set(KINDS):
-            raise SetupError(f"app.notify: on has {', '.join(sorted(unknown))}; it may be {', '.join(KINDS)}")
+        if unknown := set(kinds) - set(told.KINDS):
+            raise SetupError(f"app.notify: on has {', '.join(sorted(unknown))}; it may be {', '.join(told.KINDS)}")
         if not isinstance(failures, int) or failures < 1:
             raise SetupError(f"app.notify: failures is {failures!r}; it is a number, 1 or more")
         if "slow" in kinds and longest is None:
@@ -145,12 +151,12 @@ class Notices:
         function = self._functions.get(name)
         return self.resolve(name) if function is None else lambda message: self.call(function, message)
 
-    def _call(self, function: Callable[..., Any], message: Message) -> None:
+    def _call(self, function: Callable[..., Any], message: told.Message) -> None:
         run_function(function, (message,), {}, runtime=self._storage.runtime).wait(LONGEST)
 
     def test(self, name: str) -> None:
         """Send a test to a channel and wait for its answer; its error is raised. In an ordinary thread."""
-        self.channels.send(name, [Notice("test", "This", "test", self._storage.clock.now())])
+        self.channels.send(name, [told.Notice("test", "This", "test", self._storage.clock.now())])
 
     # -- life
 
@@ -243,7 +249,7 @@ class Notices:
     def _judge_end(self, ended: Ended) -> None:
         if ended.status in FAILURES:
             count = self._count(ended.operation)
-            rules = [one for one in self._about("failed", ended.operation) if is_due(count, one.failures)]
+            rules = [one for one in self._about("failed", ended.operation) if told.is_due(count, one.failures)]
             facts: Any = {"error": ended.error, "run": ended.id, "failures": count}
             self._tell(rules, "failed", ended.operation, ended.status, **facts)
         else:
@@ -252,7 +258,7 @@ class Notices:
     def _judge_crash(self, info: Info) -> None:
         count = self._count(info.name)
         final = info.status == "failed"
-        rules = [one for one in self._about("service", info.name) if final or is_due(count, one.failures)]
+        rules = [one for one in self._about("service", info.name) if final or told.is_due(count, one.failures)]
         self._tell(rules, "service", info.name, info.status, error=info.error, failures=count)
 
     def _judge_well(self, name: str, run: int | None, kind: str) -> None:
@@ -290,7 +296,7 @@ class Notices:
         attempts = headline.attempt if headline is not None else 1
         url = self.url(number) if number is not None else None
         now = self._storage.clock.now()
-        notice = Notice(kind, name, status, now, error, number, url, attempts, failures)
+        notice = told.Notice(kind, name, status, now, error, number, url, attempts, failures)
         for channel in dict.fromkeys(channel for rule in rules for channel in rule.channels):
             self.channels.put(channel, notice)
 

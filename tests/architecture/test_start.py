@@ -54,11 +54,12 @@ site.close()
 
 # Our own rooms, and what others bring, that a first answer can do without.
 LATER = {
-    "atilite.api", "atilite.automation.apart", "atilite.automation.commands", "atilite.automation.template",
-    "atilite.cli.install", "atilite.cli.run", "atilite.console", "atilite.description", "atilite.reload",
-    "atilite.resources.databases", "atilite.resources.http", "atilite.resources.outgoing", "atilite.resources.pool",
-    "atilite.runtime.conveyor", "atilite.runtime.isolated", "atilite.runtime.outflow", "atilite.runtime.pickled",
-    "atilite.runtime.processes", "atilite.runtime.subprocesses", "atilite.runtime.wire", "atilite.store.querying",
+    "atilite.api", "atilite.automation.apart", "atilite.automation.commands", "atilite.automation.notice",
+    "atilite.automation.template", "atilite.cli.install", "atilite.cli.run", "atilite.console",
+    "atilite.description", "atilite.reload", "atilite.resources.databases", "atilite.resources.http",
+    "atilite.resources.outgoing", "atilite.resources.pool", "atilite.runtime.conveyor", "atilite.runtime.isolated",
+    "atilite.runtime.outflow", "atilite.runtime.pickled", "atilite.runtime.processes",
+    "atilite.runtime.subprocesses", "atilite.runtime.wire", "atilite.store.outbox", "atilite.store.querying",
     "atilite.testing", "atilite.was.clients", "atilite.was.files", "atilite.was.forms", "atilite.was.passwords",
     "atilite.was.pipe", "atilite.was.proxy", "atilite.was.render", "atilite.was.results", "atilite.was.statics",
     "atilite.was.tokens", "atilite.was.trace", "atilite.was.urls", "atilite.web.charts", "atilite.web.cors",
