@@ -303,9 +303,10 @@ def test_with_a_socket_of_systemd_s_a_restart_refuses_nobody(board: Board) -> No
         board.run("systemctl", "stop", "board")
         started = board.run("systemctl", "start", "board.socket", "board.service")
         assert started.returncode == 0, started.stderr
-        ask = f"curl -s -o /dev/null --max-time 20 -w '%{{http_code}} ' http://127.0.0.1:{PORT}/healthz"
+        # What comes while it stops and starts again waits in the socket, however long that takes here.
+        ask = f"curl -s -o /dev/null --max-time 60 -w '%{{http_code}} ' http://127.0.0.1:{PORT}/healthz"
         asking = f"for i in $(seq 40); do {ask}; sleep 0.05; done & systemctl restart board; wait"
-        codes = board.run("sh", "-c", asking).stdout.split()
+        codes = board.run("sh", "-c", asking, timeout=110).stdout.split()
         assert codes == ["200"] * 40, board.run("journalctl", "-u", "board.service", "-n", "40").stdout
     finally:
         board.run("systemctl", "stop", "board.socket", "board.service")
