@@ -273,7 +273,7 @@ def test_none_is_no_answer_and_the_log_names_the_handler(
         return None
 
     assert client.get("/nothing").status_code == 500
-    assert "nothing returned None" in caplog.text
+    assert f"{__name__}.nothing returned None" in caplog.text
 
 
 @pytest.mark.row("A75", "A76", "A77", "A78")

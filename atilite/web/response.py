@@ -285,7 +285,9 @@ def _from_bottle(value: HTTPResponse, headers: list[Header]) -> tuple[Header | N
 
 
 def _complaint(value: Any, request: Request) -> str:
-    handler = getattr(request.routed, "__qualname__", "the handler")
+    # Not its qualified name: most handlers stand inside of a `__mount__`, which tells nobody which one it is.
+    name, module = getattr(request.routed, "__name__", "the handler"), getattr(request.routed, "__module__", None)
+    handler = f"{module}.{name}" if module else name
     returned = "None" if value is None else f"{type(value).__name__} {value!r:.60}"
     return f"{handler} returned {returned}; return a str, bytes, dict, list, was.API(...), a response or a generator"
 
