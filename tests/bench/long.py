@@ -6,9 +6,10 @@ The kernel counts the bytes (`write_bytes` of /proc/PID/io); nothing is counted 
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tests.bench.actions import PATH, servers
@@ -29,12 +30,14 @@ def written(pid: int) -> int:
 
 
 def on_disk(program: Program) -> int:
-    """Bytes of the database with its log."""
-    return sum(path.stat().st_size for path in program.folder.glob("data.db*") if "reserve" not in path.name)
+    """Bytes of the database's pages. The file has as many only after its log was folded into it the next time."""
+    with closing(sqlite3.connect(f"file:{program.folder}/data.db?mode=ro", uri=True)) as connection:
+        count, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return int(count * size)
 
 
 def steady(program: Program, pause: float = 2.0) -> bool:
-    """Whether the files keep their size for a moment: the space of removed runs is given back a little later."""
+    """Whether the database keeps its size for a moment: the space of removed runs is given back a little later."""
     before = on_disk(program)
     time.sleep(pause)
     return on_disk(program) == before
