@@ -50,7 +50,7 @@ def _hooked(was: Any, name: str) -> Any:
     except LookupError:
         found = None
     if found is None or not found.hook:
-        raise _unproven("the signature is wrong")
+        raise _unproven(webhooks.WRONG)
     return found
 
 

@@ -20,9 +20,12 @@ WINDOW = 300  # seconds that a signed time may differ from ours, either way
 _TIME = re.compile(r"[0-9]{1,15}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
+# One text for all that is wrong, and for hooks that do not exist: a stranger must not learn which ones do.
+WRONG = f"the signature is wrong: {HEADER} must be t=<unix time>,v1=<hex HMAC-SHA256>, {GITHUB_HEADER} sha256=<hex>"
+
 
 class BadHook(AtiliteError):
-    """The request is not signed, not signed with this secret, or too old. The text says which, and no more."""
+    """The request is not signed with this secret, or is too old; only whoever knows the secret is told the latter."""
 
 
 class Proof(NamedTuple):
@@ -51,11 +54,11 @@ def check(header: str, secret: str, body: bytes, now: float) -> Proof:
     times = [value for name, _, value in parts if name == "t"]
     given = [value.lower() for name, _, value in parts if name == "v1"]
     if len(times) != 1 or not _TIME.fullmatch(times[0]) or not given:
-        raise BadHook(f"{HEADER} must be t=<unix time>,v1=<hex HMAC-SHA256>")
+        raise BadHook(WRONG)
     right = _digest(secret, times[0].encode() + b"." + body)
     # The signature first: who does not know the secret learns nothing about our clock.
     if not _any_equal(given, right):
-        raise BadHook("the signature is wrong")
+        raise BadHook(WRONG)
     if abs(now - int(times[0])) > WINDOW:
         raise BadHook(f"the signed time is more than {WINDOW} s away from the time here (set both clocks)")
     return Proof(right)
@@ -65,10 +68,10 @@ def check_github(header: str, secret: str, body: bytes) -> Proof:
     """Check the value of X-Hub-Signature-256. Raises BadHook."""
     scheme, _, given = header[:200].strip().partition("=")
     if scheme != "sha256" or not given:
-        raise BadHook(f"{GITHUB_HEADER} must be sha256=<hex HMAC-SHA256>")
+        raise BadHook(WRONG)
     right = _digest(secret, body)
     if not _any_equal([given.lower()], right):
-        raise BadHook("the signature is wrong")
+        raise BadHook(WRONG)
     return Proof(right)
 
 
