@@ -34,8 +34,11 @@ def note(
     result: str = "done",
     run: int | None = None,
     wait: bool = False,
+    bare: bool = False,
 ) -> None:
     """Add an entry. Of a run the parameters are those of its journal, where secrets are masked already.
+
+    A `bare` one was called without any.
 
     Any thread, and it never blocks; with `wait`, in a thread that may, until the entry is durable. It never raises
     because there is no place for it: that is logged.
@@ -43,12 +46,14 @@ def note(
     stored: Promise[int] = Promise()
     try:
         given = dict(parameters or {})
-        if run is not None and run > 0:
+        if run is not None and run > 0 and not bare:
             headline = database.part(Journals).headline(run)
             given = dict(headline.parameters) if headline is not None else given
         database.part(Audit).add(
             what, who=who or "", via=via, address=address, target=target, parameters=given, result=result,
             run=run if run is not None and run > 0 else None, done=stored.settle,
+            # A run is durable by itself; the commit of another one would cost as much as the run.
+            urgent=wait or run is None,
         )  # fmt: skip
         if wait:
             stored.wait(SECONDS)

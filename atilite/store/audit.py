@@ -77,23 +77,26 @@ class Audit:
         result: str = "done",
         run: int | None = None,
         done: Done | None = None,
+        urgent: bool = True,
     ) -> None:
-        """Queue an entry; any thread, never blocks. `done` gets its number. Secrets are the caller's to mask."""
+        """Queue an entry; any thread, never blocks. `done` gets its number. Secrets are the caller's to mask.
+
+        One that is not `urgent` waits a moment for company, as what only tells of something that is stored already can.
+        """
         now = self._database.clock.now()
-        told = encode(dict(parameters or {}), "parameters")
+        told = encode(dict(parameters), "parameters") if parameters else "{}"
         if len(told) > LONGEST:
             told = encode({"...": f"{len(told)} characters"})
         texts = [clean(text)[:LONGEST] for text in (who, via, address, what, target)]
         row = (micros(now), *texts, told, clean(result)[:LONGEST], run)
-        oldest = micros(now - timedelta(days=DAYS))
 
         def write(connection: sqlite3.Connection) -> int:
             id = int(connection.execute(_ADD, row).lastrowid or 0)
             if id % 100 == 0:
-                connection.execute(_FORGET, (id - MOST, oldest))
+                connection.execute(_FORGET, (id - MOST, micros(now - timedelta(days=DAYS))))
             return id
 
-        self._database.writer.submit(write, done)
+        self._database.writer.submit(write, done, urgent=urgent)
 
     def search(self, wanted: Wanted | None = None, *, before: int | None = None, limit: int = 50) -> list[Entry]:
         """The entries that fit, newest first, those before the entry `before`. Any thread."""
