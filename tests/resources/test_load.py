@@ -24,5 +24,5 @@ def test_five_hundred_requests_hold_no_thread_and_leave_the_hub_to_others(encryp
     assert DELAY * REQUESTS / AT_ONCE <= seconds < 10
     # A hub that waited for them would be held for all that time; a machine that others use holds it for some of it.
     assert lag < 4
-    assert work < 0.1
+    assert work < 2.0  # a hub that waits for each of them would be held for 50 s
     assert threading.active_count() == before

@@ -10,6 +10,7 @@ from wsproto.extensions import PerMessageDeflate
 
 import atilite
 from atilite import Atilite
+from tests.server.apps import until
 from tests.websockets.peer import PATIENCE, served
 
 
@@ -64,10 +65,7 @@ def test_an_unknown_id_is_ignored_and_told(app: Atilite, ids: list[str]) -> None
         assert app.websocket_send(None, "x") is False  # type: ignore[arg-type]
         with site.open("/chat") as peer:
             peer.close()
-        for _ in range(1000):
-            if not app.websocket_send(ids[0], "x"):
-                break
-        assert app.websocket_send(ids[0], "x") is False
+        until(lambda: app.websocket_send(ids[0], "x") is False)
 
 
 def test_what_cannot_be_sent_is_an_error_where_it_is_given(app: Atilite, ids: list[str]) -> None:
