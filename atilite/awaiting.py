@@ -20,17 +20,24 @@ class Later(Course):
     """The answer that `render(task)` makes when `task` has ended, well or not.
 
     It is called on the loop, or in the pool's thread in which the task has ended, so it must not block. What it raises
-    is answered as any error of a handler.
+    is answered as any error of a handler. `after(task)` is called there once the answer is on its way, or when the task
+    has ended for a client that has left: it is for what nobody has to wait for.
     """
 
-    __slots__ = ("render", "task")
+    __slots__ = ("after", "render", "task")
 
-    def __init__(self, task: Any, render: Callable[[Any], Any]) -> None:
-        self.task, self.render = task, render
+    def __init__(
+        self, task: Any, render: Callable[[Any], Any], after: Callable[[Any], object] = lambda task: None
+    ) -> None:
+        self.task, self.render, self.after = task, render, after
 
     def steps(self) -> Coroutine:
         """Wait for the task inside of another coroutine."""
-        return self.render((yield self.task))
+        ended = yield self.task
+        try:
+            return self.render(ended)
+        finally:
+            self.after(ended)
 
 
 class Awaiting(Delivery):
@@ -80,6 +87,8 @@ class Awaiting(Delivery):
         # The task goes on: others may want it, and what it does was asked for.
         if self._take() is not None:
             self._finisher.end(self._was)
+            if isinstance(self._value, Later):
+                self._task.on_done(self._value.after)
 
     def _take(self) -> Exchange | None:
         """The exchange, for the first who asks: the task's end, its time's end, or the client's leaving."""
@@ -93,6 +102,7 @@ class Awaiting(Delivery):
         exchange = self._take()
         if exchange is not None:
             self._go_on(exchange, self._outcome())
+            self._after()
 
     def _send_here(self) -> None:
         """Answer in the thread that has done the work: waking the loop for it would take as long as all the rest."""
@@ -104,6 +114,11 @@ class Awaiting(Delivery):
             exchange.send(reply.status, reply.headers, reply.body)
         else:
             self._runtime.loop.call_soon(self._go_on, exchange, reply)
+        self._after()
+
+    def _after(self) -> None:
+        if isinstance(self._value, Later):
+            self._value.after(self._task)
 
     def _outcome(self) -> Reply | Coroutine:
         """The answer, or what leads to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -208,3 +209,57 @@ def test_what_fails_in_that_thread_is_an_error_of_the_handler(app: Atilite, serv
         return Later(was.Thread(lambda: 0), lambda task: 1 / task.fetch())
 
     assert serve().request("GET", "/")[0] == 500
+
+
+@pytest.fixture
+def noted() -> queue.SimpleQueue[object]:
+    return queue.SimpleQueue()
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("fails", [False, True], ids=["answers", "fails"])
+def test_what_nobody_has_to_wait_for_is_done_once_and_behind_the_answer(
+    app: Atilite, serve: Any, where: str, fails: bool, noted: queue.SimpleQueue[object]
+) -> None:
+    ended: Promise[str] = Promise()
+
+    def render(task: Any) -> str:
+        if fails:
+            raise ValueError("no answer")
+        return str(task.wait())
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        ended.set("made")
+        return Later(ended, render, lambda task: noted.put(task.wait()))
+
+    status, text = got(app, serve, where, "/")
+
+    assert (status, text == "made") == ((500, False) if fails else (200, True))
+    assert noted.get(timeout=10) == "made"
+    assert noted.empty()
+
+
+def test_what_nobody_has_to_wait_for_is_done_for_a_client_that_has_left(
+    app: Atilite, serve: Any, noted: queue.SimpleQueue[object]
+) -> None:
+    begun: Promise[None] = Promise()
+    ended: Promise[str] = Promise()
+
+    @app.route("/")
+    def index(was: Any) -> Any:
+        begun.set(None)
+        return Later(ended, lambda task: task.wait(), lambda task: noted.put(task.wait()))
+
+    left: Promise[None] = Promise()
+    app.teardown_request(lambda was: left.set(None))
+    served = serve()
+    with socket.create_connection(served.address, timeout=10) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        begun.wait(10)
+    left.wait(10)
+    assert noted.empty()
+    ended.set("made all the same")
+
+    assert noted.get(timeout=10) == "made all the same"
+    assert noted.empty()

@@ -54,9 +54,29 @@ def _settled(was: Any, endpoint: Any, path: dict[str, Any], value: Any) -> Any:
     if inspect.isgenerator(value):
         return _followed(was, endpoint, path, value)
     if isinstance(value, Later):
-        return Later(value.task, lambda ended: _settled(was, endpoint, path, value.render(ended)))
+        return _noted_later(was, endpoint, path, value)
     _note(was, endpoint, path, value)
     return value
+
+
+def _noted_later(was: Any, endpoint: Any, path: dict[str, Any], value: Later) -> Later:
+    """The same answer, and the note behind it: whoever waits for a run need not wait for that."""
+    made: list[object] = []
+
+    def render(ended: Any) -> Any:
+        made.append(value.render(ended))
+        return made[0]
+
+    def after(ended: Any) -> None:
+        value.after(ended)
+        try:
+            # Nothing was made for a client that has left, or what was to be made failed.
+            outcome = made[0] if made else value.render(ended)
+        except Exception as error:
+            outcome = error
+        _note(was, endpoint, path, outcome)
+
+    return Later(value.task, render, after)
 
 
 def _followed(was: Any, endpoint: Any, path: dict[str, Any], steps: Generator[Any, Any, Any]) -> Any:
