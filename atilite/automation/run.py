@@ -8,10 +8,10 @@ from dataclasses import field
 from typing import Any
 
 from atilite.automation import capture
-from atilite.errors import TaskTimeout
 from atilite.quickly import dataclass
 from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
+from atilite.runtime.stopping import Stopping
 from atilite.runtime.timers import Timer
 
 GRACE = 1.0
@@ -57,16 +57,17 @@ class Job:
         return float(min(self.retry_delay * 2 ** min(attempt - 1, 30), MAX_RETRY_DELAY) + self.retry_jitter * chance)
 
 
-class Run:
+class Run(Stopping):
     """One execution. `id` is the number of its journal, negative if it has none.
 
     `status` is queued, running, succeeded, failed, cancelled, timed_out or interrupted.
     """
 
     __slots__ = ("arguments", "attempt", "context", "ending", "error", "id", "job", "joined", "left", "life", "output",
-                 "promise", "report", "started", "status", "stopping", "timer", "trigger", "who", "work")  # fmt: skip
+                 "promise", "report", "started", "status", "timer", "trigger", "who", "work")  # fmt: skip
 
     def __init__(self, job: Job, arguments: dict[str, Any], trigger: str, who: str | None = None) -> None:
+        super().__init__()
         self.job, self.arguments, self.trigger, self.who = job, arguments, trigger, who
         self.id = 0
         self.status = "queued"
@@ -83,7 +84,6 @@ class Run:
         self.report: Callable[[float, float | None, str], None] | None = None
         # What the supervisor gives the run of a service.
         self.life: Any = None
-        self.stopping: Promise[None] = Promise()
         # Settled after the end is durable.
         self.promise: Promise[Any] = Promise()
 
@@ -95,19 +95,6 @@ class Run:
     def secrets(self) -> tuple[str, ...]:
         """The texts that its journal must not show."""
         return self.output.secrets if self.output is not None else ()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the function should end; a plain one has to look at it. Any thread."""
-        return self.stopping.done
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Sleep for so long, but only until the function should end; True if it should. Blocks like `Task.fetch`."""
-        try:
-            self.stopping.wait(seconds)
-        except TaskTimeout:
-            return False
-        return True
 
     def ready(self) -> None:
         """Say that a service declared with ready="explicit" does its work from now on."""

@@ -16,6 +16,7 @@ from atilite.errors import TaskCancelled, TaskError, TaskTimeout
 from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
+from atilite.runtime.stopping import Stopping
 from atilite.runtime.traces import from_user
 
 log = logging.getLogger("atilite.runtime")
@@ -68,7 +69,7 @@ class Plan:
     `run(life)` starts it and returns the promise of its end; it must not block. With `ready="explicit"` it counts as
     running when `life.ready()` is called, and as failed if that takes longer than `start_timeout`. `needs` are units
     that must run before it is started, `after` only an order among those that are started. `health()` tells whether a
-    running one is well. The final failure of a `critical` one concerns the whole process.
+    running one is well. While a `critical` one does not run, the whole process counts as unwell, and goes on.
     """
 
     name: str
@@ -84,29 +85,16 @@ class Plan:
     critical: bool = False
 
 
-class Life:
+class Life(Stopping):
     """One run of a unit, from a start to its end. For the unit's own code, in any thread or greenlet."""
 
     def __init__(self, name: str, number: int, ready: Callable[[Life], None]) -> None:
+        super().__init__()
         self.name = name
         self.number = number  # 1 for the first run, one more for each later one
         self.begun = 0.0
-        self.stopping: Promise[None] = Promise()
         self.work: Promise[Any] | None = None
         self._ready = ready
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether it has been asked to end."""
-        return self.stopping.done
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Sleep for so long, but only until it is asked to end; True if it has been."""
-        try:
-            self.stopping.wait(seconds)
-        except TaskTimeout:
-            return False
-        return True
 
     def ready(self) -> None:
         """Say that it does its work from now on."""

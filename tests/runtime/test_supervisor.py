@@ -626,11 +626,7 @@ def test_a_crashing_function_is_started_again_by_the_hub_s_timer(runtime: Runtim
 
     third.wait(10)
 
-
-def test_a_life_wakes_from_its_wait_when_it_shall_end() -> None:
-    life = Life("poll", 1, lambda life: None)
-    assert not life.wait(0.001)
-    threading.Thread(target=life.stopping.set, args=(None,)).start()
-
-    assert life.wait(10)
-    assert life.wait()
+    status = real.status("crash")
+    assert status.restarts >= 2
+    assert status.error is not None
+    assert status.error.startswith("ValueError: ")
