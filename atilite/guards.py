@@ -112,8 +112,8 @@ class Guards:
             self._app.match({**environ, "REQUEST_METHOD": "-"})
         except bottle.HTTPError as error:
             listed = next((value for name, value in error.headerlist if name == "Allow"), "")
-            return [method for method in listed.split(",") if method]
-        return ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]  # a route for all methods
+            return [method for method in listed.split(", ") if method]
+        return ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]  # a route for all methods
 
     # -- roles ----------------------------------------------------------------------------------------------------
 

@@ -251,11 +251,11 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         """Find the route of a request, one of its subdomain first. Raises bottle.HTTPError 404, 405, or as closed."""
         router = self._by_subdomain.get(self._subdomain(environ)) if self._by_subdomain else None
         try:
-            found = (router or self.router).match(environ)
+            found = _found(router or self.router, environ)
         except bottle.HTTPError as error:
             if router is None or error.status_code != 404:
                 raise
-            found = self.router.match(environ)
+            found = _found(self.router, environ)
         if found[0] in self._closed:
             raise bottle.HTTPError(self._closed[found[0]], "closed")
         return found  # type: ignore[no-any-return]  # bottle is untyped
@@ -276,6 +276,17 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             if error.status_code == 404:
                 return any(path.startswith(url) and files.find(path[len(url) :]) for url, files in self.static_folders)
         return True
+
+
+def _found(router: bottle.Router, environ: dict[str, Any]) -> Any:
+    """What the router finds; the `Allow` of its 405 names HEAD, too, wherever GET is answered."""
+    try:
+        return router.match(environ)
+    except bottle.HTTPError as error:
+        if error.status_code == 405:
+            methods = set(error.get_header("Allow").split(","))
+            error.set_header("Allow", ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()))))
+        raise
 
 
 def _passing(handler: Callable[..., Any]) -> dict[str, Any]:

@@ -59,11 +59,12 @@ def test_a_whole_app_answers_for_every_route_with_and_without_options(app: Atili
     app.route("/items", methods=["DELETE"], name="remove")(lambda was: "gone")
     app.route("/own", methods=["GET", "OPTIONS"], name="own")(lambda was: was.request.method)
 
-    for path, methods in (("/items", "DELETE, GET, POST"), ("/own", "GET, OPTIONS")):
+    for path, methods in (("/items", "DELETE, GET, HEAD, POST"), ("/own", "GET, HEAD, OPTIONS")):
         answer = preflight(client, path, "GET")
         assert (answer.status_code, allowed(answer)) == (200, SHOP)
         assert answer.header("Access-Control-Allow-Methods") == methods
         assert answer.header("Access-Control-Allow-Credentials") == "true"
+    assert preflight(client, "/items", "HEAD").status_code == 200
     assert preflight(client, "/items", "PATCH").status_code == 405
     assert preflight(client, "/items", "GET", EVIL).status_code == 403
     assert preflight(client, "/nowhere", "GET").status_code == 404

@@ -59,6 +59,21 @@ def test_a_route_answers_get_head_and_post_unless_it_names_methods(app: Atilite,
     assert (refused.status_code, refused.header("Allow")) == (405, "PUT")
 
 
+@pytest.mark.row("A90")
+def test_the_allow_of_a_405_names_head_wherever_get_is_answered(app: Atilite, client: Client) -> None:
+    app.route("/both")(lambda was: "both")
+    app.route("/items/<int:id>", methods=["GET", "DELETE"], name="item")(lambda was, id: "item")
+    app.route("/put", methods=["PUT"], name="put")(lambda was: "put")
+
+    refused = {path: client.request("PATCH", path) for path in ("/both", "/items/1", "/put")}
+    assert {path: (answer.status_code, answer.header("Allow")) for path, answer in refused.items()} == {
+        "/both": (405, "GET, HEAD, POST"),
+        "/items/1": (405, "DELETE, GET, HEAD"),
+        "/put": (405, "PUT"),
+    }
+    assert client.request("HEAD", "/put").header("Allow") == "PUT"
+
+
 @pytest.mark.row("A94")
 def test_the_last_parameter_of_the_path_may_be_left_out_when_it_has_a_default(app: Atilite, client: Client) -> None:
     @app.route("/profiles/<int:id>")

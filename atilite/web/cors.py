@@ -74,7 +74,7 @@ class Cors:
         found = self.headers(environ)
         wanted = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD", "").strip()
         listed = ", ".join(sorted(methods))
-        if wanted and wanted not in methods and not (wanted == "HEAD" and "GET" in methods):
+        if wanted and wanted not in methods:
             raise Error(405, f"{wanted} is not answered here", headers=[*found, ("Allow", listed)])
         found.append(("Access-Control-Allow-Methods", listed))
         if self.max_age is not None:

@@ -8,7 +8,7 @@ from atilite.errors import Error, SetupError
 from atilite.web.cors import Cors
 
 SHOP = "https://shop.example.org"
-METHODS = ["POST", "GET", "OPTIONS"]
+METHODS = ["POST", "GET", "HEAD", "OPTIONS"]
 
 
 def rule(*origins: str, max_age: int | None = None) -> Cors:
@@ -83,7 +83,7 @@ def test_a_preflight_is_told_methods_age_and_headers() -> None:
 
     told = dict(rule(SHOP, max_age=3600).preflight(asked, METHODS))
 
-    assert told["Access-Control-Allow-Methods"] == "GET, OPTIONS, POST"
+    assert told["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS, POST"
     assert told["Access-Control-Max-Age"] == "3600"
     assert told["Access-Control-Allow-Headers"] == "X-Token, content-type"
     assert told["Access-Control-Allow-Origin"] == SHOP
