@@ -48,6 +48,12 @@ class Headers(Mapping[str, str]):
         wanted = name.lower()
         return [value for known, value in self.pairs if known.lower() == wanted]
 
+    def number(self, name: str) -> int | None:
+        """The value of a header that is a whole number; None without one, and for anything else that it says."""
+        value = self.get(name, "")
+        # A stranger may send digits that int() refuses: those of other scripts, or thousands of them.
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+
     def __getitem__(self, name: str) -> str:
         values = self.all(name)
         if not values:

@@ -84,9 +84,8 @@ class _Budget:
     def back_off(self, found: Received | Answer | None = None) -> bool:
         """Wait before the next attempt; False, at once, if there is none. Lets go of the answer that was `found`."""
         pause = min(FIRST_BACKOFF * 2**self._done, LONGEST_BACKOFF) * random.uniform(0.8, 1.2)
-        wanted = found.headers.get("Retry-After", "") if found is not None else ""
-        if wanted.isdigit():
-            pause = max(pause, float(wanted))
+        if found is not None:
+            pause = max(pause, found.headers.number("Retry-After") or 0)
         left = self.left
         if self._done >= self._retries or pause > LONGEST_BACKOFF or (left is not None and left <= pause):
             return False
@@ -168,7 +167,8 @@ class Service:
 
     def _drain(self, received: Received) -> None:
         """Read the short text that comes with a redirect, so that the connection can be used again."""
-        if received.headers.get("Content-Length", "").isdigit() and int(received.headers["Content-Length"]) <= LARGE:
+        length = received.headers.number("Content-Length")
+        if length is not None and length <= LARGE:
             for _ in received:
                 continue
         received.close()
@@ -184,8 +184,8 @@ class Service:
         return answer
 
     def _content(self, received: Received, limit: int) -> bytes:
-        length = received.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) > limit and received.has_body:
+        length = received.headers.number("Content-Length")
+        if length is not None and length > limit and received.has_body:
             raise TooLarge(shown(received.url), _too_large(limit))
         pieces, size = [], 0
         for piece in received:

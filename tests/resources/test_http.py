@@ -285,6 +285,10 @@ def test_what_may_be_repeated_is_repeated(app: App, peer: WebPeer, path: str) ->
     assert len(peer.asked) == 3
 
 
+def test_a_wait_that_nobody_can_read_does_not_fail_the_request(app: App, peer: WebPeer) -> None:
+    assert Stubs(app)(peer.url).get("/unclear").fetch() == "at last"
+
+
 @pytest.mark.parametrize("path", ["/flaky?n=1", "/dropping?n=1"])
 def test_a_post_is_sent_once(app: App, peer: WebPeer, path: str) -> None:
     assert Stubs(app)(peer.url).post(path, {}).dispatch().expt is not None

@@ -51,3 +51,13 @@ def test_a_refusal_says_its_status() -> None:
 
     assert str(error) == "http://h/x: answered 404 Not Found"
     assert not error.response.ok
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [("0", 0), ("120", 120), ("", None), ("-1", None), ("1, 2", None), ("²", None), ("9" * 5000, None)],
+)
+def test_a_header_that_is_no_number_counts_as_none(said: str, number: int | None) -> None:
+    headers = Headers([("Retry-After", said)])
+
+    assert (headers.number("retry-after"), headers.number("Content-Length")) == (number, None)

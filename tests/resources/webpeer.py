@@ -101,6 +101,14 @@ async def flaky(peer: WebPeer, asked: Asked) -> None:
     await asked.answer("200 OK", b"at last")
 
 
+@path("unclear")
+async def unclear(peer: WebPeer, asked: Asked) -> None:
+    """503 with a Retry-After that is no number, then an answer."""
+    if peer.seen(asked.path) <= 1:
+        return await asked.raw(b"HTTP/1.1 503 Busy\r\nRetry-After: \xb2\r\nContent-Length: 0\r\n\r\n")
+    await asked.answer("200 OK", b"at last")
+
+
 @path("dropping")
 async def dropping(peer: WebPeer, asked: Asked) -> None:
     """Close without a word the first `n` times."""
