@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class Desk:
     def __init__(self, app: Any, clock: Clock | None = None) -> None:
         self.app, self.site = app, app.site
         self.clock = clock or Clock()
-        self.sheet = (HERE / "static" / "console.css").read_bytes()
+        self.sheet = re.sub(rb"/\*.*?\*/\n", b"", (HERE / "static" / "console.css").read_bytes())
         self.sheet_mark = sha256(self.sheet).hexdigest()[:12]
         self.version = VERSION
         self._feeds = Feeds()
@@ -267,14 +268,16 @@ class Visit:
     def _count(self, statement: str) -> None:
         self._queries += 1
 
-    def render(self, template: str, page: Any, *, effort: str = "", bare: bool = False, **names: Any) -> str:
-        """The HTML of a page in its frame; a `bare` frame has no navigation."""
+    def render(
+        self, template: str, page: Any, *, effort: str = "", bare: bool = False, twin: bool = True, **names: Any
+    ) -> str:
+        """The HTML of a page in its frame; a `bare` frame has no navigation, `twin` links the page as JSON."""
         self.was.response.set_header("Content-Security-Policy", POLICY)
-        shown = self.frame(page.title, bare=bare, told=effort)
+        shown = self.frame(page.title, bare=bare, twin=twin, told=effort)
         text: str = self.desk.app.templates.render(template, {"page": page, "frame": shown, **names})
         return text
 
-    def frame(self, title: str, *, bare: bool = False, told: str = "") -> Frame:
+    def frame(self, title: str, *, bare: bool = False, twin: bool = True, told: str = "") -> Frame:
         """What surrounds a page with this title; takes the flash out of its cookie."""
         site, identity = self.desk.site, self.identity
         path = self.was.request.env.get("PATH_INFO") or "/"  # the console's own address may come without its slash
@@ -297,7 +300,7 @@ class Visit:
             csrf=self.was.form.value,
             flash=self._taken_flash(),
             problem="" if stranger else self._problem(),
-            twin="" if bare or self.was.request.method == "POST" else self._twin(path),
+            twin=self._twin(path) if twin and not bare and self.was.request.method != "POST" else "",
         )
 
     @property

@@ -40,6 +40,7 @@ def __mount__(app: Any, mntopt: Any) -> None:
     sessions.declare(desk)
     desk.answer("/console.css", "GET", _sheet(desk))
     app.failed_request(sessions.refusals(desk))
+    app.tells_missing = True
 
 
 def _lists(desk: Desk) -> None:

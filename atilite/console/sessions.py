@@ -99,8 +99,8 @@ def refusals(desk: Desk) -> Callable[..., Any]:
             return visit.go(f"/login{_back(visit)}")
         title = TITLES.get(error.status_code, error.reason)
         page = Message(title, error.explanation[:1].upper() + error.explanation[1:])
-        bare = visit.identity.role is None
-        return was.response(error.status, visit.render("message.html", page, bare=bare), list(error.headers))
+        text = visit.render("message.html", page, bare=visit.identity.role is None, twin=False)
+        return was.response(error.status, text, list(error.headers))
 
     return failed_request
 

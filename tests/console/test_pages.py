@@ -91,6 +91,35 @@ def test_an_address_that_is_not_there_is_told_in_the_frame_of_the_console(person
     assert answer.status_code == 404
     assert "there is no run #999" in answer.text.lower()
     assert 'aria-label="Console"' in answer.text
+    assert "/runs/999.json" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nowhere/at/all", 404, "There is nothing at /console/nowhere/at/all"),
+        ("/runs/one", 404, "There is nothing at /console/runs/one"),
+        ("/runs/1/cancel", 405, "GET is not answered here"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told_in_the_frame_of_the_console(
+    person: People, path: str, status: int, said: str
+) -> None:
+    viewer = person("view")
+    answer = viewer.get(path)
+
+    assert answer.status_code == status
+    assert said in answer.text
+    assert 'aria-label="Console"' in answer.text
+    assert answer.header("Content-Security-Policy") == viewer.get("/runs").header("Content-Security-Policy")
+    assert f"{path}.json" not in answer.text
+
+
+def test_who_is_not_signed_in_is_told_of_no_place_of_the_console_where_nothing_is(person: People) -> None:
+    answer = person("").get("/nowhere")
+
+    assert answer.status_code == 404
+    assert 'aria-label="Console"' not in answer.text
 
 
 def test_filters_that_cannot_be_are_refused_in_words(person: People) -> None:

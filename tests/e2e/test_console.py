@@ -140,6 +140,19 @@ def test_the_newest_record_stays_in_view_without_scrolling(board: str, look: Loo
     assert inside
 
 
+def test_a_live_page_offers_to_cancel_and_to_pause_only_until_the_run_has_ended(board: str, look: Look) -> None:
+    page = look(f"{board}/actions/Count")
+    page.get_by_role("button", name="Run Count").click()
+    page.locator(".rec").nth(3).wait_for(state="attached", timeout=20_000)
+    offers = page.get_by_role("button", name="Cancel run").or_(page.get_by_role("link", name="Pause updates"))
+    assert page.get_by_text("See the finished run").count() == 0
+    assert offers.count() == 2
+
+    page.get_by_text("See the finished run").wait_for(timeout=30_000)
+
+    assert offers.count() == 0
+
+
 def test_a_run_is_cancelled_after_a_question(board: str, look: Look) -> None:
     page = look(f"{board}/actions/Count")
     page.fill("#p-records", "10000")
