@@ -79,6 +79,9 @@ def test_a_follower_that_skips_is_no_error(automation: Automation, seen: queue.S
     automation.storage.runtime.threads.submit(lambda: None).wait(PATIENCE)
     while "was not started after run" not in caplog.text:
         automation.action.invoke("quick").fetch(PATIENCE)
+
+    assert {record.levelname for record in caplog.records if "was not started" in record.getMessage()} == {"WARNING"}
+    assert [headline.id for headline in automation.journal.search(operation="slow").fetch()] == [run]
     automation.action.cancel(run)
 
 

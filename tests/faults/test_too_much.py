@@ -201,13 +201,15 @@ def test_a_header_of_a_megabyte_is_refused(program: Program, text: str, status: 
 def test_uploads_that_break_off_leave_nothing(program: Program) -> None:
     chance = random.Random(19)
     kind, body = multipart(3, 2 * MEGABYTE)
+    before = program.descriptors()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", program.port), timeout=10) as sock:
             head = f"POST /internal/action/keep HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
             sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
             sock.sendall(body[: chance.randrange(len(body))])
-    before = program.descriptors()
     until(lambda: program.descriptors() <= before)
+    assert program.ask("GET", "/internal/actions/")[0] == 200
+    assert program.json("/internal/journals/?operation=keep") == []
 
 
 @pytest.mark.row("reliability-19", "A111")

@@ -42,10 +42,10 @@ def test_thread_takes_the_common_options(runtime: Runtime) -> None:
 
 @pytest.mark.row("A138")
 def test_a_task_has_started_when_it_is_made(runtime: Runtime) -> None:
-    started: Promise[None] = Promise()
-    runtime.Thread(started.set, None)
+    started: Promise[str] = Promise()
+    runtime.Thread(started.set, "nobody has fetched it")
 
-    started.wait(10)
+    assert started.wait(10) == "nobody has fetched it"
 
 
 @pytest.mark.row("A138")

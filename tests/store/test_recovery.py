@@ -100,5 +100,7 @@ def test_a_start_waits_a_moment_for_the_end_of_the_owner(url: str) -> None:
     owner = Database.open(url)
     ending = threading.Timer(0.1, owner.close)
     ending.start()
-    Database.open(url).close()
+    with Database.open(url) as successor:
+        assert owner.writer.closed
+        assert successor.path == owner.path
     ending.join()
