@@ -20,7 +20,9 @@ from atilite.errors import DuplicateName, Frozen, ParameterError, SetupError
 from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.runtime.functions import innermost, wants_was
+from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task
+from atilite.store.followers import Follower, Followers
 
 if TYPE_CHECKING:
     from atilite.automation import apart, commands
@@ -49,10 +51,12 @@ class Actions:
         self._storage, self._runs = storage, runs
         self._actions: dict[str, Action] = {}
         self._lanes: Lanes[Run] = Lanes()
-        self._chain = Chain(lambda name: self.start(name, trigger="chain"), self._soon)
+        self._chain = Chain(self._follow, self._soon, lambda: storage.database.part(Followers))
         self._frozen = False
         # Whether ends start what follows them.
         self.follows = True
+        # Which app this is of: several may share a database.
+        self.app = ""
         runs.left.listen(self._left)
         runs.ended.listen(self._ended)
 
@@ -154,6 +158,8 @@ class Actions:
         )  # fmt: skip
         self._actions[info.name] = Action(info, declared or function, job, self._lanes_of(info))
         self._chain.put(info.name, info.rules)
+        if info.rules:
+            self._runs.leads = self._leads
 
     def _in_process(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(function, functools.partial):
@@ -222,14 +228,20 @@ class Actions:
         started it: person, console, api, schedule, catch-up, call, chain, cli or start; `who` is the person's name.
         Never blocks, except for an action with `choices`: those are made for the check.
         """
-        action = self._find(name)
+        run = self._start(self._find(name), params or {}, trigger, who)
+        return run.id, self._storage.task(run.promise)
+
+    def _start(
+        self, action: Action, params: Mapping[str, Any], trigger: str, who: str | None, follows: Follower | None = None
+    ) -> Run:
         schema = action.info.schema
-        arguments = schema.check(params or {})
+        arguments = schema.check(params)
         if action.info.choices:
             faults = action.info.choices.faults(arguments)
             if faults:
                 raise ParameterError(faults)
         run = Run(action.job, arguments, trigger, who)
+        run.follows = follows
         public = schema.public(arguments) if arguments else arguments
         secrets = schema.secrets(arguments) if arguments else ()
         if action.lanes:
@@ -237,7 +249,7 @@ class Actions:
         else:
             self._runs.open(run, public, secrets)
             self._runs.launch(run)
-        return run.id, self._storage.task(run.promise)
+        return run
 
     def _admit(self, run: Run, action: Action, public: dict[str, Any], secrets: tuple[str, ...]) -> None:
         admission = self._lanes.enter(
@@ -253,17 +265,41 @@ class Actions:
         for admitted in self._lanes.leave(run):
             self._runs.launch(admitted)
 
-    def _ended(self, end: Ended) -> None:
-        if self._chain and self.follows and end.kind == "action":
-            self._chain.ended(end, [name for name, one in self._actions.items() if one.info.operation == end.operation])
+    # -- what follows runs
 
-    def _soon(self, name: str, begin: Callable[[], None]) -> None:
+    def resume(self) -> None:
+        """Start what follows runs that ended before this process, or the app's last stop. Not on the loop."""
+        if self._chain and self.follows:
+            self._chain.resume(self.app, self._storage.clock.now())
+
+    def hold(self) -> None:
+        """Start nothing that follows a run any more: from now on it waits for `resume`, also of the next process."""
+        self._chain.held = True
+
+    def _leads(self, run: Run, status: str) -> tuple[Follower, ...]:
+        if not self.follows or run.job.kind != "action" or Ended.is_dry(run):
+            return ()
+        return tuple(self._chain.notes(run.id, self.app, self._named(run.job.operation), status))
+
+    def _ended(self, end: Ended) -> None:
+        if self._chain and self.follows and end.kind == "action" and not end.dry:
+            self._chain.ended(end.id, self.app, self._named(end.operation), end.status)
+
+    def _named(self, operation: str) -> list[str]:
+        return [name for name, one in self._actions.items() if one.info.operation == operation]
+
+    def _soon(self, follower: Follower, begin: Callable[[], None]) -> None:
         # In the thread that told of the end: the one that writes, which nobody may keep.
-        runtime = self._storage.runtime
-        if self._find(name).info.choices:
-            runtime.threads.submit(begin)
+        runtime, action = self._storage.runtime, self._find(follower.action)
+        run_it = runtime.threads.submit if action.info.choices else runtime.loop.call_soon
+        if action.job.journal or follower.run < 0:
+            run_it(begin)
         else:
-            runtime.loop.call_soon(begin)
+            # Nothing would tell that it has begun: it is struck out before that.
+            self._storage.database.part(Followers).strike([follower], lambda _, error: error or run_it(begin))
+
+    def _follow(self, follower: Follower) -> Promise[None] | None:
+        return self._start(self._find(follower.action), {}, "chain", None, follower).opening
 
     def cancel(self, run: int) -> bool:
         """End a run of this app as cancelled; False if it is not active. See `Runs.end_early`."""

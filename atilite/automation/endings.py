@@ -30,8 +30,13 @@ class Ended:
         """What is told of `run`, whose number is that of its journal."""
         return cls(
             run.id, run.job.operation, status, run.error, duration, run.trigger, run.who, run.job.kind, run.attempt,
-            run.arguments.get("dry_run") is True,
+            cls.is_dry(run),
         )  # fmt: skip
+
+    @staticmethod
+    def is_dry(run: Run) -> bool:
+        """Whether `run` only shows what it would do."""
+        return run.arguments.get("dry_run") is True
 
 
 def outcome(run: Run, error: BaseException | None) -> tuple[str, BaseException | None]:

@@ -60,6 +60,7 @@ class Automation:
         self.kv = kv or KV()
         self.kv.attach(self.storage)
         self.action = action(self.storage, self.runs)
+        self.action.app = name
         self.service = service(self.storage, self.runs)
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
@@ -86,6 +87,7 @@ class Automation:
         self.service.start_all()
         self.schedule.start()
         self.trigger.start()
+        self.action.resume()
 
     def stop(self, timeout: float = 5.0) -> list[str]:
         """Stop schedules, triggers and services, wait for the runs; name what has not ended after so many seconds.
@@ -94,6 +96,7 @@ class Automation:
         whose owner closes it.
         """
         end = self.storage.clock.monotonic() + timeout
+        self.action.hold()
         self.schedule.stop()
         self.trigger.stop()
         left = self.service.stop_all(timeout / 2)

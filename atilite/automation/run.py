@@ -13,6 +13,7 @@ from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.promise import Promise
 from atilite.runtime.stopping import Stopping
 from atilite.runtime.timers import Timer
+from atilite.store.followers import Follower
 
 GRACE = 1.0
 
@@ -63,8 +64,10 @@ class Run(Stopping):
     `status` is queued, running, succeeded, failed, cancelled, timed_out or interrupted.
     """
 
-    __slots__ = ("arguments", "attempt", "context", "ending", "error", "id", "job", "joined", "left", "life", "output",
-                 "promise", "report", "started", "status", "timer", "trigger", "who", "work")  # fmt: skip
+    __slots__ = (
+        "arguments", "attempt", "context", "ending", "error", "follows", "id", "job", "joined", "left", "life",
+        "opening", "output", "promise", "report", "started", "status", "timer", "trigger", "who", "work",
+    )  # fmt: skip
 
     def __init__(self, job: Job, arguments: dict[str, Any], trigger: str, who: str | None = None) -> None:
         super().__init__()
@@ -84,6 +87,9 @@ class Run(Stopping):
         self.report: Callable[[float, float | None, str], None] | None = None
         # What the supervisor gives the run of a service.
         self.life: Any = None
+        # The note that asked for it, if it follows another run, and whether its opening is durable.
+        self.follows: Follower | None = None
+        self.opening: Promise[None] | None = None
         # Settled after the end is durable.
         self.promise: Promise[Any] = Promise()
 

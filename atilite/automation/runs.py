@@ -23,6 +23,7 @@ from atilite.context import current_journal, current_run
 from atilite.errors import StoreError, TaskCancelled, TaskTimeout
 from atilite.events import Emitter
 from atilite.runtime.promise import Promise
+from atilite.store.followers import Follower
 
 
 class Runs:
@@ -45,6 +46,8 @@ class Runs:
         self.opened: Emitter[Run] = Emitter()
         self.ended: Emitter[Ended] = Emitter()
         self.left: Emitter[Run] = Emitter()
+        # What an end of a run leads to, asked for before it is stored; None while nothing follows anything.
+        self.leads: Callable[[Run, str], tuple[Follower, ...]] | None = None
 
     # -- opening and closing, for runs executed here or by the journal decorator
 
@@ -53,11 +56,14 @@ class Runs:
         capture.install()
         job = run.job
         run.status = "queued" if waiting else "running"
+        if job.journal and run.follows is not None:
+            run.opening = Promise()
         if job.journal:
             run.id = self._storage.journals.open(
                 job.operation, description=job.description, kind=job.kind, trigger=run.trigger, who=run.who,
                 parameters=capture.masked_data(dict(public), self.hidden()), parent=current_journal.get(),
-                labels=job.labels, status=run.status,
+                labels=job.labels, status=run.status, follows=run.follows,
+                done=None if run.opening is None else run.opening.settle,
             )  # fmt: skip
             clock = self._clock if job.endless else None
             run.output = capture.Output(self._writer(run.id), secrets, clock, self.hidden)
@@ -99,10 +105,11 @@ class Runs:
         else:
             shown = capture.masked_data(stored_result(value), secrets) if value is not None else None
             trace = None if error is None else capture.masked(traceback_text(error), secrets)
+            leads = () if self.leads is None else self.leads(run, status)
             try:
                 stored = self._storage.journals.close(
-                    run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, done=settle,
-                    here=here,
+                    run.id, status, duration=duration, error=run.error, traceback=trace, result=shown, leads=leads,
+                    done=settle, here=here,
                 )  # fmt: skip
             except StoreError as refused:  # the database has been closed: whoever waits must not wait for ever
                 settle(None, refused)
@@ -127,6 +134,10 @@ class Runs:
         `left(promise)` is called when the function has really ended, whatever became of the run before.
         """
         run.left = left
+        if run.opening is not None and not run.opening.done:
+            # What follows another run is started once at most: that it has begun is durable before it does anything.
+            run.opening.on_done(lambda _: self._storage.runtime.loop.call_soon(self._launch_opened, run))
+            return
         if run.status == "queued":
             run.status = "running"
             run.started = self._clock.monotonic()
@@ -135,6 +146,10 @@ class Runs:
         if run.job.timeout is not None:
             run.timer = self._storage.runtime.loop.call_later(run.job.timeout, self.end_early, run, "timed_out")
         self._attempt(run)
+
+    def _launch_opened(self, run: Run) -> None:
+        if run.id in self.active:  # nobody has ended it meanwhile
+            self.launch(run, run.left)
 
     def _attempt(self, run: Run) -> None:
         if run.ending is not None:

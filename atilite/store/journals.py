@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..events import Emitter
 from .columns import clean, decode, encode, micros
 from .database import Database
+from .followers import Follower
 from .history import FOREVER, History
 from .live import LiveRuns, merged, stored_headline
 from .removal import remove_runs
@@ -60,11 +61,13 @@ class Journals(History):
         attempt: int = 1,
         labels: Iterable[str] = (),
         status: str = "running",
+        follows: Follower | None = None,
         done: Done | None = None,
     ) -> int:
         """Begin a run and return its id, which is known at once; the row follows. `done` gets None.
 
-        `status` is "running" or "queued". Raises TypeError for parameters that JSON does not have.
+        `status` is "running" or "queued". It is the start that the note `follows` asked for. Raises TypeError for
+        parameters that JSON does not have.
         """
         if status not in ("queued", "running"):
             raise ValueError(f"a run begins queued or running, not {status!r}")
@@ -86,7 +89,7 @@ class Journals(History):
             parent=parent,
             attempt=attempt,
         )
-        self._live.begin(headline, done)
+        self._live.begin(headline, done, follows)
         return headline.id
 
     def start(self, id: int, *, done: Done | None = None) -> bool:
@@ -115,13 +118,15 @@ class Journals(History):
         error: str | None = None,
         traceback: str | None = None,
         result: object = None,
+        leads: tuple[Follower, ...] = (),
         done: Done | None = None,
         here: bool = False,
     ) -> bool:
         """End a run; False if it has ended already (then the first end stands and `done` is not called).
 
         `duration` is in seconds. A result that JSON does not have is stored as the text that shows it. With `here`
-        this thread, which must be free to block, may be the one that writes it: see `Writer.submit`.
+        this thread, which must be free to block, may be the one that writes it: see `Writer.submit`. With the end it is
+        noted that it `leads` to the start of these.
         """
         if status not in FINISHED:
             raise ValueError(f"a run cannot end as {status!r}; known: {', '.join(STATUSES[2:])}")
@@ -139,7 +144,7 @@ class Journals(History):
                 kept,
             )
 
-        closed = self._live.change(id, ended, done, here=here)
+        closed = self._live.change(id, ended, done, here=here, leads=leads)
         if closed:
             with self._counting:
                 self.ends[status] += 1

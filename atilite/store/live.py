@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from .counters import Counter
+from .followers import Follower, Following
 from .runs import COLUMNS, Headline, Progress, headline_of, row_of
 from .writer import Done, Writer
 
@@ -37,13 +38,15 @@ RecordRow = tuple[int, int, int, str, str | None, str, str]
 class Live:
     """A run of this process: its newest value, and the value that is stored (None: not yet), if that is `certain`."""
 
-    __slots__ = ("certain", "change", "headline", "progress", "stored")
+    __slots__ = ("certain", "change", "following", "headline", "progress", "stored")
 
     def __init__(self, headline: Headline) -> None:
         self.headline = headline
         self.stored: Headline | None = None
         self.certain = True
         self.change = 0
+        # None for nearly all runs, which nothing follows and which follow nothing.
+        self.following: Following | None = None
         self.progress: Progress | None = None
 
 
@@ -75,23 +78,30 @@ class LiveRuns:
         """Return a run that goes on or is not stored yet. Any thread."""
         return self._runs.get(id)
 
-    def begin(self, headline: Headline, done: Done | None) -> None:
+    def begin(self, headline: Headline, done: Done | None, follows: Follower | None = None) -> None:
         """Take a new run in and queue its first flush. Any thread, never blocks."""
         live = self._runs[headline.id] = Live(headline)
+        if follows is not None:
+            live.following = Following(follows)
         self._flush(live, done)
 
     def change(
-        self, id: int, new: Callable[[Headline], Headline | None], done: Done | None, *, here: bool = False
-    ) -> bool:
+        self, id: int, new: Callable[[Headline], Headline | None], done: Done | None, *, here: bool = False,
+        leads: tuple[Follower, ...] = (),
+    ) -> bool:  # fmt: skip
         """Replace the value of a run by `new(value)` and queue a flush; False if it's unknown or `new` gives None.
 
-        Any thread; `done` is called only if True is returned. For `here` see `Writer.submit`.
+        Any thread; `done` is called only if True is returned. For `here` see `Writer.submit`; `leads` are to follow.
         """
         with self._lock:
             live = self._runs.get(id)
             changed = None if live is None else new(live.headline)
             if live is None or changed is None:
                 return False
+            if leads:
+                # Before the value: whoever writes the end at this moment has to find them.
+                live.following = live.following or Following()
+                live.following.leads = leads
             live.headline = changed
         self._flush(live, done, here)
         return True
@@ -133,6 +143,8 @@ class LiveRuns:
         headline = live.headline
         before = live.stored if live.certain else stored_headline(connection, headline.id)
         live.change = self.store(connection, headline, before)
+        if live.following is not None:
+            live.following.store(connection, headline, before)
         live.stored, live.certain = headline, True
 
     def store_records(self, connection: sqlite3.Connection, rows: list[RecordRow]) -> None:
@@ -171,6 +183,9 @@ class LiveRuns:
     def _keep_unsaved(self, live: Live, error: BaseException) -> None:
         if live.headline.pending:
             return  # its end will store all of it
+        if live.following is not None:
+            # Whoever waited was told the fault, and what follows is started without a note: no second start of it.
+            live.following.leads = ()
         if len(self._unsaved) < UNSAVED:
             self._unsaved.append(live)
             return

@@ -17,7 +17,7 @@ from ..clock import Clock
 from ..errors import StoreUnavailable
 from ..lazily import LazyModule
 from .backup import copy_database
-from .models import FIRST, TRAIL
+from .models import CHAIN, FIRST, TRAIL
 
 # Loaded when a step is missing: a start with a current schema does without.
 playhouse: Any = LazyModule("playhouse.migrations")
@@ -51,7 +51,15 @@ def parents(migrator: Any, database: Any) -> None:
     database.execute_sql("CREATE INDEX IF NOT EXISTS journal_parent ON journal(parent, id) WHERE parent IS NOT NULL")
 
 
-STEPS: tuple[Step, ...] = (("0001_first", first), ("0002_trail", trail), ("0003_parents", parents))
+def followers(migrator: Any, database: Any) -> None:
+    """Make the table of the actions that are to follow runs."""
+    for table in CHAIN:
+        SchemaManager(table, database).create_all(safe=False)
+
+
+STEPS: tuple[Step, ...] = (
+    ("0001_first", first), ("0002_trail", trail), ("0003_parents", parents), ("0004_followers", followers),
+)  # fmt: skip
 
 
 def has_fts5(connection: sqlite3.Connection) -> bool:

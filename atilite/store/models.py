@@ -210,6 +210,21 @@ class Notice(Model):
         table_name = "notice"
 
 
+class Following(Model):
+    """An action that is to be started because a run has ended, and has not been opened yet."""
+
+    run = BigIntegerField()
+    app = TextField()
+    action = TextField()
+    at = BigIntegerField()
+
+    class Meta:
+        table_name = "follower"
+        primary_key = CompositeKey("run", "app", "action")
+        without_rowid = True
+
+
 FIRST: tuple[type[Model], ...] = (Journal, Label, Record, Word, Entry, User, ApiToken, Login, Key, Mark)
 TRAIL: tuple[type[Model], ...] = (Deed, Notice)
-TABLES = (*FIRST, *TRAIL)
+CHAIN: tuple[type[Model], ...] = (Following,)
+TABLES = (*FIRST, *TRAIL, *CHAIN)

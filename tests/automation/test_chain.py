@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from atilite.automation.chain import Chain, Rule
 from atilite.automation.engine import Automation
 from atilite.errors import SetupError
+from atilite.runtime.promise import Promise
+from atilite.store.followers import Follower, Followers
+from atilite.testing.clock import FakeClock
 
 PATIENCE = 20.0
 
@@ -123,7 +127,7 @@ def test_a_circle_is_refused_with_all_its_names(automation: Automation) -> None:
 
 
 def test_of_several_rules_each_end_starts_a_follower_once() -> None:
-    chain = Chain(print, lambda name, begin: begin())
+    chain = Chain(lambda follower: None, lambda follower, begin: begin(), lambda: None)  # type: ignore[arg-type,return-value]
     chain.put("c", [Rule("a", "succeeded"), Rule("a", "ended"), Rule("b", "failed")])
 
     assert list(chain.followers(["a"], "succeeded")) == ["c"]
@@ -132,3 +136,193 @@ def test_of_several_rules_each_end_starts_a_follower_once() -> None:
     assert list(chain.followers(["a"], "interrupted")) == []
     chain.put("c", [])
     assert not chain
+
+
+# -- over the death of the process
+
+
+def chained(automation: Automation, **options: Any) -> Automation:
+    automation.action(name="back up")(lambda: None)
+    automation.action(name="tell", after="back up succeeded", **options)(lambda: None)
+    automation.freeze()
+    return automation
+
+
+def tells(automation: Automation) -> list[Any]:
+    return list(automation.journal.search(operation="tell").fetch())
+
+
+def settled(automation: Automation) -> None:
+    """Wait until what is to begin has begun and is on the disk."""
+    looked: Promise[None] = Promise()
+    automation.storage.runtime.loop.call_soon(looked.set, None)
+    looked.wait(PATIENCE)
+    automation.storage.database.writer.flush()
+
+
+def dies_before_the_start(automation: Automation) -> int:
+    """Run what is followed in an app that does not get to the start of what follows."""
+    automation.action.hold()
+    run, task = automation.action.start("back up")
+    task.fetch(PATIENCE)
+    return run
+
+
+@pytest.mark.row("M19")
+def test_what_was_not_begun_before_the_process_died_is_started_by_the_next_one_once(make: Any) -> None:
+    run = dies_before_the_start(chained(make("app")))
+    assert tells(make("look")) == []
+
+    second = chained(make("app"))
+    with second.runs.ended.subscribe() as ends:
+        second.start()
+        ends.get(timeout=PATIENCE)
+    third = chained(make("app"))
+    third.start()
+    settled(third)
+
+    assert [(one.parent, one.trigger, one.status) for one in tells(third)] == [(run, "chain", "succeeded")]
+    assert third.storage.database.part(Followers).waiting("app") == []
+
+
+def test_the_note_is_written_with_the_end_and_struck_out_with_the_opening(make: Any) -> None:
+    automation = chained(make("app"))
+    run = dies_before_the_start(automation)
+    notes = automation.storage.database.part(Followers)
+    assert [one for one, _ in notes.waiting("app")] == [Follower(run, "app", "tell")]
+
+    begun, commits = [], automation.storage.database.writer
+    automation.runs.opened.listen(lambda one: begun.append(commits.commits))
+    with automation.runs.ended.subscribe() as ends:
+        automation.action.resume()
+        ends.get(timeout=PATIENCE)
+
+    assert notes.waiting("app") == []
+    assert len(begun) == 1
+
+
+def test_what_follows_does_nothing_before_its_opening_is_durable(automation: Automation, tmp_path: Any) -> None:
+    stored: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    automation.action(name="back up")(lambda: None)
+
+    @automation.action(name="tell", after="back up succeeded")
+    def tell() -> None:
+        with sqlite3.connect(f"file:{tmp_path}/data.db?mode=ro", uri=True) as beside:
+            stored.put(
+                (
+                    beside.execute("SELECT status FROM journal WHERE operation = 'tell'").fetchall(),
+                    beside.execute("SELECT count(*) FROM follower").fetchone(),
+                )
+            )
+        beside.close()
+
+    automation.freeze()
+    automation.action.invoke("back up").fetch(PATIENCE)
+
+    assert stored.get(timeout=PATIENCE) == ([("running",)], (0,))
+
+
+def test_nothing_is_noted_where_nothing_follows(automation: Automation, seen: queue.SimpleQueue[Any]) -> None:
+    automation.action(name="alone")(lambda: None)
+    assert automation.runs.leads is None
+    automation.action(name="tell", after="back up failed")(lambda: None)
+    automation.action(name="back up")(lambda: None)
+    automation.action.hold()
+    for name in ("alone", "back up"):
+        automation.action.invoke(name).fetch(PATIENCE)
+
+    assert automation.storage.database.part(Followers).waiting("app") == []
+
+
+def test_what_was_noted_too_long_ago_is_started_no_more(make: Any, caplog: Any) -> None:
+    clock = FakeClock()
+    dies_before_the_start(chained(make("app", clock=clock)))
+    clock.advance(24 * 3600 + 1)
+    automation = chained(make("app", clock=clock))
+    automation.action.resume()
+    automation.storage.database.writer.flush()
+
+    assert "'tell' is not started after run 1" in caplog.text
+    assert tells(automation) == []
+    assert automation.storage.database.part(Followers).waiting("app") == []
+
+
+def test_a_note_of_a_rule_that_is_gone_is_forgotten_and_those_of_other_apps_stay(make: Any) -> None:
+    dies_before_the_start(chained(make("app")))
+    dies_before_the_start(chained(make("other")))
+    changed = make("app")
+    changed.action(name="back up")(lambda: None)
+    changed.action(name="else", after="back up failed")(lambda: None)
+    changed.freeze()
+    changed.action.resume()
+    notes = changed.storage.database.part(Followers)
+    changed.storage.database.writer.flush()
+
+    assert notes.waiting("app") == []
+    assert len(notes.waiting("other")) == 1
+
+
+def test_a_follower_that_was_skipped_is_not_started_later(make: Any) -> None:
+    automation = make("app")
+    automation.action(name="back up")(lambda: None)
+
+    @automation.action(name="tell", overlap="skip", after="back up succeeded")
+    def tell(was: Any) -> None:
+        was.run.wait(PATIENCE)
+
+    automation.freeze()
+    run, _ = automation.action.start("tell")
+    dies_before_the_start(automation)
+    notes = automation.storage.database.part(Followers)
+    automation.action.resume()
+    settled(automation)
+    automation.action.cancel(run)
+
+    assert notes.waiting("app") == []
+    assert [one.id for one in tells(automation)] == [run]
+
+
+def test_a_follower_without_a_journal_is_struck_out_before_it_begins(make: Any) -> None:
+    automation, begun = make("app"), queue.SimpleQueue()
+    automation.action(name="back up")(lambda: None)
+    notes = automation.storage.database.part(Followers)
+
+    @automation.action(name="tell", journal=False, after="back up succeeded")
+    def tell() -> None:
+        begun.put(notes.waiting("app"))
+
+    automation.freeze()
+    automation.action.invoke("back up").fetch(PATIENCE)
+
+    assert begun.get(timeout=PATIENCE) == []
+
+
+def test_one_that_is_seen_to_is_not_started_a_second_time(make: Any) -> None:
+    automation = chained(make("app"))
+    run = dies_before_the_start(automation)
+    notes = automation.storage.database.part(Followers)
+    assert notes.claim(Follower(run, "app", "tell"))
+    automation.action.resume()
+    settled(automation)
+    assert tells(automation) == []
+    notes.release(Follower(run, "app", "tell"))
+
+    with automation.runs.ended.subscribe() as ends:
+        automation.action.resume()
+        automation.action.resume()
+        ends.get(timeout=PATIENCE)
+    assert len(tells(automation)) == 1
+
+
+def test_a_follower_that_was_cancelled_before_it_began_does_not_begin(automation: Automation) -> None:
+    calls: list[str] = []
+    automation.action(name="back up")(lambda: None)
+    automation.action(name="tell", after="back up succeeded")(lambda: calls.append("told"))
+    automation.freeze()
+    automation.runs.opened.listen(lambda run: automation.runs.cancel(run.id) if run.job.operation == "tell" else None)
+    with automation.runs.ended.subscribe() as ends:
+        automation.action.invoke("back up").fetch(PATIENCE)
+        while ends.get(timeout=PATIENCE).operation != "tell":
+            continue
+
+    assert (calls, tells(automation)[0].status) == ([], "cancelled")
