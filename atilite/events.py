@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from .lazily import LazyModule, in_asyncio
 from .subscribers import Lost, Run, Subscriber, SubscriberInfo
@@ -180,10 +180,22 @@ class Emitter(Generic[T]):
             self._sinks += (sink,)
 
 
+class Emitted(NamedTuple):
+    """An event by name, as it was emitted."""
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
 class Bus:
-    """Events by name within one app: `on(name)` subscribes a function, `emit(name, ...)` calls all of them."""
+    """Events by name within one app: `on(name)` subscribes a function, `emit(name, ...)` calls all of them.
+
+    `emitted` tells of each event once, in the app that it comes from and before its subscribers hear it.
+    """
 
     def __init__(self, *, run: Run | None = None) -> None:
+        self.emitted: Emitter[Emitted] = Emitter()
         self._run = run
         self._lock = threading.Lock()
         self._subscribers: dict[str, list[Subscriber]] = {}

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .events import Bus
+from .events import Bus, Emitted
 from .hooks import EVENTS, Hooks, call_with_was, fitted, with_was
 from .runtime.functions import innermost
 from .sharing import BROADCAST
@@ -116,6 +116,7 @@ class Life:
 
     def emit(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Tell the subscribers of `name`, in this app and in those that subscribed to it. Any thread; never blocks."""
+        self.bus.emitted.emit(Emitted(name, args, kwargs))
         self.bus.emit(name, *args, **kwargs)
         for other in self._relays:
             other.bus.emit(name, *args, **kwargs)

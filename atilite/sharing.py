@@ -8,7 +8,7 @@ from typing import Any
 
 from .clock import Clock
 from .errors import SetupError
-from .events import Bus
+from .events import Bus, Emitted
 
 # What is told to all apps of the process has a channel of its own: an event of one app is no business of the others.
 BROADCAST = "broadcast:"
@@ -140,5 +140,6 @@ class Sharing:
             return self._locks.setdefault(name, threading.RLock())
 
     def _tell_everybody(self, event: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.bus.emitted.emit(Emitted(event, args, kwargs))
         for app in {id(one): one for one in (self, *self.siblings.values())}.values():
             app.bus.emit(event, *args, **kwargs)

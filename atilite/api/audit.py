@@ -106,6 +106,8 @@ def _note(was: Any, endpoint: Any, path: dict[str, Any], outcome: object) -> Non
         what = "start service" if _sent(was).get("running") else "stop service"
     target = "/".join(str(path[name]) for name in ("namespace", *TARGETS) if name in path)
     given = {"value": shown(str(path["key"]), _body(was))} if endpoint.operation == "setKey" else {}
+    if endpoint.operation == "emitEvent" and was.request.has_body:
+        given = {name: shown(name, value) for name, value in (_sent(was) or {"payload": _body(was)}).items()}
     note(
         was.app.site.database(), what, who=who, via="hook" if endpoint.operation == "receiveHook" else "api",
         address=remote_address(was.request.env), target=target, parameters=given, result=result, run=run,

@@ -16,7 +16,7 @@ from atilite.runtime.promise import Promise
 from atilite.runtime.task import Sleep
 from atilite.store.kv import Changed
 
-from .shapes import headline, record, service
+from .shapes import happened, headline, record, service
 
 # Rows a read: small, because other requests wait meanwhile.
 PORTION = 100
@@ -179,6 +179,45 @@ class ServiceChanges:
         while self._waiting:
             found.append((None, {"type": "service", **service(self._waiting.popleft())}))
         return found
+
+
+class AppEvents:
+    """The events that apps emit, those of these names or all, after the event of this number (None: from now on).
+
+    The first message tells the number where the stream begins, so that a reader who heard nothing can resume as well.
+    `current()` gives the catalogue of the moment: after a reload the apps are others, and the stream ends.
+    """
+
+    def __init__(self, current: Callable[[], Any], names: frozenset[str], after: int | None) -> None:
+        self._current, self._names, self._catalogue = current, names, current()
+        newest = self._catalogue.events.log.begin()
+        self._after = newest if after is None else after
+        self._begun = False
+
+    @property
+    def over(self) -> bool:
+        return self._current() is not self._catalogue
+
+    def listen(self, ring: Callable[..., None]) -> Callable[[], None]:
+        unlisten: Callable[[], None] = self._catalogue.events.log.listen(ring)
+        return unlisten
+
+    def fetch(self) -> list[Message]:
+        messages: list[Message] = []
+        found, missed = self._catalogue.events.log.since(self._after, PORTION)
+        if missed:
+            self._after = found[0].number - 1 if found else self._catalogue.events.log.begin()
+        if missed or not self._begun:
+            kind, self._begun = "missed" if missed else "listening", True
+            messages.append((self._after, {"type": kind, "id": self._after}))
+        while found:
+            self._after = found[-1].number
+            messages += [(one.number, happened(one)) for one in found if not self._names or one.name in self._names]
+            if messages:
+                break
+            # Whoever gets nothing falls asleep: there must be nothing left to look through.
+            found, _ = self._catalogue.events.log.since(self._after, PORTION)
+        return messages
 
 
 class KeyChanges:

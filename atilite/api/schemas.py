@@ -84,10 +84,16 @@ SCHEMAS: Mapping[str, Schema] = {
         {**_HEADLINE, "records": many(ref("Record"))}, {"result": ANYTHING, "traceback": maybe(TEXT)}
     ),
     "Message": {
-        "description": "One change: a run's headline, a record of a run, a service, or a key.",
+        "description": "One change: a run's headline, a record, a service, a key or an event. `listening` tells where "
+        "a stream of events begins, `missed` that some may be missing.",
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"type": "string", "enum": ["journal", "record", "service", "key"]}},
+        "properties": {
+            "type": {
+                "type": "string",
+                "enum": ["journal", "record", "service", "key", "event", "listening", "missed"],
+            }
+        },
     },
     "Action": shape(
         {"name": TEXT, "description": TEXT},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,6 +53,18 @@ def record(entry: Any) -> dict[str, Any]:
         "params": entry.params,
         "source": entry.source,
         "level": entry.level,
+    }
+
+
+def happened(event: Any) -> dict[str, Any]:
+    """An event that an app has emitted, or somebody through this API."""
+    return {
+        "type": "event",
+        "id": event.number,
+        "name": event.name,
+        "payload": json.loads(event.text),
+        "app": event.app or None,
+        "at": event.at,
     }
 
 

@@ -27,7 +27,7 @@ else:
 
 def journal_updates(was: Any) -> Any:
     """Every change of every run."""
-    return _serve(was, RunChanges(catalogue(was).journals, resume_after(was.request.env, query(was))))
+    return serve_updates(was, RunChanges(catalogue(was).journals, resume_after(was.request.env, query(was))))
 
 
 def one_journal_updates(was: Any, id: str | int) -> Any:
@@ -45,7 +45,7 @@ def one_journal_updates(was: Any, id: str | int) -> Any:
     if _all_seen(found, journals, run, after):
         # A browser takes this as the end; anything else would make it connect again for ever.
         return empty()
-    return _serve(was, OneRun(journals, stored, run, after))
+    return serve_updates(was, OneRun(journals, stored, run, after))
 
 
 def _all_seen(found: Any, journals: Any, run: int, after: int | None) -> bool:
@@ -56,17 +56,18 @@ def _all_seen(found: Any, journals: Any, run: int, after: int | None) -> bool:
 
 def service_updates(was: Any) -> Any:
     """Every change of every service."""
-    return _serve(was, ServiceChanges(catalogue(was).service_changed))
+    return serve_updates(was, ServiceChanges(catalogue(was).service_changed))
 
 
 def key_updates(was: Any) -> Any:
     """Every change of the keys that were asked for."""
     asked = query(was)
     namespace, prefix = asked.text("namespace"), asked.text("prefix") or ""
-    return _serve(was, KeyChanges(catalogue(was).kv.changed, namespace, prefix))
+    return serve_updates(was, KeyChanges(catalogue(was).kv.changed, namespace, prefix))
 
 
-def _serve(was: Any, source: Source) -> Response | Any:
+def serve_updates(was: Any, source: Source) -> Response | Any:
+    """Answer with a stream of what `source` tells, in the way that was asked for. Raises Error 406 without one."""
     environ = was.request.env
     if wants_websocket(environ):
         sockets.upgrade(was, source)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from atilite.automation.actions import ActionInfo
 from atilite.automation.engine import Automation
+from atilite.automation.eventboard import EventBoard
 from atilite.automation.noticeboard import NoticeBoard, distinct
+from atilite.automation.run import Run
 from atilite.automation.schedules import ScheduleInfo
 from atilite.automation.services import Info
 from atilite.automation.triggers import TriggerInfo
@@ -41,6 +43,7 @@ class Catalogue:
         self.service_changed: Emitter[Info] = Emitter()
         for automation in self._automations:
             automation.service.service_changed.listen(self.service_changed.emit)
+        self.events = EventBoard(self._automations)
 
     # -- actions
 
@@ -70,6 +73,16 @@ class Catalogue:
     def cancel(self, run: int) -> bool:
         """End a run as cancelled; False if it is not active in this process."""
         return any(one.runs.cancel(run) for one in self._automations)
+
+    @property
+    def active(self) -> list[tuple[Run, float]]:
+        """The runs that go on or wait in this process, without those of services, and for how many seconds."""
+        return [
+            (run, max(0.0, one.storage.clock.monotonic() - run.started))
+            for one in self._automations
+            for run in list(one.runs.active.values())
+            if not run.job.endless
+        ]
 
     # -- services
 

@@ -1,4 +1,4 @@
-"""`atilite.Client`: another board's actions, runs, keys, services and schedules, so that one board drives another."""
+"""`atilite.Client`: the actions, runs, keys, services, schedules and events of another board: one drives the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ssl
 from types import TracebackType
 from typing import Self
 
-from .parts import Actions, Facts, Keys, Runs, Schedules, Services, health
+from .parts import Actions, Events, Facts, Keys, Runs, Schedules, Services, health
 from .wire import Wire
 
 
@@ -38,6 +38,7 @@ class Client:
         self.kv = Keys(self._wire, patience)
         self.services = Services(self._wire, patience)
         self.schedules = Schedules(self._wire)
+        self.events = Events(self._wire, patience)
 
     def __repr__(self) -> str:
         return f"<Client of {self.url}>"

@@ -1,4 +1,4 @@
-"""What a client has for each part of another board's API: actions, runs, keys, services, schedules.
+"""What a client has for each part of another board's API: actions, runs, keys, services, schedules, events.
 
 What the API tells comes back as it is: dicts with the fields of docs/http-api.md, moments as texts in ISO 8601.
 """
@@ -288,6 +288,34 @@ class Schedules:
     def resume(self, id: str) -> Facts:
         """Run it again from its next due time on; returns the schedule."""
         return dict(self._wire.ask("POST", f"/internal/schedule/{named(id)}/resume", again=True).value)
+
+
+class Events:
+    """The events of another board: those that its apps emit, and those that are emitted there from here."""
+
+    def __init__(self, wire: Wire, patience: float) -> None:
+        self._wire, self._patience = wire, patience
+
+    def emit(self, name: str, *payload: Any) -> int:
+        """Tell an event there, in every app; returns how many functions hear it. Takes the role run.
+
+        `payload` is one value for JSON or none: what the subscribers get beside `was`. It is never sent twice.
+        """
+        if len(payload) > 1:
+            raise TypeError("an event has one payload; put several values into a dict or a list")
+        found = self._wire.ask(
+            "POST", f"/internal/event/{named(name)}", body=payload[0] if payload else None, empty=not payload
+        )
+        return int(found.value["subscribers"])
+
+    def listen(self, *names: str) -> Generator[Update, None, None]:
+        """Each event of these names, or of all, from now on, until the generator is closed; it reconnects by itself.
+
+        `{"type": "event", "name", "payload", "app", "at", "id"}`. What is emitted while the connection is broken comes
+        afterwards, in order. `{"type": "missed"}` tells that some have not been kept for so long, or that the board
+        was started anew. Raises ResourceError once it has been away for longer than the client's patience.
+        """
+        return follow(self._wire, "/internal/events", {"name": names or None}, None, self._patience)
 
 
 def health(wire: Wire, path: str) -> Facts:

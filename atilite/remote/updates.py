@@ -57,6 +57,8 @@ def _followed(
                     for text in messages.feed(data):
                         last = messages.last
                         update = json.loads(text)
+                        if update.get("type") == "listening":
+                            continue  # where the stream begins, for the next time that it breaks
                         yield update
                         if _final(path, update):
                             return

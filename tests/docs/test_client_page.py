@@ -64,4 +64,4 @@ def test_the_page_about_the_client_is_true(tmp_path: Path) -> None:
                 for was, said in typed(text, names):
                     assert was == said
                     compared += 1
-    assert compared == 18
+    assert compared == 20

@@ -24,6 +24,7 @@ from atilite.store.accounts import Accounts
 class Board:
     """An open site behind a server, its tokens by role, and the gate that one of its actions waits at."""
 
+    app: Atilite
     site: Site
     server: Server
     url: str
@@ -74,7 +75,8 @@ def program(gate: threading.Event) -> Atilite:
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Board]:
     gate, site = threading.Event(), Site(tmp_path)
-    site.mount("/", program(gate))
+    app = program(gate)
+    site.mount("/", app)
     site.open(Settings(db=f"sqlite:///{tmp_path}/data.db"))
     accounts = Accounts(site.database())
     tokens = {role: accounts.add_token(role, role) for role in ("view", "run", "admin")}
@@ -82,7 +84,7 @@ def board(tmp_path: Path) -> Iterator[Board]:
     server = Server(site, loop=process_loop(), listeners=["127.0.0.1:0"], policy=site.policy)
     server.bind()
     server.start()
-    made = Board(site, server, f"http://{server.addresses[0]}", tokens, gate)
+    made = Board(app, site, server, f"http://{server.addresses[0]}", tokens, gate)
     yield made
     gate.set()
     for client in made.clients:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -100,3 +101,38 @@ def test_closing_the_client_ends_the_streams_that_others_read(board: Board) -> N
     reader.join(10)
     assert not reader.is_alive()
     assert "closed" in str(ended)
+
+
+@pytest.mark.row("M19")
+def test_an_event_that_is_emitted_from_here_is_heard_there_and_here(board: Board, client: Client) -> None:
+    heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+    board.app.on("door/opened")(lambda who: heard.put(who))
+    with closing(client.events.listen("door/opened")) as events:
+        assert client.events.emit("nobody's") == 0
+        assert client.events.emit("door/opened", {"who": "ana"}) == 1
+        event = next(events)
+    assert (event["name"], event["payload"], event["app"]) == ("door/opened", {"who": "ana"}, None)
+    assert heard.get(timeout=20) == {"who": "ana"}
+
+
+def test_an_event_has_one_payload(client: Client) -> None:
+    with pytest.raises(TypeError, match="one payload"):
+        client.events.emit("door opened", 1, 2)
+
+
+@pytest.mark.row("M19")
+def test_what_is_emitted_while_the_connection_is_broken_comes_afterwards(peer: Callable[..., Peer]) -> None:
+    told = peer(
+        HEAD + b'id: 7\ndata: {"type": "listening", "id": 7}\n\n',
+        HEAD + b'id: 7\ndata: {"type": "listening", "id": 7}\n\nid: 8\ndata: {"type": "event", "name": "dry"}\n\n',
+        NO_MORE,
+    )
+    assert [event["type"] for event in Client(told.url).events.listen("dry", "wet")] == ["event"]
+    assert b"GET /internal/events?name=dry&name=wet " in told.asked[0]
+    assert [b"Last-Event-ID: 7\r\n" in asked for asked in told.asked] == [False, True, False]
+    assert b"Last-Event-ID: 8\r\n" in told.asked[2]
+
+
+def test_a_stream_of_events_says_when_some_are_missing(peer: Callable[..., Peer]) -> None:
+    told = peer(HEAD + b'id: 7\ndata: {"type": "missed", "id": 7}\n\n', NO_MORE)
+    assert [event["type"] for event in Client(told.url).events.listen()] == ["missed"]

@@ -35,7 +35,9 @@ CHANGES = {
     "POST /internal/journal/<id:int>/cancel": RUN,
     "POST /internal/journal/<id:int>/again": RUN,
     "POST /internal/channel/<name:path>/test": RUN,
+    "POST /internal/event/<name:path>": RUN,
     "PUT /internal/service/<name:path>": RUN,
+    "POST /internal/task/<id>/cancel": RUN,
     "POST /internal/schedule/<id:path>/pause": RUN,
     "POST /internal/schedule/<id:path>/resume": RUN,
     "PUT /internal/kv/<namespace:re:[^/]+>/<key:path>": ADMIN,
@@ -50,6 +52,7 @@ CHANGES = {
     "POST /console/kv/<namespace>": ADMIN,
     "POST /console/kv/<namespace>/<key:path>": ADMIN,
     "POST /console/notices/<name>/test": RUN,
+    "POST /console/tasks/<id>/cancel": RUN,
     "POST /console/settings/look": VIEW,
     "POST /console/logout": VIEW,
     # It only shows what a form would send.
