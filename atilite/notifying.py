@@ -76,7 +76,7 @@ class Notifying:
 
     def _notice_post(self, name: str, message: Message) -> None:
         body = encode_json(message.facts)
-        secret = webhooks.secret_text(self._notice_keys().secret(f"hook:{name}"))
+        secret = webhooks.secret_text(self._notice_keys().current(f"hook:{name}"))
         headers = {
             "Content-Type": "application/json",
             webhooks.HEADER: webhooks.sign(secret, body, self._notice_database().clock.time()),

@@ -61,7 +61,7 @@ def _unproven(text: str) -> Error:
 def _accept(was: Any, action: Any, name: str, body: bytes) -> None:
     """Check the signature and that it comes for the first time. Raises Error 401, 409, StoreError."""
     site, environ = was.app.site, was.request.env
-    secret = webhooks.secret_text(site.keys.secret(f"hook:{name}"))
+    secret = webhooks.secret_text(site.keys.current(f"hook:{name}"))
     database = site.database()
     github = environ.get("HTTP_X_HUB_SIGNATURE_256")
     try:

@@ -34,7 +34,7 @@ def secret(call: Call) -> int:
         keys = Keys(database)
         key = keys.renew(f"hook:{name}") if call.options.new else keys.secret(f"hook:{name}")
     if call.options.new:
-        print("a server that runs takes the new secret when it is started again", file=sys.stderr)
+        print("the old secret is worthless from now on, also for a server that runs", file=sys.stderr)
     print(secret_text(key))
     return 0
 

@@ -29,8 +29,14 @@ class Keys:
                 self._known[name] = self._stored(name) or self._make(name)
             return self._known[name]
 
+    def current(self, name: str) -> bytes:
+        """Return the key of this name as it is stored now, whoever has renewed it. Any thread; reads each time."""
+        with self._lock:
+            self._known[name] = self._stored(name) or self._make(name)
+            return self._known[name]
+
     def renew(self, name: str) -> bytes:
-        """Replace the key of this name by another one. Other processes keep the old one until they end. Blocks."""
+        """Replace the key of this name by another one. `current` gives it in other processes too. Blocks."""
         with self._lock:
             self._database.writer.call(lambda connection: connection.execute(_REMOVE, (name,)).rowcount)
             self._known[name] = self._make(name)

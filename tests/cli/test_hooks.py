@@ -26,7 +26,7 @@ def test_the_secret_of_a_hook_is_printed_and_stays_until_it_is_made_anew(shell: 
     assert shell.out.strip() == first
     assert shell("hook", "secret", "--new", name) == 0
     assert shell.out.strip() not in ("", first)
-    assert "started again" in shell.err
+    assert "from now on" in shell.err
 
 
 def test_an_action_without_a_hook_has_no_secret(shell: Shell) -> None:
