@@ -18,6 +18,8 @@ SHIPPED = sorted(
 SHIPPED += [path for path in [ROOT / "serve.py"] if path.exists()]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 PATIENT = ("e2e", "faults", "bench", "security")  # tests of real processes may wait
+# Rooms whose package has a face of its own, with names that are loaded when they are first used.
+FACES = {"flow", "pod"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "types"}
 ENVIRONMENT_READERS = ("atilite/config.py", "atilite/cli/", "atilite/launch.py")
 
@@ -136,6 +138,7 @@ def test_modules_have_a_subject_and_packages_two_levels() -> None:
     named = [str(path.relative_to(ROOT)) for path in SHIPPED if path.stem in FORBIDDEN_NAMES]
     deep = [str(path.relative_to(ROOT)) for path in SHIPPED if len(path.relative_to(ROOT).parts) > 3]
     full = [path.parent.name for path in (ROOT / "atilite").glob("*/__init__.py") if path.read_text(encoding="utf-8")]
+    full = [name for name in full if name not in FACES]
 
     assert (named, deep, full) == ([], [], [])
 

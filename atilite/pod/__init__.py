@@ -1,0 +1,34 @@
+"""Beans: a container of components, supervised. The names are loaded when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .context import Context as Context
+    from .context import pass_context as pass_context
+    from .pod import Pod as Pod
+    from .spec import BeanSpec as BeanSpec
+
+_HOME_OF = {
+    "BeanSpec": "spec",
+    "Context": "context",
+    "Pod": "pod",
+    "pass_context": "context",
+}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'atilite.pod' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,138 @@
+"""What a bean knows of the pod that it lives in."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from atilite.runtime.functions import kind_of
+from atilite.runtime.task import Task
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from atilite.pod.bean import Bean
+    from atilite.pod.pod import Pod
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Where `pass_context` leaves the label that it was given.
+MARK = "__bean_label__"
+
+
+class Context:
+    """One bean's view of its pod. All methods from any thread, greenlet or coroutine.
+
+    `config` is the pod's configuration, `loop` the asyncio loop of its coroutines, `log` the bean's logger.
+    """
+
+    def __init__(self, bean: Bean, pod: Pod) -> None:
+        self.bean, self.pod = bean, pod
+
+    @property
+    def id(self) -> int:
+        return self.bean.id
+
+    @property
+    def label(self) -> str | None:
+        return self.bean.label
+
+    @property
+    def instance(self) -> Any:
+        """The object of a bean that is a class; None of any other."""
+        return self.bean.instance
+
+    @property
+    def config(self) -> Any:
+        return self.pod.config
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self.pod.runtime.aio.loop
+
+    @property
+    def log(self) -> logging.Logger:
+        return logging.getLogger(f"atilite.pod.{self.bean.name}")
+
+    # -- its own life
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it has been asked to end; a plain function has to look at it."""
+        life = self.bean.life
+        return life is not None and life.cancelled
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep for so long, but only until it should end; True if it should. Blocks: not in coroutines."""
+        life = self.bean.life
+        return life is not None and life.wait(seconds)
+
+    def ready(self) -> None:
+        """Say that it does its work from now on; a bean with `ready="explicit"` counts as started only then."""
+        self.bean.is_ready()
+
+    # -- the other beans
+
+    def get_beans(self, id_or_label: int | str) -> list[Bean]:
+        """The bean with this id, or those with this label in the order of their creation. KeyError if there is none."""
+        return self.pod.get_beans(id_or_label)
+
+    def wait_beans_done(self, id_or_label: int | str) -> Task:
+        """The task of the end of all these beans, to be awaited, yielded or waited for. KeyError if there are none."""
+        return self.pod.wait_beans_done(id_or_label)
+
+    # -- signals
+
+    def add_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> None:
+        """Call `callback` at each such signal; "SIGINT" and "SIGTERM" ask the bean to end.
+
+        It is called where the bean runs, with as many of `signal`, `senders`, `keys` and what the sender passed as it
+        takes, all by keyword. It is held weakly: keep it alive, best as a method of the bean.
+        """
+        self.pod.signals.add(self.bean, signal, callback)
+
+    def remove_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> bool:
+        """Call it no more; False if it was not called."""
+        return self.pod.signals.remove(self.bean, signal, callback)
+
+    def send_signal(self, signal: Hashable, labels: Any = None, **passed: Any) -> Task:
+        """Tell the beans that listen to `signal`; with `labels` only those of this label or id, or of a list of them.
+
+        The task ends when all callbacks have, with their number; nobody has to wait for it.
+        """
+        return self.pod.send_signal(signal, labels, sender=self.bean, **passed)
+
+    def __repr__(self) -> str:
+        return f"<Context of {self.bean}>"
+
+
+@overload
+def pass_context(function: F, /) -> F: ...
+@overload
+def pass_context(*, label: str | None = None) -> Callable[[F], F]: ...
+def pass_context(function: Any = None, /, *, label: str | None = None) -> Any:
+    """Decorator: a pod gives the function its Context as first argument; anybody else calls it as it is.
+
+    `label` is the bean's if the configuration gives it none. TypeError for what is no coroutine or generator function.
+    """
+    if function is None:
+        return functools.partial(pass_context, label=label)
+    if inspect.isclass(function) or kind_of(function) == "plain":
+        raise TypeError(f"{function!r} is neither `async def` nor a generator function; pass_context is for those")
+    setattr(function, MARK, label)
+    return function
+
+
+def takes_context(function: Any) -> bool:
+    """Whether a pod gives `function` its Context: it is marked, or plain with a first parameter called `context`."""
+    if hasattr(function, MARK):
+        return True
+    if inspect.isclass(function) or inspect.iscoroutine(function) or kind_of(function) != "plain":
+        return False
+    try:
+        return next(iter(inspect.signature(function).parameters), None) == "context"
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return False
