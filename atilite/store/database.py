@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -218,6 +218,11 @@ class Database:
     def backup(self, target: Path) -> None:
         """Write a checked copy of everything acknowledged until now to the new file `target`; see `copy_database`."""
         copy_database(self.path, target)
+
+    def announce(self, urls: Iterable[str]) -> None:
+        """Let commands beside this process know where it serves; see `owner_of`. Does nothing for who owns nothing."""
+        if self._ownership is not None:
+            self._ownership.announce(urls)
 
     def close(self) -> None:
         """Finish the queued writes, close the connections of all threads and give the file up. Blocks.

@@ -6,12 +6,21 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import StoreBusy, StoreUnavailable
 
 # How the system says that somebody else holds the lock.
 TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
+
+
+class Owner(NamedTuple):
+    """The process that owns a database, and the addresses at which it serves, if it does."""
+
+    pid: str
+    urls: tuple[str, ...]
 
 
 class Ownership:
@@ -35,7 +44,7 @@ class Ownership:
         try:
             _lock(descriptor, time.monotonic() + patience)
         except OSError as error:
-            owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "?"
+            owner = _read(descriptor).pid
             os.close(descriptor)
             if error.errno not in TAKEN:
                 raise StoreUnavailable(f"{path}: cannot be locked: {error.strerror} (use a local disk)") from None
@@ -49,6 +58,14 @@ class Ownership:
                 os.close(descriptor)
                 raise
         return cls(path, descriptor)
+
+    def announce(self, urls: Iterable[str]) -> None:
+        """Say beside the number of the process where it serves, for commands of whoever may read the lock."""
+        try:
+            os.pwrite(self._descriptor, f"{os.getpid()}\n{' '.join(urls)}\n".encode(), 0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
     def give_up(self) -> None:
         """Let another process own the database."""
@@ -64,6 +81,32 @@ def _lock(descriptor: int, deadline: float) -> None:
             if error.errno not in TAKEN or time.monotonic() >= deadline:
                 raise
         time.sleep(0.02)
+
+
+def owner_of(database: Path) -> Owner | None:
+    """The process that owns a database just now, None if nobody does. Raises StoreUnavailable for a lock of others."""
+    path = lock_path(database)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: cannot be read: {error.strerror} (do this as its owner)") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in TAKEN:
+            raise StoreUnavailable(f"{path}: cannot be locked: {error.strerror} (use a local disk)") from None
+        return _read(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> Owner:
+    pid, _, rest = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").partition("\n")
+    return Owner(pid.strip() or "?", tuple(rest.split()))
 
 
 def lock_path(database: Path) -> Path:
