@@ -7,6 +7,7 @@ This module and `atilite.cli` are the only readers of the environment and of the
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -33,8 +34,11 @@ Kind = Literal["text", "integer", "number", "boolean", "choice", "list"]
 
 PREFIX = "ATILITE_"
 FLAG_PREFIX = "setting_"
-# Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md).
-OTHER_VARIABLES = frozenset({"ATILITE_REQUIRE"})
+# Variables with our prefix that are not settings: the test suite's switch (see CONTRIBUTING.md),
+# and what tells a pod how to run, which a site in a bean need not know.
+OTHER_VARIABLES = frozenset(
+    {"ATILITE_REQUIRE", "ATILITE_BEANS", "ATILITE_DEBUG", "ATILITE_LOOP_TYPE", "ATILITE_STOP_WAIT_TIME"}
+)
 # Before the name of a secret, which is no setting either.
 SECRET = "ATILITE_SECRET_"
 # Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
@@ -123,7 +127,10 @@ def _integer(raw: object) -> int:
 def _number(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
         raise TypeError
-    return float(raw)
+    number = float(raw)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _boolean(raw: object) -> bool:
@@ -189,6 +196,12 @@ class Settings:
         pattern=r"[0-9A-Za-z_.:-]+",
         example="127.0.0.1",
     )
+    tls_cert: str = setting(
+        "",
+        "PEM file of the certificate, and of those between it and its authority: clients must speak TLS then.",
+        example="/etc/board/board.pem",
+    )
+    tls_key: str = setting("", "PEM file of the certificate's key, without a password.", example="/etc/board/board.key")
     keep: str = setting(
         "90d,100000",
         "How long runs are kept: days, a number of runs, or both; an action's own keep= wins.",
