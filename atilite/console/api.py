@@ -37,6 +37,10 @@ PLATFORM = {
         ("GET", "/internal/services/", "Services with their states.", "view"),
         ("PUT", "/internal/service/{name}", 'Start or stop a service: {"running": true}.', "run"),
     ),
+    "Tasks": (
+        ("GET", "/internal/tasks/", "What runs or waits at the moment, one by one.", "view"),
+        ("POST", "/internal/task/{id}/cancel", "Ask a run or a task to end.", "run"),
+    ),
     "Schedules": (("GET", "/internal/schedules/", "Schedules with their last and next times.", "view"),),
     "KV": (
         ("GET", "/internal/kv/{namespace}/", "Keys of a namespace with values and versions.", "view"),

@@ -122,6 +122,8 @@ def deed(path: str, visit: Any) -> tuple[str, str]:
         key = visit.path("key") or visit.field("key")
         namespace = visit.field("namespace") or visit.path("namespace")
         return "delete key" if visit.field("delete") else "set key", f"{namespace}/{key}"
+    if section == "tasks":
+        return "cancel task", visit.acted_on or name
     if path.endswith("/cancel"):
         return "cancel run", f"#{name}"
     if section == "actions" or path.endswith("/again"):

@@ -214,6 +214,8 @@ class Visit:
         self.desk, self.was = desk, was
         self.face = Clockface(desk.clock.now())
         self.reads = Reads(desk, self.face.now)
+        # What a POST was about, where its address names it by a number that will be gone.
+        self.acted_on = ""
         self.at: str = was.request.env.get("SCRIPT_NAME", "")
         self._began = desk.clock.monotonic()
         self._queries = 0

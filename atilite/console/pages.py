@@ -102,6 +102,7 @@ def _changes(desk: Desk) -> None:
     desk.post("/kv/<namespace>", changes.store_value, role="admin")
     desk.post("/kv/<namespace>/<key:path>", changes.store_value, role="admin")
     desk.post("/notices/<name>/test", notices.send_test)
+    desk.post("/tasks/<id>/cancel", tasks.cancel)
     desk.post("/settings/look", settings.look, role="view")
 
 

@@ -1,15 +1,21 @@
-"""The page of tasks: what is at work and what waits, by kind, and how long steps have kept the loop."""
+"""The page of tasks: what is at work and what waits, one by one and by kind, and how long steps have kept the loop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import field
+from datetime import timedelta
 from typing import Any
 
-from atilite.console import words
+from atilite.automation import atwork
+from atilite.automation.atwork import RUN, Doing
+from atilite.console import runs, states, words
 from atilite.console.desk import Visit
 from atilite.console.figures import DAY_HEIGHT, DAY_WIDTH, Bar, Figure
+from atilite.console.flash import Flash
 from atilite.console.lines import HTML_ONLY, Fact
+from atilite.console.states import State
+from atilite.console.words import Clockface, Moment, Span
 from atilite.quickly import dataclass
 from atilite.runtime.loop import BOUNDS, SLOW_STEP
 
@@ -48,6 +54,26 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One run or task. `run` is the run that it is or is part of, `progress` what it says of itself, 0 to 100.
+
+    `may_cancel` says whether this person may ask for its end, and something can be done about it.
+    """
+
+    id: str
+    kind: str
+    name: str
+    state: State
+    since: Moment
+    lasts: Span
+    run: int | None
+    percent: int | None
+    progress: str
+    may_cancel: bool = field(metadata=HTML_ONLY)
+    whole: bool = field(metadata=HTML_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
 class Class:
     """How many steps kept the loop for `least` seconds or longer, but less than the next class."""
 
@@ -61,6 +87,8 @@ class TasksPage:
 
     verdict: str = field(metadata=HTML_ONLY)
     sentence: str = field(metadata=HTML_ONLY)
+    tasks: tuple[Row, ...]
+    more: int
     kinds: tuple[Kind, ...]
     steps: tuple[Class, ...]
     lag: tuple[Fact, ...]
@@ -103,6 +131,15 @@ class Shown:
     cancelled: int | None = None
 
 
+def row(one: Doing, face: Clockface, may_cancel: bool) -> Row:
+    """A run or a task for the page. Pure."""
+    since, told = face.now - timedelta(seconds=one.lasting), one.progress
+    percent = min(100, max(0, round(100 * told.done / told.total))) if told is not None and told.total else None
+    state = states.of_run("running" if one.running else "queued")
+    return Row(one.id, one.kind, one.name, state, face.ago(since), face.lasting(since), one.run, percent,
+               runs.progress_words(told), may_cancel and one.stoppable, one.kind == RUN)  # fmt: skip
+
+
 def histogram(counts: Sequence[int]) -> Figure:
     """The classes of steps as bars; their heights grow with the digits, so that one slow step is seen beside many."""
     step, most = DAY_WIDTH // len(counts), max(max(map(_digits, counts), default=0), 1)
@@ -141,11 +178,29 @@ def verdict(found: Sequence[Kind]) -> tuple[str, str]:
 
 
 def page(visit: Visit) -> TasksPage:
-    """Look at the counters; nothing is counted for this page alone."""
+    """Look at the counters and the pools; nothing is counted or noted for this page alone."""
     runtime = visit.desk.app.runtime
     found = kinds([*served(visit.desk.site.server), *runtime.uses()])
     lag = runtime.loop.lag
     counts = list(lag.counts)
     steps = tuple(Class(least, count) for least, count in zip(BOUNDS, counts, strict=True))
     axis = tuple(f"{round(least * 1000)} ms" if least < 1 else f"{least:.0f} s" for least in BOUNDS)
-    return TasksPage(*verdict(found), found, steps, lag_facts(lag), histogram(counts), axis)
+    doing, more = atwork.at_work(visit.reads.catalogue, runtime)
+    may = visit.may("run")
+    rows = tuple(row(one, visit.face, may) for one in doing)
+    return TasksPage(*verdict(found), rows, more, found, steps, lag_facts(lag), histogram(counts), axis)
+
+
+def cancel(visit: Visit) -> Any:
+    """Ask a run or a task to end, and say what came of it."""
+    asked = atwork.cancel(visit.reads.catalogue, visit.desk.app.runtime, visit.path("id"))
+    visit.acted_on = asked[0] if asked is not None else ""
+    return visit.go("/tasks", Flash(said(asked)))
+
+
+def said(asked: tuple[str, bool] | None) -> str:
+    """What came of a cancel, in words. Pure."""
+    if asked is None:
+        return "It had ended already."
+    name, heard = asked
+    return f"{name} was asked to end." if heard else f"{name} has begun on a thread and cannot be stopped: it goes on."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.errors import TaskError
@@ -28,8 +30,9 @@ class Aio:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
-        # Only the loop's thread touches these; asyncio itself keeps no task alive.
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # Only the loop's thread changes these; asyncio itself keeps no task alive.
+        self._tasks: dict[asyncio.Task[Any], Job] = {}
+        self._numbers = itertools.count(1)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -48,9 +51,14 @@ class Aio:
         """How many coroutines are under way. Any thread; a moment's number."""
         return len(self._tasks)
 
+    @property
+    def jobs(self) -> list[Job]:
+        """The coroutines that are under way at this moment, those first that began first. Any thread."""
+        return list(self._tasks.values())
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Promise[T]:
         """Run `coroutine` in the caller's context; cancelling cancels it there and settles when it has ended."""
-        job = _Job(coroutine, copy_context(), self._tasks)
+        job = Job(coroutine, copy_context(), self._tasks, next(self._numbers))
         try:
             loop = self.loop
         except TaskError as error:
@@ -102,31 +110,46 @@ async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:
         raise TaskError(f"the task ended with {type(error).__name__}: {error}") from error
 
 
-def _cancel_soon(loop: asyncio.AbstractEventLoop, job: _Job) -> None:
+def _cancel_soon(loop: asyncio.AbstractEventLoop, job: Job) -> None:
     loop.call_soon_threadsafe(job.cancel)
 
 
-class _Job:
+class Job:
     """A coroutine on its way to the loop; used on the loop's thread only once it has been handed over."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: Context, tasks: set[asyncio.Task[Any]]) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        context: Context,
+        tasks: dict[asyncio.Task[Any], Job],
+        number: int,
+    ) -> None:
         self.promise: Work[Any] = Work()
+        self.context = context
+        self.number = number
+        self.since = monotonic()
         self._coroutine = coroutine
-        self._context = context
         self._tasks = tasks
         self._task: asyncio.Task[Any] | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._task = loop.create_task(_contained(self._coroutine), context=self._context)
-        self._tasks.add(self._task)
+        self._task = loop.create_task(_contained(self._coroutine), context=self.context)
+        self._tasks[self._task] = self
         self._task.add_done_callback(self._ended)
+
+    @property
+    def name(self) -> str:
+        """The function's name, with its module as long as it goes on."""
+        frame = getattr(self._coroutine, "cr_frame", None)
+        module = "" if frame is None else f"{frame.f_globals.get('__name__', '')}."
+        return module + str(getattr(self._coroutine, "__qualname__", "coroutine"))
 
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         self._coroutine.close()  # one that was cancelled before it began is still open
         if task.cancelled():
             self.promise.fail(asyncio.CancelledError())

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atilite.lazily import function_of
+from atilite.lazily import LazyModule, function_of
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
 from atilite.runtime.kinds import run_function
@@ -18,9 +18,12 @@ from atilite.runtime.promise import Promise
 from atilite.runtime.task import TIMEOUT, Mask, Sleep, Task, Tasks
 
 if TYPE_CHECKING:
+    from atilite.runtime import atwork
+    from atilite.runtime.atwork import Working
     from atilite.runtime.processes import Processes
     from atilite.runtime.subprocesses import Subprocesses
 else:
+    atwork = LazyModule("atilite.runtime.atwork")
     # Loaded with the first task of their kind.
     Processes = function_of("atilite.runtime.processes", "Processes")
     Subprocesses = function_of("atilite.runtime.subprocesses", "Subprocesses")
@@ -143,17 +146,30 @@ class Runtime:
 
     def uses(self) -> tuple[Use, ...]:
         """What is at work and what waits, by kind. Any thread; a moment's numbers, which nothing keeps for this."""
+        pools, aio = self._pools()
+        found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started, *pool.endings)
+                 for name, pool in pools.items()]  # fmt: skip
+        found.append(Use("async def", aio.open if aio is not None else 0))
+        found.append(Use("Sleep and limits", 0, self.loop.timers))
+        return tuple(found)
+
+    def at_work(self, most: int) -> tuple[list[Working], int]:
+        """At most so many tasks, those that run first, each kind by its age; and how many there are. Any thread."""
+        return atwork.at_work(*self._pools(), most)
+
+    def working(self, id: str) -> Working | None:
+        """The task of this id, which `at_work` has told; None if it has ended. Any thread."""
+        return atwork.find(*self._pools(), id)
+
+    def _pools(self) -> tuple[dict[str, Threads], Aio | None]:
+        """The pools that have been used, by the kind of their tasks, and the asyncio loop if it was."""
         with self._lock:
             made = dict(self._made)
         pools = {"Thread": self.threads}
         for name in ("Process", "Subprocess", "Queue"):
             if name in made:
                 pools[name] = made[name] if name == "Queue" else made[name].threads
-        found = [Use(name, max(0, pool.open - pool.waiting), pool.waiting, pool.size, pool.started, *pool.endings)
-                 for name, pool in pools.items()]  # fmt: skip
-        found.append(Use("async def", made["async def"].open if "async def" in made else 0))
-        found.append(Use("Sleep and limits", 0, self.loop.timers))
-        return tuple(found)
+        return pools, made.get("async def")
 
     def stop(self, deadline: float = 5.0) -> list[str]:
         """Cancel and end all work within so many seconds; name what goes on. The loop is left to its owner."""

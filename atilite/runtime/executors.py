@@ -6,9 +6,11 @@ import itertools
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
+from heapq import nsmallest
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
@@ -34,16 +36,24 @@ def in_pool() -> bool:
 WORKED, FAILED, CANCELLED = range(3)
 
 
-class _Call:
+class Call:
     """A function on its way through a pool; either a thread begins it or somebody calls it off."""
 
-    __slots__ = ("_claimed", "_context", "_function", "promise")
+    __slots__ = ("_claimed", "context", "number", "promise", "since", "work")
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._context = copy_context()
-        self._function: Callable[[], Any] | None = function
+    def __init__(self, work: partial[Any]) -> None:
+        self.context = copy_context()
+        self.work = work
+        self.since = monotonic()
+        # Given by the pool to whoever asks; most calls have ended long before.
+        self.number = 0
         self._claimed = threading.Lock()  # acquired once, never released: the first one has it
         self.promise: Work[Any] = Work(self.call_off)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a thread has taken it, or nobody will any more."""
+        return self._claimed.locked()
 
     def call_off(self) -> bool:
         """True if it will never begin, False if it has begun: a thread cannot be stopped from outside."""
@@ -51,11 +61,10 @@ class _Call:
 
     def run(self) -> int:
         """Do it; return how it ended: a place in `Threads.endings`."""
-        function, self._function = self._function, None
-        if function is None or not self._claimed.acquire(False):
+        if not self._claimed.acquire(False):
             return CANCELLED
         try:
-            value = self._context.run(function)
+            value = self.context.run(self.work)
         except BaseException as error:  # SystemExit too: it is the function's end, not the thread's
             self.promise.fail(error)
             return CANCELLED if isinstance(error, TaskCancelled) else FAILED
@@ -75,19 +84,36 @@ class Threads:
         self.size = size
         self._loop = loop
         self._name = name
-        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._open = 0
+        # What is queued or runs. A copy is made at one go: no code of Python's runs in between.
+        self._calls: set[Call] = set()
         self.endings = [0, 0, 0]  # how many calls have worked, failed and been cancelled
         self._threads: list[threading.Thread] = []
         self._idents: set[int] = set()
-        self._numbers = itertools.count(1)
+        self._numbers, self._listed = itertools.count(1), itertools.count(1)
         self._stopped = False
 
     @property
     def open(self) -> int:
         """How many calls are queued or running."""
-        return self._open
+        return len(self._calls)
+
+    def oldest(self, most: int) -> tuple[list[Call], int]:
+        """At most so many of the calls that run or wait, those that run first, each by its age; and how many there are.
+
+        Each of them has a number of its own in this pool from now on.
+        """
+        there = [call for call in list(self._calls) if not call.promise.done]
+        found = nsmallest(most, there, key=lambda call: (not call.begun, call.since))
+        with self._lock:
+            for call in found:
+                call.number = call.number or next(self._listed)
+        return found, len(there)
+
+    def numbered(self, number: int) -> Call | None:
+        """The call with this number; None if it has ended."""
+        return next((call for call in list(self._calls) if call.number == number and not call.promise.done), None)
 
     @property
     def waiting(self) -> int:
@@ -108,20 +134,20 @@ class Threads:
 
         Cancelling works until a thread has begun it.
         """
-        call = _Call(lambda: function(*args, **kwargs))
+        call = Call(partial(function, *args, **kwargs))
         with self._lock:
             if self._stopped:
                 return Promise.failed(TaskError(f"{describe(function)} was not started: the threads have been stopped"))
-            self._open += 1
+            self._calls.add(call)
             if self._loop is not None and self._loop.inside():
                 self._loop.call_soon(self._put, call)
             else:
                 self._queue.put(call)
-            if self._open > len(self._threads) < self.size:
+            if len(self._calls) > len(self._threads) < self.size:
                 self._grow()
         return call.promise
 
-    def _put(self, call: _Call) -> None:
+    def _put(self, call: Call) -> None:
         with self._lock:
             if not self._stopped:
                 self._queue.put(call)
@@ -130,7 +156,7 @@ class Threads:
 
     def dedicated(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Promise[T]:
         """Run `function` on a new thread of its own, for what runs for ever; in the caller's context."""
-        call = _Call(lambda: function(*args, **kwargs))
+        call = Call(partial(function, *args, **kwargs))
         threading.Thread(target=call.run, name=f"{self._name}-{describe(function)}", daemon=True).start()
         return call.promise
 
@@ -150,10 +176,10 @@ class Threads:
         self._drain()
         for _ in threads:
             self._queue.put(None)
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         for thread in threads:
             if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
+                thread.join(max(0.0, deadline - monotonic()))
         return sum(thread.is_alive() for thread in threads)
 
     def _drain(self) -> None:
@@ -180,12 +206,12 @@ class Threads:
                     self._threads.remove(threading.current_thread())
                 return
             ending = call.run()
-            del call  # a waiting thread must not keep the last call's result alive
             with self._lock:
-                self._open -= 1
+                self._calls.remove(call)
                 self.endings[ending] += 1
+            del call  # a waiting thread must not keep the last call's result alive
 
 
-def _called_off(call: _Call) -> None:
+def _called_off(call: Call) -> None:
     if call.call_off():
         call.promise.fail(TaskCancelled("the threads were stopped before the task began"))

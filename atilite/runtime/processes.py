@@ -134,7 +134,7 @@ class Processes:
             self._dismiss(child)
             if work.unwanted:
                 raise TaskCancelled("the process was ended because its task was cancelled") from None
-            raise TaskError(f"the process of {work.name} {death} before it had a result") from None
+            raise TaskError(f"the process of {work.watched_name} {death} before it had a result") from None
         self._rest(child)
         return opened(answer)
 
@@ -175,7 +175,7 @@ class _Work:
     """A pickled call, and the child that is at it."""
 
     def __init__(self, name: str, call: bytes) -> None:
-        self.name = name
+        self.watched_name = name
         self.call = call
         self.unwanted = False
         self._lock = threading.Lock()

@@ -101,6 +101,8 @@ class _Program:
         self, command: str | Sequence[str], timeout: float | None, grace: float, options: dict[str, Any]
     ) -> None:
         self._command = command
+        # Without its arguments: there may be secrets among them.
+        self.watched_name = program_name(command)
         self._timeout = timeout
         self._grace = grace
         self._input: str | None = options.pop("input")
@@ -250,6 +252,12 @@ def _file_of(text: str) -> IO[bytes]:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def program_name(command: str | Sequence[str]) -> str:
+    """The program of a command, without what it is given."""
+    words = command.split() if isinstance(command, str) else [str(word) for word in command]
+    return next((word for word in words if "=" not in word), "a program")
 
 
 def exit_text(code: int) -> str:

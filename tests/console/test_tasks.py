@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from atilite.automation.atwork import Doing
 from atilite.console import tasks
+from atilite.console.words import Clockface
+from atilite.errors import TaskCancelled
 from atilite.runtime.engine import Runtime, Use
 from atilite.runtime.loop import BOUNDS, Lag, Loop
 from atilite.runtime.promise import Promise
-from tests.console.conftest import Person
+from atilite.site import Site
+from atilite.store.audit import Audit, Wanted
+from atilite.store.runs import Progress
+from atilite.testing.clock import FakeClock
+from tests.console.conftest import Garden, Person
 
 
 @pytest.mark.row("A138", "A139", "A140")
@@ -112,3 +120,80 @@ def test_the_page_and_its_twin_tell_the_same(person: Callable[[str], Person]) ->
     assert "Thread" in [kind["name"] for kind in twin["kinds"]]
     assert [one["least"] for one in twin["steps"]] == list(BOUNDS)
     assert '/tasks">Tasks</a>' in viewer.get("/settings").text
+
+
+class Busy:
+    """A function that a run starts on a thread, and that goes on until the gate is opened."""
+
+    def __init__(self) -> None:
+        self.begun, self.open = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        self.open.wait(30)
+
+
+@pytest.fixture
+def busy(garden: Garden) -> Iterator[Busy]:
+    made = Busy()
+    yield made
+    made.open.set()
+
+
+def rows_of(who: Person) -> dict[str, dict[str, Any]]:
+    return {row["name"].rpartition(".")[2]: row for row in who.get("/tasks.json").json()["tasks"]}
+
+
+@pytest.mark.row("A138")
+def test_a_run_and_the_task_within_it_are_shown_with_progress_and_the_way_to_the_run(
+    site: Site, garden: Garden, person: Callable[[str], Person]
+) -> None:
+    number, task = site.catalogue.start_action("Hold", {}, "call")
+    told = Promise[None]()
+    stop = site.catalogue.journals.progressed.listen(lambda id: id == number and told.set(None))
+    if site.catalogue.journals.progress(number) is None:
+        told.wait(20)
+    stop()
+    viewer = person("view")
+    row = rows_of(viewer)["Hold"]
+    assert (row["kind"], row["run"], row["percent"], row["progress"]) == ("Run", number, 50, "50 %, half way")
+    page = viewer.get("/tasks").text
+    assert f'/runs/{number}">Hold</a>' in page
+    assert "/cancel" not in page  # somebody who only looks has no such button
+    garden.go.set()
+    task.wait(20)
+
+
+@pytest.mark.row("A138")
+def test_a_task_is_cancelled_by_its_button_and_the_page_says_what_came_of_it(
+    site: Site, garden: Garden, busy: Busy, person: Callable[[str], Person]
+) -> None:
+    task = garden.app.Subprocess(["sleep", "600"], timeout=None)
+    held = garden.app.Thread(busy)
+    assert busy.begun.wait(30)
+    runner = person("run")
+    rows = rows_of(runner)
+    page = runner.get("/tasks").text
+    assert f'/tasks/{rows["sleep"]["id"]}/cancel' in page
+    assert f'/tasks/{rows["Busy"]["id"]}/cancel' not in page  # nobody can stop a thread
+    answer = runner.post(f'/tasks/{rows["sleep"]["id"]}/cancel')
+    assert answer.status_code == 303
+    assert "sleep was asked to end." in runner.get("/tasks").text
+    with pytest.raises(TaskCancelled):
+        task.fetch(30)
+    runner.post(f'/tasks/{rows["Busy"]["id"]}/cancel')
+    assert "cannot be stopped: it goes on" in runner.get("/tasks").text
+    runner.post(f'/tasks/{rows["sleep"]["id"]}/cancel')
+    assert "It had ended already." in runner.get("/tasks").text
+    trail = [(one.what, one.target) for one in site.database().part(Audit).search(Wanted(what="cancel task"))]
+    assert ("cancel task", "sleep") in trail
+    busy.open.set()
+    held.wait(30)
+
+
+def test_a_row_tells_the_share_that_is_done_and_offers_what_the_person_may_and_the_task_can() -> None:
+    face = Clockface(FakeClock().now())
+    shown = tasks.row(Doing("run-7", "Run", "Water", 90.0, True, 7, Progress(3, 4, "zone"), True), face, False)
+    assert (shown.percent, shown.progress, shown.lasts.words) == (75, "75 %, zone", "1 min 30 s")
+    assert not shown.may_cancel
+    assert not tasks.row(Doing("thread-1", "Thread", "f", 0.1, True, None, None, False), face, True).may_cancel

@@ -25,7 +25,7 @@ PAGES = {
     "actions.md": 25,
     "console.md": 3,
     "events.md": 7,
-    "http-api.md": 21,
+    "http-api.md": 22,
     "journals-and-kv.md": 20,
     "mounts.md": 7,
     "notifications.md": 3,
