@@ -73,12 +73,13 @@ def _left(end: float | None) -> float | None:
 
 
 def _encrypted(plain: Any, tls: Any, name: str, end: float | None) -> Any:
-    secure = tls.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
+    secure = plain
     try:
-        # Step by step, because each one calculates for a millisecond, and a hundred may become ready at once.
+        # Step by step, because each one calculates for up to a millisecond, and a hundred may become ready at once.
+        take_turn()
+        secure = tls.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
         secure.settimeout(0.0)
         while True:
-            take_turn()
             try:
                 secure.do_handshake()
                 break
@@ -86,6 +87,7 @@ def _encrypted(plain: Any, tls: Any, name: str, end: float | None) -> Any:
                 cooperative.wait_read(secure.fileno(), _left(end))
             except cooperative_ssl.SSLWantWriteError:
                 cooperative.wait_write(secure.fileno(), _left(end))
+            take_turn()
         secure.settimeout(_left(end))
     except BaseException:
         secure.close()
@@ -106,12 +108,14 @@ class _Turns:
     def __init__(self, hub: Any) -> None:
         self._hub = hub
         self._waiting: deque[Any] = deque()
-        self._timer = hub.loop.timer(0.0)
+        # After everything else that is due: other timers come first, however many have turns.
+        self._timer = hub.loop.timer(0.0, priority=hub.loop.MINPRI)
         self._began = 0.0
 
     def take(self) -> None:
         now = time.perf_counter()
-        if not self._timer.active:
+        # Pending: the next turn is still to come in this round of the hub, so this is no time to begin another one.
+        if not (self._timer.active or self._timer.pending):
             self._begin(now)
         elif self._waiting or now - self._began > A_TURN:
             me = getcurrent()

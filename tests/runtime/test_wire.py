@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from gevent import socket as cooperative
 
 from atilite.errors import TaskTimeout
 from atilite.runtime.loop import Loop
+from atilite.runtime.promise import Promise
 from atilite.runtime.wire import A_TURN, dial, rest, take_turn, time_limit, tls_context
 
 pytestmark = pytest.mark.row("A134")
@@ -95,6 +99,80 @@ def test_greenlets_that_take_turns_let_others_in_between(loop: Loop) -> None:
 
     assert order.count("work") == 6
     assert order.index("other") < 5
+
+
+def spin() -> None:
+    end = time.perf_counter() + A_TURN
+    while time.perf_counter() < end:
+        continue
+
+
+def most_between_timers(loop: Loop, start: Callable[[Callable[[], None]], list[Promise[Any]]]) -> int:
+    """How many calls of what `start` gets, each as long as a turn, the hub makes between two looks at its timers."""
+    most = count = 0
+
+    def work() -> None:
+        nonlocal most, count
+        spin()
+        count += 1
+        most = max(most, count)
+
+    def tick() -> None:
+        nonlocal count
+        count = 0
+        if beating:
+            loop.call_later(0, tick)
+
+    beating = True
+    loop.call_soon(tick)
+    try:
+        for promise in start(work):
+            with suppress(OSError):
+                promise.wait(10)
+    finally:
+        beating = False
+    return most
+
+
+def test_those_whose_sockets_become_ready_while_a_turn_is_due_wait_for_it(loop: Loop) -> None:
+    pairs = [socket.socketpair() for _ in range(6)]
+
+    def start(work: Callable[[], None]) -> list[Promise[Any]]:
+        def one(mine: socket.socket) -> None:
+            cooperative.wait_read(mine.fileno(), 10)
+            take_turn()
+            work()
+
+        def first() -> None:
+            take_turn()
+            work()
+            for _, other in pairs:
+                other.send(b"x")
+
+        return [*(loop.spawn(one, mine) for mine, _ in pairs), loop.spawn(first)]
+
+    assert most_between_timers(loop, start) == 1
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def test_many_that_are_connected_at_once_begin_to_encrypt_one_after_the_other(
+    loop: Loop, listener: socket.socket
+) -> None:
+    class Context:
+        def __init__(self, work: Callable[[], None]) -> None:
+            self.work = work
+
+        def wrap_socket(self, plain: Any, **options: Any) -> Any:
+            self.work()
+            raise OSError("enough")
+
+    def start(work: Callable[[], None]) -> list[Promise[Any]]:
+        port = listener.getsockname()[1]
+        return [loop.spawn(dial, "127.0.0.1", port, 10, tls=Context(work)) for _ in range(6)]
+
+    assert most_between_timers(loop, start) == 1
 
 
 def test_one_who_is_cancelled_while_waiting_has_no_turn(loop: Loop) -> None:
