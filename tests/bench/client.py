@@ -13,6 +13,7 @@ from typing import Any
 from atilite.resources.aliases import PROTO_HTTP, PROTO_HTTPS, Aliases
 from atilite.resources.http import Stub
 from atilite.runtime.engine import process_runtime
+from atilite.serving import spare_collector
 from tests.resources.authority import Authority
 
 NAME = "client"
@@ -27,6 +28,7 @@ def run(quick: bool) -> list[str]:
     The first is what a user would feel, the second does not depend on who else wants the processor.
     """
     lines = []
+    spare_collector()  # as a server does after its start
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(Path(folder))
         for name, tls in (("http", None), ("https", authority.certificate("IP:127.0.0.1"))):
