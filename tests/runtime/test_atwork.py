@@ -114,6 +114,6 @@ def test_a_coroutine_belongs_to_the_run_that_began_it_and_ends_when_it_is_told_t
     assert runtime.at_work(9) == ([], 0)
 
 
-@pytest.mark.parametrize("id", ["", "thread", "thread-", "thread-0", "thread-99", "thread-x", "other-1", "async-1", "-1"])
+@pytest.mark.parametrize("id", ["", "thread", "thread-", "thread-0", "thread-99", "thread-x", "other-1", "async-1"])
 def test_an_id_that_names_nothing_finds_nothing(runtime: Runtime, id: str) -> None:
     assert runtime.working(id) is None
