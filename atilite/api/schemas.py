@@ -110,7 +110,8 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Schedule": shape(
         {"id": TEXT, "action": TEXT, "words": TEXT, "next": maybe(MOMENT), "last": maybe(MOMENT), "paused": FLAG},
-        {"cron": maybe(TEXT), "every": maybe({"type": "number"}), "at": maybe(MOMENT), "missed": TEXT},
+        {"cron": maybe(TEXT), "every": maybe({"type": "number"}), "at": maybe(MOMENT), "missed": TEXT,
+         "missed_times": WHOLE, "last_missed": maybe(MOMENT)},
     ),
     "Entry": shape(
         {"key": TEXT, "value": ANYTHING, "version": WHOLE, "updated": MOMENT, "expires": maybe(MOMENT)}

@@ -17,6 +17,7 @@ SERVICE_FIELDS = (
 )  # fmt: skip
 SCHEDULE_FIELDS = (
     "id", "action", "rule", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
+    "missed_times", "last_missed",
     "at_start", "at", "jitter", "source",
 )  # fmt: skip
 

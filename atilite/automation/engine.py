@@ -65,7 +65,7 @@ class Automation:
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
         self.trigger = Triggers(self.storage, self.action, self.bus)
-        self.notices = Notices(name, self.storage, self.runs, self.action, self.service)
+        self.notices = Notices(name, self.storage, self.runs, self.action, self.service, self.schedule.missed)
 
     def freeze(self) -> None:
         """End the set-up: registrations are errors from now on. SetupError if the parts do not fit together.

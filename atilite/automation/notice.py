@@ -37,7 +37,7 @@ class Notice:
     def text(self) -> str:
         """It as one line."""
         what = f"{self.action} {_words(self)}"
-        if self.kind in ("failed", "service") and self.failures > 1:
+        if self.kind in ("failed", "service", "missed") and self.failures > 1:
             what += f" ({self.failures} times in a row)"
         line = (self.error or "").strip().splitlines()
         return f"{what}: {line[-1]}" if line and self.kind != "recovered" else what

@@ -12,9 +12,11 @@ from atilite.automation.channels import ChannelInfo, Channels, Deliver
 from atilite.automation.duration import seconds_of
 from atilite.automation.naming import source_of
 from atilite.automation.runs import Ended, Run, Runs
+from atilite.automation.schedule import Missed
 from atilite.automation.services import Info, Services
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
+from atilite.events import Emitter
 from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.runtime.kinds import run_function
@@ -57,7 +59,10 @@ class Rule:
 class Notices:
     """The notifications of one app. Called as `app.notify(...)` it makes a rule. Set up in one thread, then any."""
 
-    def __init__(self, name: str, storage: Storage, runs: Runs, actions: Actions, services: Services) -> None:
+    def __init__(
+        self, name: str, storage: Storage, runs: Runs, actions: Actions, services: Services, missed: Emitter[Missed]
+    ) -> None:
+        self._missed = missed
         self._storage, self._runs, self._actions, self._services = storage, runs, actions, services
         self._name = name
         self._functions: dict[str, Callable[..., Any]] = {}
@@ -176,6 +181,7 @@ class Notices:
             self._runs.ended.listen(self._ended),
             self._runs.opened.listen(self._opened),
             self._services.service_changed.listen(self._service_changed),
+            self._missed.listen(lambda missed: self._worker.put_call((self._judge_skipped, missed), {})),
         ]
         self.channels.start(self.names)
         for run in self._storage.database.interrupted:
@@ -271,6 +277,11 @@ class Notices:
 
     def _judge_missed(self, operation: str, run: int) -> None:
         self._tell(self._about("missed", operation), "missed", operation, "running", run=run)
+
+    def _judge_skipped(self, missed: Missed) -> None:
+        text = f"no run stands for it; the last time was {missed.last:%Y-%m-%d %H:%M} UTC"
+        rules = self._about("missed", missed.operation)
+        self._tell(rules, "missed", missed.operation, "skipped", error=text, failures=missed.times)
 
     def _judge_interrupted(self, run: int) -> None:
         found = self._storage.journals.headline(run)

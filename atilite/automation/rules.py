@@ -39,6 +39,9 @@ SET_BACK = timedelta(hours=1)
 
 MISSED = ("once", "skip", "all")
 
+# A clock that shows an earlier time has not been set yet: between that and the time of day nothing was missed.
+SET = datetime(2020, 1, 1, tzinfo=UTC)
+
 # Of missed times no more than this many are caught up, with missed="all".
 MAX_CATCH_UP = 1000
 
@@ -137,12 +140,14 @@ class Firing(NamedTuple):
 class Decision(NamedTuple):
     """What to do at a moment: the runs to start, and the time until which every due time is dealt with.
 
-    `ahead` is how far that had come before the clock was set back, None if it was not or if that is past.
+    `ahead` is how far that had come before the clock was set back, None if it was not or if that is past. `missed` are
+    due times that have passed for good, without a run that stands for them; no more than some MAX_CATCH_UP.
     """
 
     firings: tuple[Firing, ...]
     until: datetime
     ahead: datetime | None = None
+    missed: tuple[datetime, ...] = ()
 
 
 def decide(
@@ -166,19 +171,34 @@ def decide(
     late = [time for time in due if now - time > LATE]
     if isinstance(rule, Every):
         on_time = on_time[-1:]  # a short interval after a pause: one run, not a burst of them
+    lost = _lost(rule, until, now, window) + (late if missed == "skip" else late[:-MAX_CATCH_UP])
+    if missed == "once" and due:
+        lost = []  # one run stands for all
     if missed == "skip" or (missed == "once" and on_time):
         late = []
     elif missed == "once":
         late = late[-1:]
     firings = [Firing(time, True) for time in late[-MAX_CATCH_UP:]] + [Firing(time) for time in on_time]
-    return Decision(tuple(firings), now, ahead)
+    return Decision(tuple(firings), now, ahead, tuple(lost) if until >= SET else ())
 
 
 def _bounded(rule: Rule, until: datetime, now: datetime, window: timedelta) -> Iterator[datetime]:
+    return rule.after(max(until, _earliest(rule, now, window)))
+
+
+def _earliest(rule: Rule, now: datetime, window: timedelta) -> datetime:
     earliest = now - max(window, LATE)
     if isinstance(rule, Every):
         earliest = max(earliest, now - timedelta(seconds=rule.seconds * (MAX_CATCH_UP + 1)) - LATE)
-    return rule.after(max(until, earliest))
+    return earliest
+
+
+def _lost(rule: Rule, until: datetime, now: datetime, window: timedelta) -> list[datetime]:
+    """The first due times that are too old for any run."""
+    earliest = _earliest(rule, now, window)
+    if until >= earliest:
+        return []
+    return list(itertools.takewhile(lambda time: time <= earliest, itertools.islice(rule.after(until), MAX_CATCH_UP)))
 
 
 def words(rule: Rule) -> str:

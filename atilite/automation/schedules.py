@@ -7,7 +7,6 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from dataclasses import field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
@@ -19,9 +18,11 @@ from atilite.automation.naming import description_of, name_of, source_of
 from atilite.automation.parameters import Schema
 from atilite.automation.rules import Cron, Every, Once, Rule
 from atilite.automation.runs import Job, Run, Runs
+from atilite.automation.schedule import NOTE, Missed, Schedule
+from atilite.automation.schedule import ScheduleInfo as ScheduleInfo
 from atilite.automation.storage import Storage
 from atilite.errors import AtiliteError, Frozen, ParameterError, RunSkipped, SetupError
-from atilite.quickly import dataclass
+from atilite.events import Emitter
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.task import Task
 from atilite.runtime.timers import Timer
@@ -34,64 +35,6 @@ NAMESPACE = "_schedules"
 
 # Seconds after which the clock is looked at in any case: it may have been set meanwhile.
 LOOK = 60.0
-
-# Seconds between two notes of how far a short interval has come; a card wears out by writing.
-NOTE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleInfo:
-    """A schedule as listed. `rule` is its cron line, `every` its seconds, `at` its moment; `window` is in seconds.
-
-    `next` and `times` are when it is due, `last` when it last was; `action` is the action or function that it runs.
-    `late` is for how many seconds a due time has been waiting, which only happens when the process is in trouble.
-    """
-
-    id: str
-    action: str
-    rule: str | None
-    every: float | None
-    timezone: str
-    words: str
-    next: datetime | None
-    last: datetime | None
-    paused: bool
-    missed: str
-    window: float
-    times: tuple[datetime, ...] = ()
-    at_start: bool = False
-    jitter: float = 0.0
-    source: str = ""
-    at: datetime | None = None
-    late: float = 0.0
-
-
-@dataclass(slots=True)
-class Schedule:
-    """A registered schedule and how far it has come: everything due up to `until` is dealt with.
-
-    `ahead` is how far it had come before the clock was set back, if it was.
-    """
-
-    id: str
-    function: Callable[..., Any]
-    rule: Rule | None
-    missed: str
-    window: timedelta
-    jitter: float
-    at_start: bool
-    params: Mapping[str, Any]
-    timezone: str
-    until: datetime | None = None
-    ahead: datetime | None = None
-    last: datetime | None = None
-    paused: bool = False
-    noted: float = field(default=float("-inf"))
-
-    @property
-    def text(self) -> str:
-        """The rule as stored: with another one the past does not count."""
-        return repr(self.rule)
 
 
 class Schedules:
@@ -110,6 +53,8 @@ class Schedules:
         self._timer: Timer | None = None
         self._last_note: Task | None = None
         self._frozen = self._running = self._known = False
+        # Tells of due times that have passed without a run that stands for them.
+        self.missed: Emitter[Missed] = Emitter()
 
     # -- registering
 
@@ -214,14 +159,10 @@ class Schedules:
             rule.line if isinstance(rule, Cron) else None, rule.seconds if isinstance(rule, Every) else None,
             schedule.timezone, words, times[0] if times else None, schedule.last, schedule.paused, schedule.missed,
             schedule.window.total_seconds(), times, schedule.at_start, schedule.jitter, source_of(schedule.function),
-            rule.at if isinstance(rule, Once) else None, self._late(schedule, now),
+            rule.at if isinstance(rule, Once) else None,
+            schedule.late(now) if self._running and not schedule.paused else 0.0,
+            schedule.missed_times, schedule.last_missed,
         )  # fmt: skip
-
-    def _late(self, schedule: Schedule, now: datetime) -> float:
-        if not self._running or schedule.paused or schedule.rule is None or schedule.until is None:
-            return 0.0
-        due = next(schedule.rule.after(schedule.until), None)
-        return 0.0 if due is None else max(0.0, (now - due).total_seconds())
 
     # -- pausing
 
@@ -251,33 +192,25 @@ class Schedules:
             now = self._storage.clock.now()
             for schedule in self._schedules.values():
                 noted = self._storage.kv.get(NAMESPACE, schedule.id, None) or {}
-                schedule.paused = bool(noted.get("paused"))
-                schedule.last = _moment(noted.get("last"))
-                same = noted.get("rule") == schedule.text
-                schedule.until = (_moment(noted.get("until")) if same else None) or now
-                schedule.ahead = _moment(noted.get("ahead")) if same else None
-                if same and _frequent(schedule.rule):
-                    schedule.until = max(schedule.until, self._ran_last(schedule) or schedule.until)
+                if schedule.remember(noted, now) and schedule.frequent:
+                    schedule.until = max(schedule.until or now, self._ran_last(schedule) or schedule.until or now)
 
     def _ran_last(self, schedule: Schedule) -> datetime | None:
         """When the clock last started what a short interval runs: a process that died has noted less than it did."""
-        action = self._actions.of(schedule.function)
-        operation = action.operation if action is not None else _operation(schedule.function)
+        operation = self._operation(schedule)
         run = self._storage.journals.latest([operation]).get(operation)
         return run.created_at if run is not None and run.trigger in ("schedule", "catch-up") else None
 
     def _note(self, schedule: Schedule) -> Task:
         schedule.noted = self._storage.clock.monotonic()
-        noted = {
-            "rule": schedule.text,
-            "until": schedule.until and schedule.until.isoformat(),
-            "ahead": schedule.ahead and schedule.ahead.isoformat(),
-            "last": schedule.last and schedule.last.isoformat(),
-            "paused": schedule.paused,
-        }
+        noted = schedule.note()
         note = self._storage.write(lambda done: self._storage.kv.set(NAMESPACE, {schedule.id: noted}, done=done))
         self._last_note = note
         return note
+
+    def _operation(self, schedule: Schedule) -> str:
+        action = self._actions.of(schedule.function)
+        return action.operation if action is not None else _operation(schedule.function)
 
     # -- the clock
 
@@ -324,10 +257,14 @@ class Schedules:
         if decision.firings and not schedule.paused:
             schedule.last = decision.firings[-1].due
         # Noted before the run begins: after a crash in between it is missed once, not run twice.
-        frequent = _frequent(schedule.rule)
         recently = self._storage.clock.monotonic() - schedule.noted < NOTE
-        if starting or (decision.firings and not (frequent and recently)):
+        missed = () if schedule.paused else decision.missed
+        if missed:
+            schedule.missed_times, schedule.last_missed = schedule.missed_times + len(missed), missed[-1]
+        if starting or missed or (decision.firings and not (schedule.frequent and recently)):
             self._note(schedule)
+        if missed:
+            self.missed.emit(Missed(self._operation(schedule), len(missed), missed[-1]))
         if not schedule.paused:
             for firing in decision.firings:
                 self._fire(schedule, "catch-up" if firing.caught_up else "schedule")
@@ -375,13 +312,5 @@ class Schedules:
         self._runs.launch(run)
 
 
-def _frequent(rule: Rule | None) -> bool:
-    return isinstance(rule, Every) and rule.seconds < NOTE
-
-
 def _operation(function: Callable[..., Any]) -> str:
     return getattr(function, "__atilite_operation__", None) or name_of(function)
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -48,6 +48,8 @@ class Row:
     next_time: Moment | None = field(metadata=HTML_ONLY)
     times: tuple[Moment, ...]
     missed: str
+    lost: str
+    lost_last: Moment | None
     paused: State | None
     state: State
     last: Moment | None
@@ -144,6 +146,8 @@ def row(plan: Any, last: Headline | None, face: Clockface, may_run: bool, id: st
         next_time=face.time(plan.next) if plan.next else None,
         times=tuple(face.time(at, seconds=often) for at in times),
         missed=missed_words(plan.missed, getattr(plan, "window", None)),
+        lost=f"{plan.missed_times} missed" if plan.missed_times else "",
+        lost_last=face.ago(plan.last_missed) if plan.last_missed else None,
         paused=_paused(plan),
         state=states.of_run(last.status) if last else states.NEVER,
         last=face.ago(last.started_at) if last else None,

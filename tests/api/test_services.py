@@ -68,6 +68,7 @@ def test_schedules_are_listed_with_their_next_firing(admin: Client) -> None:
     assert due.utcoffset() is not None
     assert found["words"]
     assert found["paused"] is False
+    assert (found["missed_times"], found["last_missed"]) == (0, None)
 
 
 def test_a_schedule_is_paused_and_resumed(admin: Client) -> None:

@@ -265,6 +265,30 @@ def test_a_schedule_that_was_missed_is_told(make: Callable[..., Automation]):
     assert board.told() == ["Hourly was not run in time; it is run now"]
 
 
+@pytest.mark.row("M7", "M11")
+def test_a_schedule_that_skips_what_it_missed_tells_that_once(make: Callable[..., Automation]):
+    clock = FakeClock(1_714_564_800.0)
+    board = Board(make("garden", clock=clock, zone=UTC))
+
+    @board.automation.schedule("0 * * * *", missed="skip")
+    @board.automation.action(name="Hourly", notify=["@ops"])
+    def hourly() -> None: ...
+
+    board.automation.freeze()
+    board.automation.start()
+    clock.advance(3.5 * 3600)
+    board.automation.schedule.tick()
+    assert board.told() == [
+        "Hourly was not run in time (3 times in a row): no run stands for it; the last time was 2024-05-01 15:00 UTC"
+    ]
+    board.automation.schedule.tick()
+    clock.advance(1.5 * 3600)
+    board.automation.schedule.tick()
+    assert board.told() == [
+        "Hourly was not run in time: no run stands for it; the last time was 2024-05-01 16:00 UTC"
+    ]
+
+
 @pytest.mark.row("M18")
 def test_a_secret_of_the_run_is_masked_in_what_is_told(board: Board):
     @board.automation.action(name="Unlock")

@@ -117,6 +117,38 @@ def test_missed_times_beyond_the_window_are_given_up():
     assert [firing.due for firing in decision.firings] == [NOON + minutes(60)]
 
 
+@pytest.mark.row("M7")
+@pytest.mark.parametrize(
+    ("missed", "window", "lost"),
+    [
+        ("skip", 120, [30, 60]), ("skip", 45, [30, 60]), ("once", 120, []), ("all", 120, []), ("once", 45, []),
+        ("all", 45, [30]), ("once", 10, [30, 60]), ("all", 10, [30, 60]),
+    ],
+)  # fmt: skip
+def test_a_time_for_which_no_run_stands_is_lost(missed: str, window: int, lost: list[int]):
+    decision = decide(Cron("0,30 * * * *"), NOON, NOON + minutes(80), missed, minutes(window))
+
+    assert list(decision.missed) == [NOON + minutes(number) for number in lost]
+
+
+@pytest.mark.parametrize("rule", [Every(60), Cron("* * * * *")])
+def test_what_is_on_time_is_not_lost_and_a_year_is_not_counted_to_its_end(rule: Rule):
+    on_time = decide(rule, NOON, NOON + timedelta(seconds=80), "skip", HOUR)
+    long_ago = decide(rule, NOON, NOON + timedelta(days=365), "skip", HOUR)
+
+    assert on_time.missed == ()
+    assert 1000 <= len(long_ago.missed) <= 2000
+    assert long_ago.missed[-1] == NOON + timedelta(days=365) - minutes(2)
+
+
+def test_a_moment_that_has_passed_unheard_is_lost():
+    assert decide(Once(NOON + minutes(1)), NOON, NOON + 3 * HOUR, "once", HOUR).missed == (NOON + minutes(1),)
+
+
+def test_before_the_clock_was_set_nothing_was_missed():
+    assert decide(Cron("* * * * *"), datetime(1970, 1, 1, tzinfo=UTC), NOON, "skip", HOUR).missed == ()
+
+
 def test_one_run_on_time_makes_up_for_the_missed_ones():
     decision = decide(Cron("0 * * * *"), NOON, NOON + 3 * HOUR, "once", timedelta(hours=5))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from atilite.automation.engine import Automation
+from atilite.automation.schedule import Missed
 from atilite.errors import Frozen, SetupError
 from atilite.testing.clock import FakeClock
 
@@ -170,6 +171,40 @@ def test_times_missed_while_the_app_was_down_are_made_up_for(
     assert [after.ends.get(timeout=PATIENCE).trigger for _ in triggers] == triggers
     assert after.go_on(0) == []
     assert after.go_on(HOUR / 2) == ["schedule"]
+
+
+@pytest.mark.row("M7", "M11")
+def test_times_that_were_missed_for_good_are_counted_and_told(make: Callable[..., Automation], clock: FakeClock):
+    before = Garden(make, clock)
+    before.water("0 * * * *", missed="skip")
+    before.automation.start()
+    assert before.go_on(HOUR) == ["schedule"]
+    before.automation.stop()
+    clock.advance(2.5 * HOUR)
+    after = Garden(make, clock)
+    after.water("0 * * * *", missed="skip")
+    told: list[Missed] = []
+    after.automation.schedule.missed.listen(told.append)
+    after.automation.start()
+    (info,) = after.automation.schedule.schedules
+
+    assert told == [Missed("water", 2, NOON + timedelta(hours=3))]
+    assert (info.missed_times, info.last_missed) == (2, NOON + timedelta(hours=3))
+    assert after.go_on(0) == []
+    after.automation.stop()
+    again = Garden(make, clock)
+    again.water("0 * * * *", missed="skip")
+    assert [one.missed_times for one in again.automation.schedule.schedules] == [2]
+
+
+def test_what_is_paused_misses_nothing(garden: Garden):
+    garden.water("0 * * * *", missed="skip")
+    garden.automation.start()
+    (id,) = garden.automation.schedule.ids
+    garden.automation.schedule.pause(id).fetch(PATIENCE)
+    garden.go_on(5.5 * HOUR)
+
+    assert garden.automation.schedule.get(id).missed_times == 0
 
 
 @pytest.mark.row("M7", "reliability-7")

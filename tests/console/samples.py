@@ -48,7 +48,7 @@ def plan(**given: Any) -> Any:
     values: dict[str, Any] = {
         "id": "s1", "action": "Water", "rule": "30 18 * * *", "every": None, "words": "daily at 18:30",
         "next": NOW + timedelta(hours=4), "last": None, "paused": False, "at_start": False, "at": None,
-        "missed": "skip", "window": None,
+        "missed": "skip", "window": None, "missed_times": 0, "last_missed": None,
         "times": tuple(NOW + timedelta(hours=4, days=day) for day in range(7)),
     }  # fmt: skip
     return SimpleNamespace(**{**values, **given})

@@ -45,6 +45,14 @@ def test_a_schedule_of_every_few_seconds_shows_its_times_with_seconds() -> None:
     assert [time.words for time in row.times] == ["14:32:07", "14:32:16", "14:32:25", "14:32:34", "14:32:43"]
 
 
+def test_a_schedule_says_how_often_it_was_missed_for_good() -> None:
+    missed = schedules.row(plan(missed_times=2, last_missed=NOW - timedelta(hours=3)), None, FACE, True, "n-water")
+
+    assert missed.lost_last is not None
+    assert (missed.lost, missed.lost_last.words) == ("2 missed", "3 h ago")
+    assert schedules.row(plan(), None, FACE, True, "n-water").lost_last is None
+
+
 def test_two_schedules_of_an_action_have_places_of_their_own_on_the_page() -> None:
     plans = [plan(id="water"), plan(id="water~2"), plan(id="other", action="Other")]
 
