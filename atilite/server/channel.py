@@ -12,6 +12,7 @@ import time
 from contextvars import Context
 from typing import Any
 
+from gevent import socket as gevent_socket
 from waitress.channel import HTTPChannel
 
 from atilite.server.body import InputPipe
@@ -338,8 +339,8 @@ class Channel(Outlet):
             self.exchange.leave()
         self.server.left(self)
 
-    def detach(self) -> int:
-        """Give the file descriptor away; nothing else of the channel is used from now on. Loop only."""
+    def detach(self) -> Any:
+        """Give the connection away, as a socket of gevent; the channel itself is not used any more. Loop only."""
         self._close_watchers()
         self.del_channel()
         with self.requests_lock:
@@ -347,9 +348,13 @@ class Channel(Outlet):
                 request.close()
             self.requests = []
         self.connected = False
-        sock, self.socket = self.socket, None
+        taken = self._given_away()
+        self.socket = None
         self.server.left(self)
-        return int(sock.detach())
+        return taken
+
+    def _given_away(self) -> Any:
+        return gevent_socket.socket(fileno=self.socket.detach())
 
     def _close_watchers(self) -> None:
         self.server.receiving.discard(self)

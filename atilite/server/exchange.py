@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gevent import socket as gevent_socket
 from waitress.channel import ClientDisconnected
 
 from atilite.runtime.promise import Promise
@@ -172,7 +171,7 @@ class ParkedExchange:
             promise.fail(ConnectionError("the connection is in the middle of HTTP and cannot be taken over"))
         else:
             self._release()
-            taken = gevent_socket.socket(fileno=channel.detach())
+            taken = channel.detach()
             if taken.family != socket.AF_UNIX:
                 # Without it the second small message of an answer waits 40 ms for the client's acknowledgement.
                 taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

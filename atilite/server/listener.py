@@ -5,12 +5,20 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from atilite.lazily import function_of
 from atilite.server.channel import READ, Channel
 from atilite.server.protocols import Owner
 from atilite.server.sockets import address_of, close_listener
 from atilite.server.task import fixed_environ
+
+if TYPE_CHECKING:
+    from atilite.server.securechannel import SecureChannel
+else:
+    # For those that have a certificate.
+    SecureChannel = function_of("atilite.server.securechannel", "SecureChannel")
 
 log = logging.getLogger("atilite.server")
 
@@ -44,8 +52,22 @@ class Listener:
         self.stopping = False
         self._watcher: Any = None
         self._accepting = False
-        name, port = ("localhost", "0") if sock.family == socket.AF_UNIX else map(str, sock.getsockname()[:2])
-        self.environ = fixed_environ(name, port)
+        unix = sock.family == socket.AF_UNIX
+        name, port = ("localhost", "0") if unix else map(str, sock.getsockname()[:2])
+        # What comes through a file of this machine needs no encryption.
+        self.certificates = None if unix else server.certificates
+        self._channel: Callable[..., Channel] = SecureChannel if self.certificates is not None else Channel
+        self.environ = fixed_environ(name, port, self.scheme)
+
+    @property
+    def scheme(self) -> str:
+        """`https` if clients must speak TLS."""
+        return "http" if self.certificates is None else "https"
+
+    @property
+    def shown(self) -> str:
+        """The address as a person may type it: `https://127.0.0.1:5000`, or `unix:/run/app.sock`."""
+        return self.address if self.sock.family == socket.AF_UNIX else f"{self.scheme}://{self.address}"
 
     def start(self) -> None:
         """Begin to accept. Loop only, as all of the following."""
@@ -104,7 +126,7 @@ class Listener:
                 address = ("localhost", 0)
             else:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Channel(self, connection, address, self.server.adj, self.server.map)
+            self._channel(self, connection, address, self.server.adj, self.server.map)
         except OSError as error:
             log.debug("a client left while it was accepted: %s", error)
             connection.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, MutableMapping, MutableSet
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from atilite.runtime.loop import Loop
 from atilite.server.limits import Limits
 from atilite.server.parser import Policy
 from atilite.server.refusals import Refusal
+
+if TYPE_CHECKING:
+    from atilite.server.certificates import Certificates
 
 
 class Work(Protocol):
@@ -29,6 +32,7 @@ class Shared(Protocol):
     application: Callable[..., Any]
     policy: Policy | None
     trusted: Collection[str]  # addresses whose X-Forwarded headers are believed
+    certificates: Certificates | None  # what connections are encrypted with
     monotonic: Callable[[], float]
     receiving: MutableSet[Any]  # channels on which a request has not arrived completely
     parked: MutableSet[Any]  # exchanges
@@ -100,8 +104,8 @@ class Connection(Protocol):
     def resume(self, task: Any) -> None:
         """End the parked first request."""
 
-    def detach(self) -> int:
-        """Give the file descriptor away."""
+    def detach(self) -> Any:
+        """Give the connection away, as a socket of gevent."""
 
     def handle_close(self) -> None:
         """Close the connection."""

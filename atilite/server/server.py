@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, MutableMapping, MutableSet, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from waitress.adjustments import Adjustments
@@ -26,6 +26,9 @@ from atilite.server.parser import Policy
 from atilite.server.refusals import Refusal
 from atilite.server.sockets import open_listeners, raise_file_limit, tune
 from atilite.server.workers import Workers
+
+if TYPE_CHECKING:
+    from atilite.server.certificates import Certificates
 
 log = logging.getLogger("atilite.server")
 
@@ -57,7 +60,8 @@ class Server:
 
     `listeners` are addresses as in `sockets.open_listeners`, or sockets that already listen. `policy` is asked on the
     loop when the header of a request is complete. `behind_proxy` is the address, or several, whose X-Forwarded headers
-    are believed; `unix` for a proxy that comes through a Unix socket.
+    are believed; `unix` for a proxy that comes through a Unix socket. With `certificates` every TCP connection must
+    speak TLS.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Server:
         behind_proxy: str | Sequence[str] | None = None,
         limits: Limits | None = None,
         unix_mode: int = 0o600,
+        certificates: Certificates | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         stock.check()
@@ -81,6 +86,7 @@ class Server:
         proxies = [behind_proxy] if isinstance(behind_proxy, str) else behind_proxy or ()
         self.trusted: Collection[str] = frozenset("localhost" if proxy == "unix" else proxy for proxy in proxies)
         self.application = _behind_proxy(application) if self.trusted else application
+        self.certificates = certificates
         self.monotonic = monotonic
         self.workers = Workers(threads, self.loop)
         self.adj = _adjustments(self.limits)
@@ -119,6 +125,11 @@ class Server:
     def addresses(self) -> list[str]:
         """Where the server listens, such as `127.0.0.1:5000` or `unix:/run/app.sock`; known after `bind`."""
         return [listener.address for listener in self._listeners]
+
+    @property
+    def urls(self) -> list[str]:
+        """The same as a person may type it: `https://127.0.0.1:5000`."""
+        return [listener.shown for listener in self._listeners]
 
     def start(self) -> None:
         """Begin to answer."""

@@ -330,14 +330,14 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
         return environ
 
 
-def fixed_environ(name: str, port: str) -> dict[str, Any]:
+def fixed_environ(name: str, port: str, scheme: str = "http") -> dict[str, Any]:
     """Return what the environ of every request of one listener has in common."""
     return {
         "SERVER_NAME": name,
         "SERVER_PORT": port,
         "SERVER_SOFTWARE": "atilite",
         "SCRIPT_NAME": "",
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.version": (1, 0),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,

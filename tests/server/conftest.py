@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
 
 from atilite.runtime.loop import Loop
+from atilite.server.certificates import Certificates
 from atilite.server.server import Server
+from tests.resources.authority import Authority
+from tests.server.raw import TRUSTED
 
 
 class Serve(Protocol):
@@ -21,6 +25,33 @@ def loop() -> Iterator[Loop]:
     loop = Loop()
     yield loop
     loop.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who makes certificates, and is trusted by the clients."""
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def pair(authority: Authority) -> tuple[str, str]:
+    """The files of a certificate for this machine, and of its key."""
+    return authority.certificate("IP:127.0.0.1")
+
+
+@pytest.fixture
+def serve_secure(serve: Serve, authority: Authority, pair: tuple[str, str]) -> Iterator[Serve]:
+    """Start servers that speak TLS; `Client` knows how to talk to them."""
+    context = ssl.create_default_context(cafile=authority.file)
+
+    def start(application: Callable[..., Any], **options: Any) -> Server:
+        options.setdefault("certificates", Certificates(*pair))
+        server = serve(application, **options)
+        TRUSTED.update(dict.fromkeys((one for one in server.addresses if not one.startswith("unix:")), context))
+        return server
+
+    yield start
+    TRUSTED.clear()
 
 
 @pytest.fixture

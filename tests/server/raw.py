@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import dataclass
 
 # Separates "hung" from "done"; nothing here takes so long.
 PATIENCE = 20.0
+# Servers that speak TLS, and what is needed to talk to them.
+TRUSTED: dict[str, ssl.SSLContext] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +23,9 @@ class Answer:
 
 
 class Client:
-    """One connection to `address`: `127.0.0.1:5000` or `unix:/path`."""
+    """One connection to `address`: `127.0.0.1:5000` or `unix:/path`; over TLS where `TRUSTED` knows the server."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, plain: bool = False) -> None:
         if address.startswith("unix:"):
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.connect(address[5:])
@@ -30,6 +33,8 @@ class Client:
             host, _, port = address.rpartition(":")
             self.sock = socket.create_connection((host.strip("[]"), int(port)))
         self.sock.settimeout(PATIENCE)
+        if address in TRUSTED and not plain:
+            self.sock = TRUSTED[address].wrap_socket(self.sock, server_hostname="127.0.0.1")
         self.waiting = b""
 
     def __enter__(self) -> Client:
@@ -115,11 +120,15 @@ class Client:
             body, self.waiting = self.waiting, b""
         return Answer(status, version, headers, body)
 
+    def stop_sending(self) -> None:
+        """Close the client's half of the connection; answers can still be read."""
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)  # SSLSocket's own would forget the keys
+
     def ended(self) -> bool:
         """Wait for the end of the connection; True if nothing came before it."""
         try:
             while self.fill():
                 pass
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             return not self.waiting
         return not self.waiting

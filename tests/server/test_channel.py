@@ -255,7 +255,7 @@ def test_an_answer_before_the_end_of_the_body_closes_the_connection_after_it(ser
     with Client(serve(Application(loop), policy=streaming).addresses[0]) as client:
         client.send("POST /x HTTP/1.1\nHost: test\nContent-Length: 1000\n\nhalf")
         assert client.answer().body == b"POST /x"
-        client.sock.shutdown(1)
+        client.stop_sending()
         assert client.ended()
 
 
@@ -273,7 +273,7 @@ def test_a_faulty_chunk_inside_a_streamed_body_fails_the_reader(serve: Serve, lo
     with Client(serve(Application(loop, upload=upload), policy=streaming).addresses[0]) as client:
         client.send("POST /upload HTTP/1.1\nHost: test\nTransfer-Encoding: chunked\n\n3\nabc\nxyz\n")
         assert client.answer().body == b"seen"
-        client.sock.shutdown(1)
+        client.stop_sending()
         assert client.ended()
     assert faults
 

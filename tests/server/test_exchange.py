@@ -188,7 +188,7 @@ def test_leaving_and_finishing_at_the_same_moment_never_confuses_the_server(serv
             if number % 2:
                 client.answer()
     until(lambda: server.stats.connections == 0)
-    assert (server.stats.parked, server.stats.busy, server.stats.queued) == (0, 0, 0)
+    until(lambda: (server.stats.parked, server.stats.busy, server.stats.queued) == (0, 0, 0))
     with Client(server.addresses[0]) as client:
         assert client.get("/still").status == 200
 
