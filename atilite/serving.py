@@ -12,6 +12,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from .config import Settings
+from .errors import ConfigError
 from .lazily import function_of
 from .logs import configure
 from .runtime.engine import process_runtime
@@ -23,7 +24,10 @@ from .upkeep import Upkeep, limits_of
 
 if TYPE_CHECKING:
     from .reload import Reloader
+    from .server.certificates import Certificates
 else:
+    # For those that have a certificate.
+    Certificates = function_of("atilite.server.certificates", "Certificates")
     # Loaded in developer mode.
     Reloader = function_of("atilite.reload", "Reloader")
 
@@ -67,6 +71,7 @@ class Serving:
         try:
             site.start()
             server.start()
+            site.database().announce(server.urls)
             spare_collector()
             self._tell(server)
             self._upkeep = upkeep = Upkeep(
@@ -95,14 +100,15 @@ class Serving:
             behind_proxy=settings.behind_proxy or None,
             # A proxy is a user of its own; who may enter the socket's folder can connect, as to a port.
             unix_mode=0o666 if settings.behind_proxy == "unix" else 0o600,
+            certificates=certificates_of(settings),
         )
 
     def _tell(self, server: Server) -> None:
-        shown = [place if place.startswith("unix:") else f"http://{place}" for place in server.addresses]
-        log.info("%s is served at %s", self._settings.name, ", ".join(shown))
+        shown = ", ".join(server.urls)
+        log.info("%s is served at %s", self._settings.name, shown)
         if self._settings.devel and self._settings.loopback:
             log.info("developer mode: no login is asked for on this machine")
-        self._notifier.ready(f"serving at {', '.join(shown)}")
+        self._notifier.ready(f"serving at {shown}")
         self._notifier.watch(self._loop)
 
     def _warm(self) -> None:
@@ -160,6 +166,15 @@ def serve(site: Any, settings: Settings, environ: MutableMapping[str, str]) -> i
     """
     configure(settings.log_level, settings.log_format)
     return Serving(site, settings, environ).run()
+
+
+def certificates_of(settings: Settings) -> Any:
+    """What the server encrypts with; None for plain HTTP. Raises ConfigError for files that cannot be used."""
+    if not (settings.tls_cert or settings.tls_key):
+        return None
+    if settings.unix:
+        raise ConfigError("tls_cert does not go with unix: a Unix socket has no TLS (leave one of the two out)")
+    return Certificates(settings.tls_cert, settings.tls_key)
 
 
 def _bracketed(host: str) -> str:
