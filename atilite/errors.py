@@ -119,6 +119,10 @@ class TaskCancelled(TaskError):
     """The task was cancelled before it ended."""
 
 
+class Vetoed(TaskError):
+    """Something did not let it run, and would say no again: it is not started anew."""
+
+
 class HubBlocked(TaskError, RuntimeError):
     """A blocking wait was asked for where it would stop every other request."""
 

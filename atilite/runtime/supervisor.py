@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from atilite.clock import Clock
-from atilite.errors import DuplicateName, SetupError
+from atilite.errors import DuplicateName, SetupError, Vetoed
 from atilite.events import Emitter
 from atilite.runtime.loop import Loop, process_loop
 from atilite.runtime.mailbox import Mailbox
+from atilite.runtime.order import Descent, Relations, in_order
 from atilite.runtime.promise import Promise
-from atilite.runtime.unit import AT_REST, Plan, State, Status, Stoppable, Transition, Unit
+from atilite.runtime.unit import AT_REST, UP, Plan, State, Status, Stoppable, Transition, Unit
 
-# The names that a unit needs, and those that it comes after.
-Relations = tuple[tuple[str, ...], tuple[str, ...]]
+T = TypeVar("T")
 Later = Callable[[float, Callable[[], None]], Stoppable]
 
 
@@ -31,6 +31,9 @@ class Supervisor:
         self._mailbox = Mailbox()
         self._units: dict[str, Unit] = {}
         self._held: list[str] = []
+        # Those that are stopped to be started again with what they need.
+        self._returning: set[str] = set()
+        self._descents: list[Descent] = []
         self._closing: _Closing | None = None
 
     # -- the units
@@ -105,10 +108,20 @@ class Supervisor:
             if self._units[name].plan.autostart:
                 self.start(name)
 
-    def stop_all(self, timeout: float = 20.0) -> Promise[list[str]]:
+    def wind_down(self) -> Promise[list[str]]:
+        """Ask all units to end, in reverse, and start none again; promises as `stop_all` does.
+
+        Nothing is cancelled, so this may take for ever: `stop_all` shortens it.
+        """
+        promise: Promise[list[str]] = Promise()
+        self.post(self._wind_down, promise)
+        return promise
+
+    def stop_all(self, timeout: float | None = 20.0) -> Promise[list[str]]:
         """Stop all units in reverse; promises the names of those that did not end, after so many seconds at most.
 
-        A second call while the first one goes on only shortens the time.
+        Without a `timeout` each of them still has its own. A second call while the first one goes on only shortens
+        the time.
         """
         promise: Promise[list[str]] = Promise()
         self.post(self._stop_all, timeout, promise)
@@ -124,7 +137,7 @@ class Supervisor:
 
     def told(self, transition: Transition) -> None:
         self.changed.emit(transition)
-        self.post(self._progress)
+        self.post(self._progress, transition)
 
     # -- through the mailbox
 
@@ -136,7 +149,8 @@ class Supervisor:
 
     def _start(self, unit: Unit, promise: Promise[State]) -> None:
         try:
-            in_order(self._relations(), [unit.plan.name])
+            if unit.plan.needs or unit.plan.after:
+                in_order(self._relations(), [unit.plan.name])
         except SetupError as error:
             promise.fail(error)
             return
@@ -176,11 +190,11 @@ class Supervisor:
         elif unit.state in AT_REST:
             self._held.append(name)
             unit.hold(f"waits for {blocker}")
-            self._progress()
+            self._look_at(unit)
 
     def _blocker(self, unit: Unit) -> str | None:
         for need in unit.plan.needs:
-            if need not in self._units or self._units[need].state is not State.RUNNING:
+            if need not in self._units or self._units[need].state not in UP:
                 return need
         for other in unit.plan.after:
             if other in self._units and self._units[other].state is State.STARTING:
@@ -188,52 +202,127 @@ class Supervisor:
         return None
 
     def _release(self, unit: Unit) -> None:
+        self._returning.discard(unit.plan.name)
         if unit.plan.name in self._held:
             self._held.remove(unit.plan.name)
 
-    def _progress(self) -> None:
-        """See whether a change lets held units start, or the next ones stop."""
+    def _progress(self, change: Transition) -> None:
+        """See whether a change lets held units start, the next ones stop, or a group start again."""
         for name in list(self._held):
             unit = self._units[name]
-            lost = self._lost_need(unit)
-            if lost is not None:
-                self._held.remove(name)
-                unit.refuse(f"needs {lost}")
-            elif self._blocker(unit) is None:
-                self._held.remove(name)
-                unit.start()
-        if self._closing is not None:
-            self._close(self._closing)
+            if change.name in unit.plan.needs or change.name in unit.plan.after:
+                self._look_at(unit)
+        if change.new in AT_REST:
+            for descent in list(self._descents):
+                descent.rests(change.name)
+        need = self._units.get(change.name)
+        if need is None or self._closing is not None:
+            return
+        if change.new in (State.RESTARTING, State.FAILED) or need.comes_back:
+            self._regroup(need)
+
+    def _look_at(self, unit: Unit) -> None:
+        """Start a held unit if it may, refuse it if it never will."""
+        lost = self._lost_need(unit)
+        if lost is not None:
+            self._release(unit)
+            unit.refuse(f"needs {lost}")
+        elif self._blocker(unit) is None:
+            self._release(unit)
+            unit.start()
 
     def _lost_need(self, unit: Unit) -> str | None:
         for need in unit.plan.needs:
+            if need in self._returning:
+                continue
             if need not in self._units:
                 return f"{need}, which does not exist"
             if self._units[need].state in AT_REST:
                 return f"{need}, which is {self._units[need].state}"
         return None
 
-    def _stop_all(self, timeout: float, promise: Promise[list[str]]) -> None:
-        closing = self._closing
-        if closing is None:
-            self._closing = closing = _Closing()
-            self._held.clear()  # they have no life yet; _close lets them rest
-        closing.promise.on_done(lambda ended: promise.settle(ended.value, ended.error))
-        closing.timers.append(self._later(timeout, lambda: self.post(self._enforce, closing)))
-        self._close(closing)
+    # -- groups
 
-    def _close(self, closing: _Closing) -> None:
-        alive = [unit for unit in list(self._units.values()) if unit.alive]
-        for unit in alive:
-            name = unit.plan.name
-            if not any(name in other.plan.needs + other.plan.after for other in alive if other is not unit):
-                unit.stop("everything is stopped")
-        if not any(unit.alive for unit in alive):
-            self._closing = None
-            for timer in closing.timers:
-                timer.cancel()
-            left = [status.name for status in self.statuses() if status.left_behind]
-            closing.promise.set(left)
+    def _regroup(self, need: Unit) -> None:
+        """End those that are bound to `need`, which starts again or has failed; they come back with it."""
+        group = self._bound_to(need.plan.name)
+        if not group:
+            return
+        if need.state is State.FAILED:
+            reason = f"needs {need.plan.name}, which is {need.state}"
+            self._descend(group, lambda unit: unit.fail(Vetoed(reason)), lambda: None)
+        else:
+            self._descend(group, lambda unit: self._bounce(unit, need.plan.name), lambda: self._rejoin(group))
+
+    def _bound_to(self, name: str) -> list[Unit]:
+        bound = [unit for unit in list(self._units.values()) if unit.plan.bound and unit.alive]
+        names, group = [name], []
+        while names:
+            need = names.pop()
+            for unit in bound:
+                if need in unit.plan.needs and unit not in group and unit.plan.name not in self._held:
+                    group.append(unit)
+                    names.append(unit.plan.name)
+        return group
+
+    def _bounce(self, unit: Unit, need: str) -> None:
+        if unit.plan.name not in self._returning:
+            self._returning.add(unit.plan.name)
+            unit.stop(f"{need} starts again")
+
+    def _rejoin(self, group: list[Unit]) -> None:
+        """Start those again that nobody has stopped for another reason meanwhile."""
+        order = in_order(self._relations(), [unit.plan.name for unit in group if unit.plan.name in self._returning])
+        for name in [name for name in order if name in self._returning]:
+            self._returning.discard(name)
+            unit = self._units[name]
+            lost = self._lost_need(unit)
+            if lost is None:
+                self._want(unit)
+            else:
+                unit.refuse(f"needs {lost}")
+
+    def _descend(self, units: list[Unit], tell: Callable[[Unit], None], ended: Callable[[], None]) -> None:
+        def over(descent: Descent) -> None:
+            self._descents.remove(descent)
+            ended()
+
+        descent = Descent(units, tell, over)
+        self._descents.append(descent)
+        descent.begin()
+
+    # -- the end
+
+    def _wind_down(self, promise: Promise[list[str]]) -> None:
+        first = self._closing is None
+        closing = self._close(promise)
+        if first:
+            self._descend(self._alive(), lambda unit: unit.retire("everything is stopped"), lambda: self._ends(closing))
+
+    def _stop_all(self, timeout: float | None, promise: Promise[list[str]]) -> None:
+        closing = self._close(promise)
+        if timeout is not None:
+            closing.timers.append(self._later(timeout, lambda: self.post(self._enforce, closing)))
+        if not closing.hard:
+            closing.hard = True
+            self._descents.clear()
+            self._descend(self._alive(), lambda unit: unit.stop("everything is stopped"), lambda: self._ends(closing))
+
+    def _close(self, promise: Promise[list[str]]) -> _Closing:
+        closing = self._closing = self._closing or _Closing()
+        self._held.clear()  # they have no life yet; a stop lets them rest
+        self._returning.clear()
+        _pass_on(closing.promise, promise)
+        return closing
+
+    def _alive(self) -> list[Unit]:
+        return [unit for unit in list(self._units.values()) if unit.alive]
+
+    def _ends(self, closing: _Closing) -> None:
+        self._closing = None
+        for timer in closing.timers:
+            timer.cancel()
+        closing.promise.set([status.name for status in self.statuses() if status.left_behind])
 
     def _enforce(self, closing: _Closing) -> None:
         if closing is self._closing:
@@ -255,38 +344,14 @@ class _Closing:
     def __init__(self) -> None:
         self.promise: Promise[list[str]] = Promise()
         self.timers: list[Stoppable] = []
-
-
-def in_order(relations: Mapping[str, Relations], names: Iterable[str] | None = None) -> list[str]:
-    """Order names so that each comes behind its needs and afters, otherwise as they are given.
-
-    `relations` maps a name to its needs and its afters; with `names` only these and what leads to them are ordered.
-    SetupError for a need that is not there and for a cycle, which it names; an unknown `after` is no fault.
-    """
-    done: list[str] = []
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in path:
-            cycle = " -> ".join((*path[path.index(name) :], name))
-            raise SetupError(f"these wait for each other and could never start: {cycle}; take one `needs` away")
-        if name in done:
-            return
-        needs, after = relations[name]
-        for other in (*needs, *(other for other in after if other in relations)):
-            if other not in relations:
-                raise SetupError(f"{name!r} needs {other!r}, which does not exist")
-            visit(other, (*path, name))
-        done.append(name)
-
-    for name in relations if names is None else names:
-        visit(name, ())
-    return done
+        self.hard = False  # whether they are stopped, not only asked to end
 
 
 def _fault_of(unit: Unit) -> str | None:
     status = unit.status()
     if status.state is not State.RUNNING:
-        return f"{status.state}: {status.reason}" if unit.plan.critical else None
+        told = unit.plan.critical or status.state is State.DEGRADED
+        return f"{status.state}: {status.reason}" if told else None
     if unit.plan.health is None:
         return None
     try:
@@ -295,5 +360,5 @@ def _fault_of(unit: Unit) -> str | None:
         return f"its health() failed: {type(error).__name__}: {error}"
 
 
-def _pass_on(source: Promise[State], target: Promise[State]) -> None:
+def _pass_on(source: Promise[T], target: Promise[T]) -> None:
     source.on_done(lambda ended: target.settle(ended.value, ended.error))

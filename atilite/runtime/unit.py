@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import field
 from datetime import datetime
@@ -12,28 +11,33 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
 
 from atilite.clock import Clock
-from atilite.errors import TaskCancelled, TaskError, TaskTimeout
+from atilite.errors import TaskCancelled, TaskTimeout, Vetoed
 from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.stopping import Stopping
-from atilite.runtime.traces import from_user
+from atilite.runtime.traces import line_of, texts_of
 
 log = logging.getLogger("atilite.runtime")
 
 
 class State(StrEnum):
-    """Where a unit is: at rest are `stopped` and `failed` (it needs a person), on the way all others."""
+    """Where a unit is: at rest are `stopped` and `failed` (it needs a person), on the way all others.
+
+    One that is `degraded` runs, but does not say that it is well.
+    """
 
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
+    DEGRADED = "degraded"
     RESTARTING = "restarting"
     STOPPING = "stopping"
     FAILED = "failed"
 
 
 AT_REST = (State.STOPPED, State.FAILED)
+UP = (State.RUNNING, State.DEGRADED)
 
 
 class Transition(NamedTuple):
@@ -68,8 +72,9 @@ class Plan:
 
     `run(life)` starts it and returns the promise of its end; it must not block. With `ready="explicit"` it counts as
     running when `life.ready()` is called, and as failed if that takes longer than `start_timeout`. `needs` are units
-    that must run before it is started, `after` only an order among those that are started. `health()` tells whether a
-    running one is well. While a `critical` one does not run, the whole process counts as unwell, and goes on.
+    that must run before it is started, `after` only an order among those that are started. One that is `bound` to its
+    needs is started again when one of them is, and fails when one of them has failed for good. `health()` tells
+    whether a running one is well. While a `critical` one does not run, the whole process counts as unwell, and goes on.
     """
 
     name: str
@@ -83,22 +88,33 @@ class Plan:
     stop_timeout: float = 10.0
     health: Callable[[], bool] | None = None
     critical: bool = False
+    bound: bool = False
 
 
 class Life(Stopping):
     """One run of a unit, from a start to its end. For the unit's own code, in any thread or greenlet."""
 
-    def __init__(self, name: str, number: int, ready: Callable[[Life], None]) -> None:
+    def __init__(self, name: str, number: int, unit: Unit) -> None:
         super().__init__()
         self.name = name
         self.number = number  # 1 for the first run, one more for each later one
         self.begun = 0.0
         self.work: Promise[Any] | None = None
-        self._ready = ready
+        # Seconds between being asked to end and being cancelled; a callback of `stopping` may still set it.
+        self.grace = 0.0
+        self._unit = unit
 
     def ready(self) -> None:
         """Say that it does its work from now on."""
-        self._ready(self)
+        self._unit.hear(self._unit.is_ready, self)
+
+    def fail(self, error: Exception) -> None:
+        """Say that it cannot go on: it is stopped, and counts as failed with `error`."""
+        self._unit.hear(self._unit.lapse, self, error)
+
+    def feel(self, unwell: str | None) -> None:
+        """Say why it runs, but not well; None when it does."""
+        self._unit.hear(self._unit.feels, self, unwell)
 
 
 class Stoppable(Protocol):
@@ -127,6 +143,8 @@ class Unit:
         self._left: Life | None = None
         self._timer: Stoppable | None = None
         self._again = False
+        self._final = False
+        self._graced = False
         self._lapse: Exception | None = None
         self._lives = 0
         self._streak = 0
@@ -141,10 +159,15 @@ class Unit:
         """Whether something of it runs or is going to."""
         return self.state not in AT_REST
 
+    @property
+    def comes_back(self) -> bool:
+        """Whether it is stopped only to be started again."""
+        return self._again and self.state is State.STOPPING
+
     def status(self) -> Status:
         """Describe it as it is now. Any thread."""
         last, (error, trace) = self._last, self._fault
-        uptime = self._desk.clock.monotonic() - self._up_since if self.state is State.RUNNING else None
+        uptime = self._desk.clock.monotonic() - self._up_since if self.state in UP else None
         return Status(
             self.plan.name, last.new, last.reason, last.at, uptime, self.restarts, error, trace, self._left is not None
         )
@@ -176,11 +199,16 @@ class Unit:
             self._begin(reason)
 
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the life to end and give it `stop_timeout`; nothing if that was done already."""
+        """Ask the life to end, cancel it after its grace and give it `stop_timeout` then.
+
+        If that was begun already, only the rest of the grace is taken from it.
+        """
         self._again, self._lapse = False, None
         if self._life is not None:
             if self.state is not State.STOPPING:
                 self._end_life(self._life, reason)
+            elif self._graced:
+                self._cancel(self._life)
         elif self.state is not State.STOPPED and self._left is None:
             self._drop_timer()
             self._to(State.STOPPED, reason)
@@ -192,6 +220,21 @@ class Unit:
         else:
             self.stop("to be started again")
             self._again = True
+
+    def retire(self, reason: str = "stopped") -> None:
+        """Ask the life to end and let it be the last one; nothing is cancelled."""
+        if self._life is None:
+            self.stop(reason)
+        else:
+            self._again, self._final = False, True
+            self._life.stopping.set(None)
+
+    def fail(self, error: Exception) -> None:
+        """Stop it, and count that as a failure."""
+        if self._life is None:
+            self.refuse(str(error))
+        else:
+            self.lapse(self._life, error)
 
     def give_up(self) -> None:
         """Stop waiting for the end of its life: it is left behind."""
@@ -206,15 +249,42 @@ class Unit:
 
     def refuse(self, reason: str) -> None:
         """Fail without a life: something that it needs is not there."""
+        self._drop_timer()
         self._fault = (reason, None)
         self._to(State.FAILED, reason, reason)
+
+    # -- what a life says
+
+    def hear(self, function: Callable[..., None], life: Life, *args: Any) -> None:
+        """Have one of the following called in its turn. Any thread."""
+        self._desk.post(function, life, *args)
+
+    def is_ready(self, life: Life) -> None:
+        if life is self._life and self.state is State.STARTING:
+            self._drop_timer()
+            self._up_since = self._desk.clock.monotonic()
+            self._to(State.RUNNING, "ready")
+
+    def lapse(self, life: Life, error: Exception) -> None:
+        """End a life that would go on by itself, as failed with `error`."""
+        if life is self._life and self.state is not State.STOPPING:
+            self._lapse = error
+            self._end_life(life, str(error))
+
+    def feels(self, life: Life, unwell: str | None) -> None:
+        if life is self._life and self.state in UP:
+            if unwell is not None:
+                self._to(State.DEGRADED, unwell)
+            elif self.state is State.DEGRADED:
+                self._to(State.RUNNING, "well again")
 
     # -- the course of a life
 
     def _begin(self, reason: str) -> None:
         self._drop_timer()
         self._lives += 1
-        life = Life(self.plan.name, self._lives, lambda life: self._desk.post(self._is_ready, life))
+        self._final = self._graced = False
+        life = Life(self.plan.name, self._lives, self)
         life.begun = self._desk.clock.monotonic()
         self._life = life
         self._to(State.STARTING, reason)
@@ -223,27 +293,26 @@ class Unit:
         except Exception as error:  # it ended before it began
             life.work = Promise.failed(error)
         if self.plan.ready == "auto":
-            self._is_ready(life)
+            self.is_ready(life)
         else:
-            self._set_timer(self.plan.start_timeout, self._too_slow)
+            late = TaskTimeout(f"was not ready within {self.plan.start_timeout:g} s")
+            self._set_timer(self.plan.start_timeout, lambda: self.lapse(life, late))
         life.work.on_done(lambda work: self._desk.post(self._ended, life, work))
-
-    def _is_ready(self, life: Life) -> None:
-        if life is self._life and self.state is State.STARTING:
-            self._drop_timer()
-            self._up_since = self._desk.clock.monotonic()
-            self._to(State.RUNNING, "ready")
-
-    def _too_slow(self) -> None:
-        if self._life is not None and self.state is State.STARTING:
-            self._lapse = TaskTimeout(f"was not ready within {self.plan.start_timeout:g} s")
-            self._end_life(self._life, str(self._lapse))
 
     def _end_life(self, life: Life, reason: str) -> None:
         self._drop_timer()
         self._to(State.STOPPING, reason)
-        self._set_timer(self.plan.stop_timeout, self.give_up)
         life.stopping.set(None)
+        self._graced = life.grace > 0 and not self._final
+        if self._graced:
+            self._set_timer(life.grace, lambda: self._cancel(life))
+        else:
+            self._cancel(life)
+
+    def _cancel(self, life: Life) -> None:
+        self._graced = False
+        self._drop_timer()
+        self._set_timer(self.plan.stop_timeout, self.give_up)
         if life.work is not None:
             life.work.cancel()
 
@@ -270,9 +339,11 @@ class Unit:
             self._again = False
             self._begin("started again")
         else:
-            self._to(State.STOPPED, "stopped", *self._texts(error))
+            self._to(State.STOPPED, "stopped", *texts_of(error))
 
     def _judge(self, life: Life, error: BaseException | None) -> None:
+        if self._final and isinstance(error, TaskCancelled):
+            error = None  # it was asked to end, and did so by being cancelled
         policy, now = self.plan.policy, self._desk.clock.monotonic()
         if now - life.begun > policy.within:
             self._streak = 0
@@ -280,29 +351,24 @@ class Unit:
         if error is not None:
             self._keep(error)
         verdict = policy.judge(failed=error is not None, streak=self._streak, restarts=self._moments, now=now)
-        how = f"failed: {_line(error)}" if error is not None else "ended by itself"
-        if verdict.action == "restart":
+        how = f"failed: {line_of(error)}" if error is not None else "ended by itself"
+        if verdict.action == "restart" and not self._final and not isinstance(error, Vetoed):
             self._moments = [moment for moment in self._moments if now - moment < policy.within] + [now]
             self.restarts += 1
-            self._to(State.RESTARTING, f"{how}; starts again in {verdict.delay:g} s", *self._texts(error))
+            self._to(State.RESTARTING, f"{how}; starts again in {verdict.delay:g} s", *texts_of(error))
             self._set_timer(verdict.delay, functools.partial(self._begin, "started again"))
-        elif verdict.action == "leave":
+        elif error is None and verdict.action != "give_up":
             self._to(State.STOPPED, how)
         else:
-            given_up = f" (given up after {len(self._moments)} restarts)" if policy.restart != "never" else ""
-            self._to(State.FAILED, how + given_up, *self._texts(error))
+            vain = verdict.action == "give_up" and policy.restart != "never" and not isinstance(error, Vetoed)
+            given_up = f" (given up after {len(self._moments)} restarts)" if vain else ""
+            self._to(State.FAILED, how + given_up, *texts_of(error))
 
     # -- small parts
 
     def _keep(self, error: BaseException) -> None:
-        log.error("%s failed: %s", self.plan.name, _line(error), exc_info=error)
-        self._fault = self._texts(error)
-
-    def _texts(self, error: BaseException | None) -> tuple[str | None, str | None]:
-        if error is None or isinstance(error, TaskCancelled):
-            return (None, None)
-        shown = traceback.format_exception(type(error), error, from_user(error.__traceback__))
-        return _line(error), "".join(shown)
+        log.error("%s failed: %s", self.plan.name, line_of(error), exc_info=error)
+        self._fault = texts_of(error)
 
     def _forget(self) -> None:
         self._streak = 0
@@ -331,10 +397,3 @@ class Unit:
         self._desk.told(self._last)
         for promise in ready:
             promise.set(new)
-
-
-def _line(error: BaseException | None) -> str:
-    text = str(error)
-    return (
-        f"{type(error).__name__}: {text}" if text and not isinstance(error, TaskError) else text or type(error).__name__
-    )

@@ -11,47 +11,12 @@ import pytest
 from atilite.errors import DuplicateName, SetupError, TaskCancelled
 from atilite.runtime.engine import Runtime
 from atilite.runtime.kinds import run_function
+from atilite.runtime.order import in_order
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
-from atilite.runtime.supervisor import Supervisor, in_order
-from atilite.runtime.unit import Life, Plan, State, Transition
-from tests.runtime.fakes import SteppedTime
-
-
-class Stage:
-    """A supervisor whose units are played by hand."""
-
-    def __init__(self) -> None:
-        self.time = SteppedTime()
-        self.supervisor = Supervisor(clock=self.time, later=self.time.later)
-        self.lives: dict[str, list[Life]] = {}
-        self.seen: list[Transition] = []
-        self.supervisor.changed.listen(self.seen.append)
-
-    def add(self, name: str, *, stubborn: bool = False, policy: RestartPolicy | None = None, **options: Any) -> None:
-        """A unit whose end is decided by the test; unless it is stubborn it ends when it is asked to."""
-
-        def run(life: Life) -> Promise[Any]:
-            self.lives.setdefault(name, []).append(life)
-            return Promise((lambda: False) if stubborn else None)
-
-        replace = options.pop("replace", False)
-        plan = Plan(name, run, policy or RestartPolicy(delay=3, within=60), **options)
-        self.supervisor.add(plan, replace=replace)
-
-    def end(self, name: str, error: Exception | None = None) -> None:
-        work = self.lives[name][-1].work
-        assert work is not None
-        work.settle(None, error)
-
-    def state(self, name: str) -> str:
-        return str(self.supervisor.status(name).state)
-
-    def course(self, name: str | None = None) -> list[str]:
-        """The states that were told, in order; with the names if none is given."""
-        if name is None:
-            return [f"{told.name} {told.new}" for told in self.seen]
-        return [str(told.new) for told in self.seen if told.name == name]
+from atilite.runtime.supervisor import Supervisor
+from atilite.runtime.unit import Life, Plan, State
+from tests.runtime.stage import Stage
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Who comes before whom: the order of a start, and an end in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from atilite.errors import SetupError
+from atilite.runtime.unit import Unit
+
+# The names that a unit needs, and those that it comes after.
+Relations = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def in_order(relations: Mapping[str, Relations], names: Iterable[str] | None = None) -> list[str]:
+    """Order names so that each comes behind its needs and afters, otherwise as they are given.
+
+    `relations` maps a name to its needs and its afters; with `names` only these and what leads to them are ordered.
+    SetupError for a need that is not there and for a cycle, which it names; an unknown `after` is no fault.
+    """
+    done: dict[str, None] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            cycle = " -> ".join((*path[path.index(name) :], name))
+            raise SetupError(f"these wait for each other and could never start: {cycle}; take one `needs` away")
+        if name in done:
+            return
+        needs, after = relations[name]
+        for other in (*needs, *(other for other in after if other in relations)):
+            if other not in relations:
+                raise SetupError(f"{name!r} needs {other!r}, which does not exist")
+            visit(other, (*path, name))
+        done[name] = None
+
+    for name in relations if names is None else names:
+        visit(name, ())
+    return list(done)
+
+
+class Descent:
+    """Units that end in reverse order: each is told when those of them that come after it have ended."""
+
+    def __init__(
+        self, units: list[Unit], tell: Callable[[Unit], None], ended: Callable[[Descent], None]
+    ) -> None:
+        self._tell, self._ended = tell, ended
+        self._left = {unit.plan.name: unit for unit in units}
+        # The names of those that have to end before it.
+        self._before: dict[str, set[str]] = {name: set() for name in self._left}
+        for unit in units:
+            for other in self._earlier(unit):
+                self._before[other].add(unit.plan.name)
+
+    def begin(self) -> None:
+        """Tell those that nobody comes after."""
+        if not self._left:
+            self._ended(self)
+        for name, before in list(self._before.items()):
+            if not before:
+                self._tell(self._left[name])
+
+    def rests(self, name: str) -> None:
+        """Note the end of one of them."""
+        unit = self._left.pop(name, None)
+        if unit is None:
+            return
+        for other in self._earlier(unit):
+            self._before[other].discard(name)
+            if not self._before[other]:
+                self._tell(self._left[other])
+        if not self._left:
+            self._ended(self)
+
+    def _earlier(self, unit: Unit) -> list[str]:
+        names = dict.fromkeys((*unit.plan.needs, *unit.plan.after))
+        return [name for name in names if name in self._left and name != unit.plan.name]
