@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .context import Context as Context
     from .context import pass_context as pass_context
+    from .pcflow import ProducerConsumer as ProducerConsumer
     from .pod import Pod as Pod
+    from .simple import SimpleServer as SimpleServer
     from .spec import BeanSpec as BeanSpec
+    from .stdin import LinesFromStdin as LinesFromStdin
+    from .tcp import TCPServer as TCPServer
+    from .tcp import TCPServerAdapter as TCPServerAdapter
 
 _HOME_OF = {
     "BeanSpec": "spec",
     "Context": "context",
+    "LinesFromStdin": "stdin",
     "Pod": "pod",
+    "ProducerConsumer": "pcflow",
+    "SimpleServer": "simple",
+    "TCPServer": "tcp",
+    "TCPServerAdapter": "tcp",
     "pass_context": "context",
 }
 
