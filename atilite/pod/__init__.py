@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .stdin import LinesFromStdin as LinesFromStdin
     from .tcp import TCPServer as TCPServer
     from .tcp import TCPServerAdapter as TCPServerAdapter
+    from .wsgi import WSGIServer as WSGIServer
 
 _HOME_OF = {
     "BeanSpec": "spec",
@@ -25,6 +26,7 @@ _HOME_OF = {
     "SimpleServer": "simple",
     "TCPServer": "tcp",
     "TCPServerAdapter": "tcp",
+    "WSGIServer": "wsgi",
     "pass_context": "context",
 }
 
