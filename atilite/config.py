@@ -211,6 +211,12 @@ class Settings:
     keep_megabytes: int = setting(
         1000, "Size of the database, in MB, above which the oldest runs go; 0 is no limit.", minimum=0
     )
+    audit_keep: str = setting(
+        "365d,20000",
+        "How long entries of the audit trail are kept: days, a number of entries, or both.",
+        pattern=r"\d+(\.\d+)?d(,\d+)?|\d+",
+        example="90d,5000",
+    )
     stop_timeout: float = setting(
         4.0, "Seconds that running requests and actions get to end after a stop signal.", minimum=0.0, maximum=3600.0
     )

@@ -27,8 +27,10 @@ from .quickly import dataclass
 from .resources.aliases import Aliases
 from .rootpaths import FIXED, root_paths
 from .serving import serve
+from .store.audit import Audit
 from .store.database import Database, beside
 from .store.keys import Keys
+from .store.retention import Limits
 from .web.auth import Access
 from .web.errors import error_answer
 from .web.exchange import RequestPolicy
@@ -275,7 +277,8 @@ class Site:
         if self._store is None:
             with self._store_lock:
                 if self._store is None:
-                    self._store = Database.open(self.settings.db)
+                    self._store = store = Database.open(self.settings.db)
+                    store.part(Audit).keep = Limits.of(self.settings.audit_keep)
         return self._store
 
     def use(self, database: Database) -> None:

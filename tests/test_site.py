@@ -15,6 +15,7 @@ from atilite.config import Settings
 from atilite.errors import SetupError
 from atilite.rootpaths import HEALTH_PATHS
 from atilite.site import Site
+from atilite.store.audit import Audit
 from atilite.testing.client import Client
 from atilite.web.exchange import MAX_BODY, RequestPolicy
 
@@ -226,6 +227,19 @@ def test_app_run_mounts_the_app_and_does_what_the_command_line_says(
 
     assert said == [{"port": 5001}]
     assert [(wanted.point, wanted.target) for wanted in site.wanted] == [("/", app)]
+
+
+@pytest.mark.row("M20")
+def test_the_audit_trail_is_kept_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.open(Settings(db=f"sqlite:///{tmp_path / 'data.db'}", audit_keep="30d,50"))
+    trail = site.database().part(Audit)
+    for number in range(102):
+        trail.add("set key", who="ana", via="console", target=str(number))
+    site.database().writer.flush()
+    assert [entry.target for entry in trail.search(limit=200)] == [str(number) for number in range(101, 50, -1)]
+    site.stop(1.0)
+    site.close()
 
 
 def test_what_an_app_writes_goes_beside_the_database(tmp_path: Path) -> None:

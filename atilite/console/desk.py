@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from atilite.automation.trail import note
 from atilite.clock import Clock
 from atilite.console import attention, frame, vitals
+from atilite.console.attempts import Attempts
 from atilite.console.audit import audited
 from atilite.console.feeds import Feeds
 from atilite.console.flash import COOKIE, LIVES, Flash, Flashes
@@ -22,6 +24,7 @@ from atilite.console.frame import Frame
 from atilite.console.plain import plain
 from atilite.console.words import Clockface
 from atilite.errors import Error
+from atilite.store.audit import FAILED_LOGIN
 from atilite.store.daycount import Day
 from atilite.store.newest import Glance
 from atilite.store.runs import Filter, Headline
@@ -72,6 +75,16 @@ class Desk:
     def flashes(self) -> Flashes:
         """Signs the messages of POSTs."""
         return Flashes(self.site.keys.secret("flash"))
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Logins that failed, on their way to the audit trail."""
+        return Attempts(self._tell_failed, self.app.runtime.loop.call_later)
+
+    def _tell_failed(self, name: str, address: str, result: str, more: int) -> None:
+        given = {"more times": more} if more else {}
+        note(self.site.database(), FAILED_LOGIN, who=None, via="console", target=name, address=address,
+             parameters=given, result=result)  # fmt: skip
 
     @property
     def file(self) -> Path:

@@ -79,6 +79,8 @@ def enter(visit: Visit) -> Any:
             replaces=visit.was.request.cookie.get(SESSION_COOKIE, ""),
         )
     except Error as refusal:
+        if refusal.status_code in (401, 429):
+            visit.desk.attempts.failed(name, remote_address(env), refusal.status)
         page = LoginPage(target, name, refusal.explanation[:1].upper() + refusal.explanation[1:], _plain(visit))
         return visit.was.response(refusal.status, _gate(visit, page), list(refusal.headers))
     note(visit.desk.site.database(), "log in", who=name, via="console", address=remote_address(env), wait=True)

@@ -1,6 +1,7 @@
 """The audit trail: who changed what, with which parameters, from where, and what came of it.
 
-Entries are only added, and removed when they are old or too many: with every hundredth one, in its transaction.
+Entries are only added, and removed when they are old or too many: with every hundredth one, in its transaction. What
+strangers have tried is counted apart, so that they push nothing out of the trail.
 """
 
 from __future__ import annotations
@@ -8,21 +9,28 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..quickly import dataclass
 from .columns import clean, decode, encode, micros, moment
 from .database import Database
 from .writer import Done
 
-DAYS = 365
-MOST = 20_000
+if TYPE_CHECKING:
+    from .retention import Limits
+
+# The word for what strangers do, and how many such entries are kept at most.
+FAILED_LOGIN = "failed log in"
+MOST_FAILED = 1000
 # Characters of one text: nobody shall fill the disk with names.
 LONGEST = 2000
+SWEPT_EVERY = 100
 
 _ADD = """INSERT INTO audit(at, who, via, address, what, target, parameters, result, run)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_FORGET = "DELETE FROM audit WHERE id <= ? OR at < ?"
+_FORGET = "DELETE FROM audit WHERE at < ?"
+_FORGET_MORE = """DELETE FROM audit WHERE (what = ?) = ? AND id <=
+(SELECT id FROM audit WHERE (what = ?) = ? ORDER BY id DESC LIMIT 1 OFFSET ?)"""
 _SEARCH = "SELECT id, at, who, via, address, what, target, parameters, result, run FROM audit"
 
 
@@ -64,6 +72,10 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # How much is kept. Whoever owns the database says it; a command beside a server removes nothing.
+        self.keep: Limits | None = None
+        # Touched by the writer's thread only; the first entry sweeps what another process has added.
+        self._unswept = SWEPT_EVERY
 
     def add(
         self,
@@ -92,8 +104,10 @@ class Audit:
 
         def write(connection: sqlite3.Connection) -> int:
             id = int(connection.execute(_ADD, row).lastrowid or 0)
-            if id % 100 == 0:
-                connection.execute(_FORGET, (id - MOST, micros(now - timedelta(days=DAYS))))
+            self._unswept += 1
+            if self.keep is not None and self._unswept >= SWEPT_EVERY:
+                self._unswept = 0
+                _sweep(connection, self.keep, now)
             return id
 
         self._database.writer.submit(write, done, urgent=urgent)
@@ -108,6 +122,14 @@ class Audit:
         statement = f"{_SEARCH}{where} ORDER BY id DESC LIMIT ?"
         rows = self._database.connection().execute(statement, (*values, limit)).fetchall()
         return [_entry(*row) for row in rows]
+
+
+def _sweep(connection: sqlite3.Connection, keep: Limits, now: datetime) -> None:
+    if keep.days is not None:
+        connection.execute(_FORGET, (micros(now - timedelta(days=keep.days)),))
+    if keep.runs is not None:
+        for failed, most in ((0, keep.runs), (1, min(MOST_FAILED, keep.runs))):
+            connection.execute(_FORGET_MORE, (FAILED_LOGIN, failed, FAILED_LOGIN, failed, most))
 
 
 def _entry(id: int, at: int, *rest: Any) -> Entry:

@@ -9,6 +9,7 @@ import pytest
 from atilite.store import audit
 from atilite.store.audit import Audit, Wanted
 from atilite.store.database import Database
+from atilite.store.retention import Limits
 from atilite.testing.clock import FakeClock
 
 
@@ -50,18 +51,50 @@ def test_a_search_takes_several_conditions_and_pages_by_number(database: Databas
     assert [one.target for one in trail.search(before=first[-1].id, limit=2)] == ["Key 3", "Key 2"]
 
 
-def test_old_entries_and_too_many_go(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(audit, "MOST", 150)
+@pytest.mark.row("M20")
+def test_old_entries_and_too_many_go(database: Database, clock: FakeClock):
     trail = database.part(Audit)
+    trail.keep = Limits.of("365d,150")
     for _ in range(100):
         trail.add("old", who="ana", via="cli")
     clock.advance(366 * 86_400)
-    for _ in range(300):
+    for _ in range(301):
         trail.add("new", who="ana", via="cli")
     database.writer.flush()
     found = trail.search(limit=1000)
     assert {one.what for one in found} == {"new"}
     assert len(found) == 150
+
+
+@pytest.mark.row("M20")
+def test_what_strangers_try_pushes_nothing_out_of_the_trail(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(audit, "MOST_FAILED", 20)
+    trail = database.part(Audit)
+    trail.keep = Limits.of("150")
+    for number in range(100):
+        trail.add("set key", who="ana", via="console", target=f"k/{number}")
+    for number in range(401):
+        trail.add(audit.FAILED_LOGIN, who="", via="console", target=f"name {number}")
+    database.writer.flush()
+    found = trail.search(limit=1000)
+    assert len([one for one in found if one.what == "set key"]) == 100
+    failed = [one.target for one in found if one.what == audit.FAILED_LOGIN]
+    assert len(failed) == 20
+    assert failed[0] == "name 400"
+
+
+def test_a_process_that_does_not_own_the_database_removes_nothing(database: Database):
+    trail = database.part(Audit)
+    for _ in range(250):
+        trail.add("set key", who="ana", via="cli")
+    database.writer.flush()
+    assert len(trail.search(limit=1000)) == 250
+    trail.keep = Limits.of("10")
+    trail.add("set key", who="ana", via="cli")
+    database.writer.flush()
+    assert len(trail.search(limit=1000)) == 10  # the first entry sweeps what others have added
 
 
 def test_large_parameters_are_told_by_their_size(database: Database):
