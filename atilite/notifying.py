@@ -95,7 +95,8 @@ class Notifying:
         if self.site is None or self.site.settings.no_console:
             return None
         settings = self.site.settings
-        base = self.config.get("PUBLIC_URL") or ("" if settings.unix else f"http://{settings.host}:{settings.port}")
+        scheme = "https" if settings.tls_cert else "http"
+        base = self.config.get("PUBLIC_URL") or ("" if settings.unix else f"{scheme}://{settings.host}:{settings.port}")
         return f"{base.rstrip('/')}{settings.console_path}/runs/{run}" if base else None
 
     def _notice_call(self, function: Any, message: Message) -> None:

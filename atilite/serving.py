@@ -62,10 +62,11 @@ class Serving:
         Raises SetupError, ConfigError, StoreError before it serves.
         """
         site, settings = self._site, self._settings
+        certificates = certificates_of(settings)
         self._loop.adopt()
         site.open(settings)
         site.database()
-        site.server = server = self._server()
+        site.server = server = self._server(certificates)
         server.bind()
         self._listen_for_signals()
         try:
@@ -87,7 +88,7 @@ class Serving:
             self._notifier.unwatch()
         return self._code
 
-    def _server(self) -> Server:
+    def _server(self, certificates: Certificates | None) -> Server:
         settings = self._settings
         place = f"unix:{settings.unix}" if settings.unix else f"{_bracketed(settings.host)}:{settings.port}"
         return Server(
@@ -100,7 +101,7 @@ class Serving:
             behind_proxy=settings.behind_proxy or None,
             # A proxy is a user of its own; who may enter the socket's folder can connect, as to a port.
             unix_mode=0o666 if settings.behind_proxy == "unix" else 0o600,
-            certificates=certificates_of(settings),
+            certificates=certificates,
         )
 
     def _tell(self, server: Server) -> None:
@@ -168,7 +169,7 @@ def serve(site: Any, settings: Settings, environ: MutableMapping[str, str]) -> i
     return Serving(site, settings, environ).run()
 
 
-def certificates_of(settings: Settings) -> Any:
+def certificates_of(settings: Settings) -> Certificates | None:
     """What the server encrypts with; None for plain HTTP. Raises ConfigError for files that cannot be used."""
     if not (settings.tls_cert or settings.tls_key):
         return None

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ class Running:
         (folder / "serve.py").write_text(dedent(script))
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.trust: ssl.SSLContext | None = None  # for a program that speaks TLS
         self._starts = 0
 
     def start(self, **environ: str) -> Running:
@@ -53,7 +55,7 @@ class Running:
         end = time.monotonic() + START_SECONDS
         assert self.process is not None
         while time.monotonic() < end and self.process.poll() is None:
-            found = re.search(r"served at http://[^\s:]+:(\d+)", self.log.read_text())
+            found = re.search(r"served at https?://[^\s:]+:(\d+)", self.log.read_text())
             if found:
                 return int(found[1])
             time.sleep(0.02)
@@ -61,6 +63,8 @@ class Running:
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection to the program."""
+        if self.trust is not None:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.trust)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:

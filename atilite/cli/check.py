@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from ..errors import AtiliteError, StoreError
+from ..config import Settings
+from ..errors import AtiliteError, ConfigError, StoreError
+from ..lazily import function_of
 from ..quickly import dataclass
 from ..store.accounts import Accounts
 from ..store.database import Database, path_of
@@ -15,6 +19,11 @@ from .install import Systemd
 from .lists import looked_at
 from .parser import Commands
 from .table import show
+
+if TYPE_CHECKING:
+    from ..serving import certificates_of
+else:
+    certificates_of = function_of("atilite.serving", "certificates_of")
 
 ROOM = 64 * 1024 * 1024  # bytes of free disk below which something should be done
 FAILED = 1
@@ -56,6 +65,8 @@ def basics(call: Call) -> Iterator[Finding]:
     except StoreError as error:
         yield Finding("data", False, str(error))
     yield mounts(call)
+    if call.settings.tls_cert or call.settings.tls_key:
+        yield certificate(call)
 
 
 def data(call: Call, database: Database) -> Iterator[Finding]:
@@ -84,6 +95,18 @@ def mounts(call: Call) -> Finding:
     return Finding("mounts", True, found)
 
 
+def certificate(call: Call) -> Finding:
+    """Whether TLS can be spoken with what the settings name."""
+    cert, key = call.settings.tls_cert, call.settings.tls_key
+    try:
+        certificates_of(call.settings)
+    except ConfigError as error:
+        return Finding("certificate", False, str(error))
+    if os.stat(key).st_mode & stat.S_IROTH:
+        return Finding("certificate", False, f"{key} can be read by everybody (chmod o= {key})")
+    return Finding("certificate", True, f"{cert} and its key fit")
+
+
 def deployment(call: Call) -> Iterator[Finding]:
     """What matters when others can connect."""
     settings = call.settings
@@ -91,9 +114,17 @@ def deployment(call: Call) -> Iterator[Finding]:
     named = settings.loopback or bool(settings.allowed_host)
     hosts = ", ".join(settings.allowed_host) or ("this machine's" if named else "any (name them with --allowed-host)")
     yield Finding("host names", named, hosts)
-    proxied = settings.loopback or bool(settings.behind_proxy)
-    open_door = f"{settings.host} without TLS (put a proxy in front and name it: --behind-proxy 127.0.0.1)"
-    yield Finding("encryption", proxied, "left to the proxy in front" if proxied else open_door)
+    yield encryption(settings)
     yield Finding("cross-origin calls", not settings.dev, "none" if not settings.dev else "allowed (leave DEV out)")
     installed = Systemd().installed(settings.name)
     yield Finding("service", installed, f"{settings.name}.service" if installed else f"none ({call.remedy('install')})")
+
+
+def encryption(settings: Settings) -> Finding:
+    """Whether what others send and read is hidden on its way."""
+    if settings.tls_cert:
+        return Finding("encryption", True, "TLS, by the server itself")
+    if settings.loopback or settings.behind_proxy:
+        return Finding("encryption", True, "left to the proxy in front")
+    remedy = "give it --tls-cert and --tls-key, or put a proxy in front: --behind-proxy 127.0.0.1"
+    return Finding("encryption", False, f"{settings.host} without TLS ({remedy})")

@@ -146,7 +146,8 @@ def launch(
             raise ConfigError(f"{', '.join(options)}: a server that runs already has its settings")
         return attach(host, port or DEFAULT_PORT, timeout)
     command, folder = _program(script, sys._getframe(1).f_globals.get("__file__"))
-    flags = _flags({"log_level": "info", **options, "devel": devel, "host": host, "port": port or 0})
+    usual = {"log_level": "info", "tls_cert": "", "tls_key": ""}
+    flags = _flags({**usual, **options, "devel": devel, "host": host, "port": port or 0})
     scrap = None
     if "db" not in options:
         scrap = Path(tempfile.mkdtemp(prefix="atilite-test-"))
@@ -180,6 +181,8 @@ def _flags(options: Mapping[str, Any]) -> list[str]:
         raise ConfigError("test_client: log_level must be info or debug, the server's address is read from its log")
     if given.get("unix"):
         raise ConfigError("test_client: unix sockets are not supported (leave unix= out)")
+    if given.get("tls_cert"):
+        raise ConfigError("test_client: it asks without TLS (leave tls_cert= out)")
     return as_flags(given)
 
 

@@ -14,6 +14,7 @@ from atilite.errors import SetupError
 from atilite.site import Site
 from atilite.store.database import Database
 from tests.cli.conftest import Shell
+from tests.resources.authority import Authority
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,20 @@ def test_it_can_be_asked_beside_a_running_server(shell: Shell, tmp_path: Path) -
 
     with Database.open(f"sqlite:///{tmp_path}/data.db"):
         assert shell("check") == 0
+
+
+@pytest.mark.row("I45")
+def test_a_certificate_is_looked_at_and_is_encryption_enough(shell: Shell, tmp_path: Path) -> None:
+    cert, key = Authority(tmp_path).certificate("DNS:board.local")
+    shell("migrate")
+    assert "certificate" not in findings(shell)
+    flags = ("--host", "0.0.0.0", "--tls-cert", cert, "--tls-key", key)
+    found = findings(shell, "--deploy", *flags)
+    assert (found["encryption"], found["certificate"]) == (True, True)
+    assert findings(shell, *flags[:4])["certificate"] is False
+    Path(key).chmod(0o644)
+    assert findings(shell, *flags)["certificate"] is False
+    assert f"chmod o= {key}" in shell.out
 
 
 def test_what_others_could_reach_is_looked_at_before_deploying(shell: Shell, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def drip(client: Client, piece: str) -> None:
     client.sock.settimeout(20)
 
 
+@pytest.mark.row("I45")
 @pytest.mark.parametrize("policy", [None, on_hub], ids=["worker", "hub"])
 def test_the_connection_stays_after_204_304_head_and_chunked_answers(serve: Serve, loop: Loop, policy: Any) -> None:
     def empty(environ: dict[str, Any], start_response: Any) -> list[bytes]:

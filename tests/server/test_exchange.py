@@ -16,7 +16,7 @@ from tests.server.conftest import Serve
 from tests.server.raw import Client
 
 
-@pytest.mark.row("A144")
+@pytest.mark.row("A144", "I45")
 def test_three_parked_requests_follow_each_other_on_one_connection(serve: Serve, loop: Loop) -> None:
     with Client(serve(Application(loop)).addresses[0]) as client:
         bodies = [client.get(f"/later/0.01/{number}").body for number in range(3)]
@@ -437,6 +437,7 @@ def test_a_client_that_leaves_within_its_body_fails_the_read(serve: Serve, loop:
     assert isinstance(errors[0], ConnectionError)
 
 
+@pytest.mark.row("I45")
 def test_an_idle_connection_is_closed_while_a_parked_one_lives_on(serve: Serve, loop: Loop) -> None:
     limits = Limits(idle_seconds=0.2, sweep_seconds=0.05)
     exchanges: list[Any] = []

@@ -193,3 +193,12 @@ def test_options_that_cannot_be_are_refused(
     with pytest.raises(ConfigError, match="has its settings"):
         atilite.test_client(port=1, threads=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_with_a_certificate_is_tested_without_it(tmp_path: Path):
+    (tmp_path / "serve.py").write_text("import atilite\natilite.mount('/', atilite.Atilite('board'))\natilite.run()\n")
+    (tmp_path / "atilite.toml").write_text('tls_cert = "/etc/board/board.pem"\ntls_key = "/etc/board/board.key"\n')
+    with atilite.test_client(tmp_path / "serve.py") as client:
+        assert client.get("/healthz").status_code == 200
+    with pytest.raises(ConfigError, match="without TLS"):
+        atilite.test_client(tmp_path / "serve.py", tls_cert="a.pem", tls_key="a.key")

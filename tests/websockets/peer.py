@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,17 @@ from wsproto.extensions import Extension
 
 from atilite import Atilite
 from atilite.runtime.loop import process_loop
+from atilite.server.certificates import Certificates
 from atilite.server.server import Server
 from atilite.testing.inside import LocalSite, local_site
 
 # So long waits a test for what must come; nothing that passes waits for it.
 PATIENCE = 20.0
+
+
+# Of servers that speak TLS: what they show, and what is needed to talk to them.
+CERTIFICATES: list[Certificates] = []
+TRUSTED: list[ssl.SSLContext] = []
 
 
 class Refused(Exception):
@@ -54,6 +61,8 @@ class Peer:
         at_once: bytes = b"",
     ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        if TRUSTED:
+            self.socket = TRUSTED[-1].wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.wire = WSConnection(ConnectionType.CLIENT)
         self.pongs: list[bytes] = []
         self._events: Iterator[Event] = iter(())
@@ -185,7 +194,13 @@ class Served:
 def served(app: Atilite, **options: Any) -> Iterator[Served]:
     """Serve an app until the end of the block."""
     with local_site(app, **options) as local:
-        server = Server(local.site, loop=process_loop(), listeners=["127.0.0.1:0"], policy=local.site.policy)
+        server = Server(
+            local.site,
+            loop=process_loop(),
+            listeners=["127.0.0.1:0"],
+            policy=local.site.policy,
+            certificates=CERTIFICATES[-1] if CERTIFICATES else None,
+        )
         server.bind()
         server.start()
         try:
