@@ -197,3 +197,7 @@ class QueryError(ResourceError):
 
 class AliasError(ResourceError):
     """No resource has this alias, or its declaration cannot be used: a mistake in the program."""
+
+
+class FlowError(AtiliteError):
+    """A plan is wrong, or something was asked of it that it does not have."""
