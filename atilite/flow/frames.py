@@ -1,0 +1,379 @@
+"""The engine: framers with nested frames, of which one outline is active, and how they enter, recur, go and exit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+from atilite.flow.model import NOWHERE, Context, FramerDecl, Line, Place
+from atilite.flow.shares import Share, Store
+
+# A compiled act; what it returns matters in the context precur only, where a true answer ends the search.
+Act = Callable[[], Any]
+Outline = tuple["Frame", ...]
+
+
+class Status(StrEnum):
+    """What a tasker is. Aborted is final."""
+
+    STOPPED = "stopped"
+    READIED = "readied"
+    STARTED = "started"
+    RUNNING = "running"
+    ABORTED = "aborted"
+
+
+ALIVE = (Status.RUNNING, Status.STARTED)
+STOP, START, RUN, ABORT, READY = "stop", "start", "run", "abort", "ready"
+
+
+class World(Protocol):
+    """What a framer needs of its house."""
+
+    store: Store
+    detailed: bool
+
+    def tell(self, event: str, framer: str, **facts: Any) -> None: ...
+    def moved(self, framer: Framer, near: Frame, far: Frame, line: Line) -> None: ...
+
+
+class Fault(Exception):  # it unwinds a framer's turn, and is told as an event there
+    """A behaviour has failed, and its framer does not go on."""
+
+    def __init__(self, framer: Framer, frame: Frame, place: Place, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.framer, self.frame, self.place, self.error = framer, frame, place, error
+
+
+class LiveShare(Share):
+    """A share whose value is what something is right now; writing to it has no effect."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, store: Store, path: str, read: Callable[[], Any]) -> None:
+        self._read = read
+        super().__init__(store, path)
+
+    @property
+    def fields(self) -> dict[str, Any]:  # computed when it is asked for
+        return {"value": self._read()}
+
+    @fields.setter
+    def fields(self, given: dict[str, Any]) -> None:
+        pass
+
+
+class Frame:
+    """A frame: its acts by context, the auxiliaries that run with it, and the frames over and under it."""
+
+    __slots__ = (
+        "acts", "auxes", "framer", "guards", "head", "name", "next", "outline", "over", "place", "unders", "via",
+    )  # fmt: skip
+
+    def __init__(self, name: str, framer: Framer, via: str = "", place: Place = NOWHERE) -> None:
+        self.name, self.framer, self.via, self.place = name, framer, via, place
+        self.over: Frame | None = None
+        self.next: Frame | None = None
+        self.unders: list[Frame] = []
+        self.auxes: list[Framer] = []
+        self.acts: dict[Context, list[Act]] = {
+            "enter": [], "recur": [], "precur": [], "exit": [], "renter": [], "rexit": [],
+        }  # fmt: skip
+        self.guards: list[Callable[[], bool]] = []
+        # The frames over it and itself; and with them those that are entered by default under it.
+        self.head: Outline = ()
+        self.outline: Outline = ()
+
+    def trace_outline(self) -> None:
+        """Find the outline, once all frames are linked."""
+        head: list[Frame] = []
+        frame: Frame | None = self
+        while frame is not None:
+            head.insert(0, frame)
+            frame = frame.over
+        self.head = tuple(head)
+        below = self
+        while below.unders:
+            below = below.unders[0]
+            head.append(below)
+        self.outline = tuple(head)
+
+    def lets_in(self, leaving: Sequence[Frame]) -> bool:
+        """Whether its guards and its auxiliaries let it be entered when the frames `leaving` are left."""
+        self.framer.tell_frame("benter", self)
+        for guard in self.guards:
+            if not guard():
+                return False
+        for aux in self.auxes:
+            if aux.main is not None and aux.main is not self and aux.main not in leaving:
+                return False
+            if not aux.may_start():
+                return False
+        return True
+
+    def enter(self) -> None:
+        self.framer.tell_frame("enter", self)
+        for act in self.acts["enter"]:
+            act()
+        for aux in self.auxes:
+            aux.main = self
+            aux.enter_all()
+
+    def exit(self) -> None:
+        self.framer.tell_frame("exit", self)
+        for aux in self.auxes:  # entered last, exited first
+            aux.leave_all()
+        for act in self.acts["exit"]:
+            act()
+
+    def renter(self) -> None:
+        self.framer.tell_frame("renter", self)
+        for act in self.acts["renter"]:
+            act()
+
+    def rexit(self) -> None:
+        self.framer.tell_frame("rexit", self)
+        for act in self.acts["rexit"]:
+            act()
+
+    def __repr__(self) -> str:
+        return f"<Frame {self.framer.name}.{self.name}>"
+
+
+class Framer:
+    """A machine of frames. Its active outline is its state. Used by the turn only, but for reading."""
+
+    __slots__ = (
+        "_precurs", "_recurs", "_segues", "active", "actives", "auxes", "cloned", "decl", "desire", "done", "due",
+        "elapsed", "fault", "first", "frames", "house", "main", "name", "period", "razeable", "recurred", "since",
+        "status", "store", "tag", "turns", "via",
+    )  # fmt: skip
+
+    def __init__(self, decl: FramerDecl, house: World, name: str = "", tag: str = "") -> None:
+        self.decl, self.house, self.store = decl, house, house.store
+        self.name = name or decl.name
+        self.tag = tag or self.name
+        self.via = decl.via
+        self.cloned, self.razeable = bool(tag), False
+        self.period, self.due = decl.period, 0.0
+        self.status, self.desire = Status.STOPPED, START if decl.schedule == "active" else STOP
+        self.done = True
+        self.main: Frame | None = None  # of an auxiliary: the frame that runs it
+        self.auxes: dict[str, Framer] = {}  # by their tags
+        self.frames: dict[str, Frame] = {}
+        self.first: Frame
+        self.active: Frame | None = None
+        self.actives: Outline = ()
+        self.since, self.elapsed, self.recurred, self.turns = 0.0, 0.0, 0, 0
+        self.fault: Fault | None = None
+        self._segues: tuple[Act, ...] = ()
+        self._precurs: tuple[Act, ...] = ()
+        self._recurs: tuple[Act, ...] = ()
+        self._share_state()
+
+    def _share_state(self) -> None:
+        for field, read in (
+            ("elapsed", lambda: self.elapsed),
+            ("recurred", lambda: self.recurred),
+            ("active", lambda: self.active.name if self.active is not None else ""),
+            ("human", lambda: self.human),
+        ):
+            self.store.adopt(LiveShare(self.store, f".framer.{self.name}.state.{field}", read))
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+    @property
+    def outline(self) -> list[str]:
+        """The names of the active frames, top to bottom."""
+        return [frame.name for frame in self.actives]
+
+    @property
+    def human(self) -> str:
+        """The active outline in one text: `<` behind each frame above, `>` before those under it by default."""
+        if self.active is None:
+            return ""
+        names, down = [frame.name for frame in self.active.head], self.actives[len(self.active.head) :]
+        return "<" + "<".join(names) + ">" + ">".join(frame.name for frame in down)
+
+    # -- being told what to do ----------------------------------------------------------------------------------------
+
+    def obey(self, control: str) -> Status:
+        """Do what is desired of it in this turn."""
+        status = self.status
+        if control == RUN and (status is Status.RUNNING or status is Status.STARTED):
+            self.status = Status.RUNNING
+            self.segue()
+            self.recur()
+        elif status is Status.ABORTED or control == ABORT:
+            self._abort()
+        elif control == RUN:
+            self.desire = START
+        elif control == START:
+            self._start()
+        elif control == STOP:
+            self._stop()
+        elif status not in ALIVE:
+            self._ready()
+        return self.status
+
+    def _start(self) -> None:
+        if self.alive:
+            self.desire = RUN
+            return
+        if not self.may_start():
+            self.desire, self.status = STOP, Status.STOPPED
+            return
+        self.house.tell("start", self.name)
+        self.desire, self.fault = RUN, None
+        self.enter_all()
+        self.recur()
+        self.status = Status.STARTED
+
+    def _ready(self) -> None:
+        if self.may_start():
+            if self.status is not Status.READIED:
+                self.house.tell("ready", self.name)
+            self.status = Status.READIED
+        else:
+            self.desire, self.status = STOP, Status.STOPPED
+
+    def _stop(self) -> None:
+        if self.alive:
+            self.desire = STOP
+            self.house.tell("stop", self.name)
+            self.exit_all()
+            self.status = Status.STOPPED
+
+    def _abort(self) -> None:
+        if self.alive:
+            self.house.tell("abort", self.name)
+            self.exit_all()
+            self.done = True
+        self.desire, self.status = ABORT, Status.ABORTED
+
+    def may_start(self) -> bool:
+        """Whether the guards of its first outline let it start."""
+        return self._lets_in(self.first.outline, ())
+
+    def _lets_in(self, entering: Outline, leaving: Outline) -> bool:
+        return bool(entering) and all(frame.lets_in(leaving) for frame in entering)
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def segue(self) -> None:
+        """Move its clocks on; then the transitions of its auxiliaries, and the first of its own that is granted."""
+        self.elapsed = self.store.stamp - self.since  # type: ignore[operator]  # a turn has a stamp
+        self.recurred += 1
+        self.turns += 1
+        for aux in self._segues:
+            aux()
+        for act in self._precurs:
+            if act():
+                return
+
+    def recur(self) -> None:
+        """The acts of its active frames, top to bottom, those of auxiliaries behind their frame's own."""
+        for act in self._recurs:
+            act()
+
+    def enter_all(self) -> None:
+        self.done = False
+        self._activate(self.first)
+        self._enter(self.actives)
+
+    def exit_all(self) -> None:
+        """Exit all active frames, the lowest first."""
+        for frame in reversed(self.actives):
+            frame.exit()
+        self.active, self.actives = None, ()
+        self._segues = self._precurs = self._recurs = ()
+
+    def leave_all(self) -> None:
+        """End as an auxiliary: all frames are exited, it is done, and free for another frame."""
+        self.exit_all()
+        self.done = True
+        if not self.cloned:
+            self.main = None
+
+    def go(self, near: Frame, far: Frame, line: Line, granted: tuple[Act, ...]) -> bool:
+        """Make a transition if the guards of what it enters let it; `granted` is called before anything is left."""
+        leaving, kept, entering = _difference(self.actives, far)
+        if not self._lets_in(entering, leaving):
+            return False
+        self.house.moved(self, near, far, line)
+        for act in granted:
+            act()
+        self._cross(leaving, kept, entering, far)
+        return True
+
+    def force(self, far: Frame) -> None:
+        """Go to a frame whatever its guards say."""
+        leaving, kept, entering = _difference(self.actives, far)
+        self._cross(leaving, kept, entering, far)
+
+    def _cross(self, leaving: Outline, kept: Outline, entering: Outline, far: Frame) -> None:
+        for frame in reversed(leaving):
+            frame.exit()
+        for frame in reversed(kept):
+            frame.rexit()
+        for frame in kept:
+            frame.renter()
+        self._enter(entering)
+        self._activate(far)
+
+    def _enter(self, frames: Outline) -> None:
+        if frames:
+            self.since = self.store.stamp or 0.0
+            self.elapsed, self.recurred = 0.0, 0
+        for frame in frames:
+            frame.enter()
+
+    def _activate(self, frame: Frame) -> None:
+        self.active = frame
+        self.show(frame.outline)
+
+    def suspend(self, main: Frame) -> None:
+        """Only `main` and what is over it are active, while a conditional auxiliary runs."""
+        self.show(main.head)
+
+    def resume(self) -> None:
+        """The whole outline is active again."""
+        if self.active is not None:
+            self.show(self.active.outline)
+
+    def show(self, outline: Outline) -> None:
+        """Make an outline the active one: its acts are laid out in the order in which a turn calls them."""
+        self.actives = outline
+        self._segues = tuple([aux.segue for frame in outline for aux in frame.auxes])
+        self._precurs = tuple([act for frame in outline for act in frame.acts["precur"]])
+        recurs: list[Act] = []
+        for frame in outline:
+            if self.house.detailed:
+                recurs.append(_teller(self, "recur", frame))
+            recurs += frame.acts["recur"]
+            recurs += [aux.recur for aux in frame.auxes]
+        self._recurs = tuple(recurs)
+
+    def tell_frame(self, event: str, frame: Frame) -> None:
+        if self.house.detailed:
+            self.house.tell(event, self.name, frame=frame.name)
+
+    def __repr__(self) -> str:
+        return f"<Framer {self.name} {self.status}>"
+
+
+def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:
+    """What a transition leaves, keeps and enters; a target in the active outline is left and entered again."""
+    outline = far.outline
+    for at, (left, right) in enumerate(zip(near, outline, strict=False)):
+        if left is far or left is not right:
+            return near[at:], near[:at], outline[at:]
+    shorter = min(len(near), len(outline))
+    return near[shorter:], near[:shorter], outline[shorter:]
+
+
+def _teller(framer: Framer, event: str, frame: Frame) -> Act:
+    return lambda: framer.tell_frame(event, frame)

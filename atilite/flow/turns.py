@@ -1,0 +1,80 @@
+"""The turns of a plan: whatever is scheduled and due does what is desired of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from atilite.flow.frames import STOP, Fault, Framer, Status
+from atilite.flow.house import House
+
+
+class Turns:
+    """All houses of a plan, turned together. One thread at a time.
+
+    `period` is the time between two turns, in seconds; `stamp` the time of the next turn, `count` how many there were.
+    """
+
+    def __init__(self, houses: Iterable[House], period: float = 0.125) -> None:
+        self.houses = list(houses)
+        self.period = period
+        self.stamp, self.count = 0.0, 0
+        self.now = 0.0  # of the turn under way, or of the last one
+        self._ready: list[tuple[House, Any]] = [(house, one) for house in self.houses for one in house.scheduled]
+
+    @property
+    def live(self) -> bool:
+        """Whether anything runs, or wants to."""
+        return any(_wants(tasker) for _, tasker in self._ready)
+
+    def turn(self) -> bool:
+        """Make one turn; False when nothing runs any more."""
+        stamp = self.now = self.stamp
+        for house in self.houses:
+            house.store.stamp = stamp
+        more = False
+        aborted = False
+        for house, tasker in self._ready:
+            if tasker.due <= stamp:
+                try:
+                    status = tasker.obey(tasker.desire)
+                except Fault as fault:
+                    self._faulted(house, tasker, fault)
+                    status = tasker.status
+                if status is Status.ABORTED:
+                    aborted = True
+                tasker.due += tasker.period
+            else:
+                status = tasker.status
+            if status is Status.RUNNING or status is Status.STARTED:
+                more = True
+        if aborted:
+            self._ready = [(house, one) for house, one in self._ready if one.status is not Status.ABORTED]
+        self.stamp = stamp + self.period
+        self.count += 1
+        return more
+
+    def _faulted(self, house: House, tasker: Framer, fault: Fault) -> None:
+        """A behaviour has failed: its framer goes to the frame that is named for that, or stops."""
+        house.tell_fault(fault)
+        target = tasker.frames.get(fault.framer.decl.on_fault) if fault.framer is tasker else None
+        try:
+            if target is not None:
+                tasker.force(target)
+                tasker.recur()
+                tasker.status = Status.RUNNING
+                return
+            tasker.exit_all()
+        except Fault as another:
+            house.tell_fault(another)
+        house.tell("stop", tasker.name)
+        tasker.desire, tasker.status = STOP, Status.STOPPED
+
+
+def _wants(tasker: Any) -> bool:
+    return tasker.desire != STOP or tasker.status in (Status.RUNNING, Status.STARTED)
+
+
+def snapshot(houses: Iterable[House]) -> Mapping[str, Any]:
+    """The shares of all houses, by their names."""
+    return {house.name: house.store.snapshot() for house in houses}
