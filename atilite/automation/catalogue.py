@@ -121,7 +121,7 @@ class Catalogue:
 
     def faults(self) -> dict[str, str]:
         """Name the services on which the health of the process depends and that are not well, with the reason."""
-        return {name: why for one in self._automations for name, why in one.service.supervisor.faults().items()}
+        return {name: why for one in self._automations for name, why in one.service.faults().items()}
 
     # -- schedules
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 from atilite.automation.capture import masked
 from atilite.automation.naming import description_of, name_of, source_of
@@ -57,6 +57,27 @@ class Info:
     source: str = ""
     run: int | None = None
     needs: tuple[str, ...] = ()
+    kind: str = "service"
+
+
+class Others(Protocol):
+    """What is kept running beside the services, told of and switched as they are. Any thread.
+
+    A LookupError for an unknown name. `start_all` raises SetupError; `stop_all` blocks and names what did not end.
+    """
+
+    changed: Emitter[Info]
+
+    @property
+    def names(self) -> list[str]: ...
+    def get(self, name: str) -> Info: ...
+    def start(self, name: str) -> Promise[Any]: ...
+    def stop(self, name: str) -> Promise[Any]: ...
+    def restart(self, name: str) -> Promise[Any]: ...
+    def faults(self) -> dict[str, str]: ...
+    def freeze(self) -> None: ...
+    def start_all(self) -> None: ...
+    def stop_all(self, timeout: float) -> Promise[list[str]]: ...
 
 
 class Services:
@@ -70,6 +91,7 @@ class Services:
         self._facts: dict[str, Info] = {}
         self._lives: dict[str, int] = {}  # the number of each one's last run
         self._frozen = False
+        self.others: Others | None = None
         self.service_changed: Emitter[Info] = Emitter()
 
     @functools.cached_property
@@ -161,30 +183,44 @@ class Services:
         if unknown:
             raise SetupError(f"service {name!r}: unknown option {', '.join(sorted(unknown))}")
 
+    def join(self, others: Others) -> None:
+        """Have `others` among the services, behind them: one list, one start, one end."""
+        self.others = others
+        others.changed.listen(self.service_changed.emit)
+
     def freeze(self) -> None:
         """Refuse further registrations."""
         self._frozen = True
+        if self.others is not None:
+            self.others.freeze()
 
     # -- looking
 
     @property
     def names(self) -> list[str]:
         """The names of all services, in the order of definition."""
-        return list(self._facts)
+        return [*self._facts, *(self.others.names if self.others is not None else ())]
 
     @property
     def services(self) -> list[Info]:
         """How all services are now, in the order of definition."""
-        return [self.get(name) for name in self._facts]
+        return [self.get(name) for name in self.names]
 
     def get(self, name: str) -> Info:
         """How a service is now; LookupError, with the known names, if there is none."""
+        if name not in self._facts and self.others is not None:
+            return self.others.get(name)
         status = self.supervisor.status(name)
         return replace(
             self._facts[name], status=str(status.state), restarts=status.restarts, error=self._masked(status.error),
             traceback=self._masked(status.traceback), uptime=status.uptime,
             since=status.since if name in self._lives else None, run=self._lives.get(name),
         )  # fmt: skip
+
+    def faults(self) -> dict[str, str]:
+        """Name what the health of the process depends on and is not well, with the reason."""
+        own = self.supervisor.faults()
+        return own if self.others is None else own | self.others.faults()
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else masked(text, self._runs.hidden())
@@ -211,11 +247,11 @@ class Services:
         return self._told("restart", name)
 
     def _told(self, verb: str, name: str) -> Task:
-        if name not in self._facts:
-            log.warning("there is no service %r to %s; known: %s", name, verb, ", ".join(self._facts) or "none")
+        if name not in self.names:
+            log.warning("there is no service %r to %s; known: %s", name, verb, ", ".join(self.names) or "none")
             return Task.completed(None)
         state: Promise[Any] = Promise()
-        ended: Promise[Any] = getattr(self.supervisor, verb)(name)
+        ended: Promise[Any] = getattr(self.supervisor if name in self._facts else self.others, verb)(name)
         ended.on_done(lambda done: state.settle(None if done.error else str(done.value), done.error))
         return self._storage.task(state)
 
@@ -223,10 +259,15 @@ class Services:
         """Start what starts by itself. Does not wait."""
         if self._facts:
             self.supervisor.start_all()
+        if self.others is not None:
+            self.others.start_all()
 
     def stop_all(self, timeout: float) -> list[str]:
         """Stop all; name those that did not end within so many seconds. Blocks: not on the bare hub."""
-        return self.supervisor.stop_all(timeout).wait() if self._facts else []
+        stopped = [self.others.stop_all(timeout)] if self.others is not None else []
+        if self._facts:
+            stopped.append(self.supervisor.stop_all(timeout))
+        return [name for left in stopped for name in left.wait()]
 
     def _run(self, job: Job, life: Life) -> Promise[Any]:
         """Begin one life of a service: it has a journal of its own. Promises the real end of the function."""
