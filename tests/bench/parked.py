@@ -10,7 +10,10 @@ import socket
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from tests.bench.parking import FILES, HOLD, PARKED
 from tests.bench.server import Served, verdict
@@ -18,14 +21,17 @@ from tests.bench.server import Served, verdict
 NAME = "parked"
 COUNT = 10_000
 PEERS = {"fastapi": ("fastapi", "uvicorn", "uvloop", "httptools"), "pywsgi": ("gevent",)}
+# How often plain requests are measured beside waiting ones and, in turns with that, without them.
+WINDOWS = 5
 REQUEST = b"GET /park HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: parked\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One server in one round. `memory` in KiB and `cpu` in microseconds are those of one waiting request, from its
-    connection to its answer. Then hellos a second and the CPU of one, without them (the mean of before and after) and
-    beside them."""
+    """One kind of server in one round. `memory` in KiB and `cpu` in microseconds are those of one waiting request, from
+    its connection to its answer. Then hellos a second and the CPU of one, without them and beside them; and which part
+    of the rate was kept beside them, by the clock and by CPU: medians of what was measured in turns.
+    """
 
     memory: float
     cpu: float
@@ -34,6 +40,8 @@ class Seen:
     hello: float
     beside: float
     p99: float
+    by_clock: float
+    by_cpu: float
     answered: int
 
 
@@ -78,16 +86,36 @@ def answers(sockets: list[socket.socket], deadline: float) -> int:
     return good
 
 
-def measured(server: Served, count: int, seconds: float) -> Seen:
-    """One round with one server, which is new."""
-    server.measure("/hello", 16, 1.0)
-    park(server.port, 1)[0].close()  # what is loaded with the first one is loaded
-    before = server.measure("/hello", 16, seconds)
+def in_turns(free: Served, full: Served, seconds: float) -> tuple[float, ...]:
+    """Hellos of a server where nothing waits and of one where much does, in turns: what else the machine does between
+    one minute and the next is the same for both. The figures are in the order of `Seen`.
+    """
+    pairs = [(free.measure("/hello", 16, seconds), full.measure("/hello", 16, seconds)) for _ in range(WINDOWS)]
+
+    def median(of: Callable[[dict[str, Any], dict[str, Any]], float]) -> float:
+        return statistics.median(of(without, beside) for without, beside in pairs)
+
+    return (
+        median(lambda without, _: without["rate"]),
+        median(lambda _, beside: beside["rate"]),
+        median(lambda without, _: without["cpu"]),
+        median(lambda _, beside: beside["cpu"]),
+        median(lambda _, beside: beside["p99"]),
+        median(lambda without, beside: beside["rate"] / without["rate"]),
+        median(lambda without, beside: without["cpu"] / beside["cpu"]),
+    )
+
+
+def measured(free: Served, server: Served, count: int, seconds: float) -> Seen:
+    """One round with two servers, which are new; much will wait at the second one."""
+    for one in (free, server):
+        one.measure("/hello", 16, 1.0)
+        park(one.port, 1)[0].close()  # what is loaded with the first one is loaded
     memory, cpu, begun = server.resident(), server.cpu(), time.monotonic()
     sockets = park(server.port, count)
     cpu, memory = server.cpu() - cpu, server.resident() - memory
     try:
-        meanwhile = server.measure("/hello", 16, seconds)
+        hellos = in_turns(free, server, seconds)
         if time.monotonic() - begun > HOLD:
             raise AssertionError(f"{server.kind}: the first were answered before all had been asked and measured")
         finish = server.cpu()
@@ -96,25 +124,22 @@ def measured(server: Served, count: int, seconds: float) -> Seen:
     finally:
         for sock in sockets:
             sock.close()
-    time.sleep(seconds)  # the ends of so many connections are work, too
-    after = server.measure("/hello", 16, seconds)
-    rate, hello = ((before[key] + after[key]) / 2 for key in ("rate", "cpu"))
-    kept = (rate, meanwhile["rate"], hello, meanwhile["cpu"], meanwhile["p99"])
-    return Seen(memory / count / 1024, cpu / count * 1e6, *kept, answered)
+    return Seen(memory / count / 1024, cpu / count * 1e6, *hellos, answered)
 
 
 def once(kind: str, count: int, seconds: float) -> Seen:
-    """Start a server, measure, end it."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Served(kind, ("tests.bench.parking", kind, folder))
-        try:
-            return measured(server, count, seconds)
-        finally:
-            server.close()
+    """Start two servers, measure, end them."""
+    with ExitStack() as stack:
+        servers = []
+        for _ in range(2):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            servers.append(Served(kind, ("tests.bench.parking", kind, folder)))
+            stack.callback(servers[-1].close)
+        return measured(*servers, count, seconds)
 
 
 def run(quick: bool) -> list[str]:
-    """Return the table and the verdicts; a round takes about a minute a server."""
+    """Return the table and the verdicts; a round takes about a minute a kind of server."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
     count = min(COUNT, min(FILES, hard) - 1000)
@@ -122,23 +147,23 @@ def run(quick: bool) -> list[str]:
     seen: dict[str, list[Seen]] = {kind: [] for kind in kinds}
     for _ in range(1 if quick else 3):
         for kind in kinds:
-            seen[kind].append(once(kind, count, 2.0))
+            seen[kind].append(once(kind, count, 1.0))
     lines = [
         f"{count} requests wait {HOLD:.0f} s",
         f"{'':10}{'KiB each':>10}{'CPU us each':>13}{'hellos/s':>10}{'meanwhile':>11}"
-        f"{'CPU us':>8}{'meanwhile':>11}{'p99 ms':>8}{'answered':>10}",
+        f"{'CPU us':>8}{'meanwhile':>11}{'p99 ms':>8}{'kept':>7}{'by CPU':>8}{'answered':>10}",
     ]
     for kind, rounds in seen.items():
         one = Seen(*map(statistics.median, zip(*map(astuple, rounds), strict=True)))
         lines.append(
             f"{kind:10}{one.memory:10.1f}{one.cpu:13.0f}{one.rate:10.0f}{one.meanwhile:11.0f}"
-            f"{one.hello:8.0f}{one.beside:11.0f}{one.p99:8.1f}"
+            f"{one.hello:8.0f}{one.beside:11.0f}{one.p99:8.1f}{one.by_clock:7.2f}{one.by_cpu:8.2f}"
             f"{min(each.answered for each in rounds):10}"
         )
     ours = seen["atilite"]
     # By the clock the rate also tells who else wants the server's core; by its CPU it does not.
-    by_clock = statistics.median(each.meanwhile / each.rate for each in ours)
-    by_cpu = statistics.median(each.hello / each.beside for each in ours)
+    by_clock = statistics.median(each.by_clock for each in ours)
+    by_cpu = statistics.median(each.by_cpu for each in ours)
     return [
         *lines,
         verdict("parked-kib", statistics.median(each.memory for each in ours), 10),
