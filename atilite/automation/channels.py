@@ -69,7 +69,6 @@ class Channel:
         self.quiet_until = 0.0  # monotonic
         self.failures = 0
         self.error: str | None = None
-        self.last: datetime | None = None
         self.next: datetime | None = None
 
 
@@ -184,7 +183,7 @@ class Channels:
         with self._lock:
             if channel.failures:
                 log.info("%s takes notices again, after %d failed attempts", channel.name, channel.failures)
-            channel.failures, channel.error, channel.last = 0, None, now
+            channel.failures, channel.error = 0, None
             channel.quiet_until = clock.monotonic() + self.quiet
         self.outbox.sent(ids)
         return len(letters) == MOST
@@ -220,15 +219,17 @@ class Channels:
         return [one.removeprefix(self._prefix) for one in channels if one.startswith(self._prefix)]
 
     def infos(self, names: list[str]) -> list[ChannelInfo]:
-        """How these channels are, and all others for which there are notices."""
-        counts = self.outbox.counts()
+        """How these channels are, and all others for which there are notices, as every process sees them."""
+        counts, last, refused = self.outbox.counts(), self.outbox.last_sent(), self.outbox.refused()
         found = []
         for name in dict.fromkeys([*names, *self._own(counts)]):
-            count, channel = counts.get(self._prefix + name, {}), self._channels.get(name) or Channel(name)
+            key = self._prefix + name
+            count, channel = counts.get(key, {}), self._channels.get(name) or Channel(name)
+            error, due = refused.get(key, (None, None))
             found.append(
                 ChannelInfo(
-                    name, count.get("waiting", 0), count.get("sent", 0), count.get("given up", 0), channel.last,
-                    channel.next if count.get("waiting") else None, channel.error,
+                    name, count.get("waiting", 0), count.get("sent", 0), count.get("given up", 0), last.get(key),
+                    channel.next or due if count.get("waiting") else None, channel.error or error,
                 )
             )  # fmt: skip
         return found

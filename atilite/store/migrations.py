@@ -85,6 +85,8 @@ def migrate(database: Any, path: Path, clock: Clock, steps: Sequence[Step] | Non
         _forget_old_copies(path)
     for name in missing:
         log.info("%s: migrating: %s", path, name)
+    # It tells of each step once more, without the file.
+    logging.getLogger("peewee.migrations").setLevel(logging.WARNING)
     return list(_runner(database, steps).up()) if missing else []
 
 

@@ -23,6 +23,8 @@ _FORGET = "DELETE FROM notice WHERE state != 'waiting' AND (id <= ? OR created <
 _SELECT = "SELECT id, channel, content, created, due, attempts, state, ended, error FROM notice"
 _ENDED = "UPDATE notice SET state = ?, ended = ?, attempts = attempts + 1, error = ? WHERE id = ?"
 _AGAIN = "UPDATE notice SET due = ?, attempts = attempts + 1, error = ? WHERE id = ?"
+_LAST = "SELECT channel, max(ended) FROM notice WHERE state = 'sent' GROUP BY channel"
+_REFUSED = "SELECT channel, error, min(due) FROM notice WHERE state = 'waiting' AND attempts > 0 GROUP BY channel"
 _COUNTS = "SELECT channel, state, count(*) FROM notice GROUP BY channel, state"
 
 
@@ -81,6 +83,16 @@ class Outbox:
         for channel, state, count in self._database.connection().execute(_COUNTS).fetchall():
             found.setdefault(channel, {})[state] = count
         return found
+
+    def last_sent(self) -> dict[str, datetime]:
+        """When each channel took something last."""
+        rows = self._database.connection().execute(_LAST).fetchall()
+        return {channel: moment(ended) for channel, ended in rows}
+
+    def refused(self) -> dict[str, tuple[str, datetime]]:
+        """Why the channels for which something waits did not take it, and when it is tried again."""
+        rows = self._database.connection().execute(_REFUSED).fetchall()
+        return {channel: (error or "", moment(due)) for channel, error, due in rows}
 
     def sent(self, ids: Sequence[int]) -> None:
         """The channel has taken them. Blocks until that is durable: otherwise a crash would send them twice."""

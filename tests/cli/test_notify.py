@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from atilite.app import Atilite
+from atilite.store.database import Database
+from atilite.store.outbox import Outbox
 from tests.cli.conftest import Shell
 
 
@@ -49,6 +51,28 @@ def test_an_unknown_channel_is_told_with_the_known_ones(shell: Shell) -> None:
     assert "@phone" in shell.err
     assert shell("notify", "list") == 0
     assert "@phone" in shell.out
+
+
+@pytest.mark.row("M11")
+def test_the_list_says_when_a_channel_took_something_last_and_why_it_did_not(shell: Shell) -> None:
+    shell.declare = Told().declare
+    with Database.open(f"sqlite:///{shell.folder}/data.db") as database:  # as a server has left it
+        box = database.part(Outbox)
+        for _ in range(2):
+            box.put("garden/@phone", {})
+        database.writer.flush()
+        first, second = (one.id for one in box.waiting("garden/@phone", 9))
+        box.sent([first])
+        (sent,) = box.last_sent().values()
+    assert shell("notify", "list", "--json") == 0
+    (found,) = json.loads(shell.out)
+    assert (found["sent"], found["waiting"], found["last"]) == (1, 1, sent.isoformat())
+    assert found["error"] is None
+    with Database.open(f"sqlite:///{shell.folder}/data.db") as database:
+        database.part(Outbox).again([second], sent, "ConnectionError: no line")
+    assert shell("notify", "list") == 0
+    assert f"{sent.astimezone():%Y-%m-%d %H:%M:%S}" in shell.out
+    assert "ConnectionError: no line" in shell.out
 
 
 @pytest.mark.row("M20")

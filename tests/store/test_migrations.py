@@ -34,6 +34,12 @@ def test_the_steps_make_exactly_the_models(url: str) -> None:
         assert not diff_models(database.peewee, list(TABLES))
 
 
+def test_each_step_is_told_once(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"), Database.open(url):
+        for name, _ in migrations.STEPS:
+            assert len([line for line in caplog.messages if name in line]) == 1
+
+
 def test_a_step_is_applied_once_after_a_copy(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Database.open(url) as database:
         database.part(KV).set("default", {"a": 1})

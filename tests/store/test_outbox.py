@@ -44,6 +44,8 @@ def test_each_end_of_a_notification_is_kept_with_its_reason(tmp_path: Path):
         assert [one.due for one in box.waiting("@ops", 9)] == [later]
         assert box.counts() == {"@ops": {"sent": 1, "given up": 1, "waiting": 1}}
         assert [one.id for one in box.recent(1, before=third)] == [second]
+        assert box.last_sent() == {"@ops": clock.now()}
+        assert box.refused() == {"@ops": ("refused", later)}
 
 
 def test_what_was_told_is_forgotten_in_time_and_what_waits_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
