@@ -236,6 +236,8 @@ class KeyChanges:
                 for key, value in zip(changed.keys, values, strict=True):
                     if key.startswith(self._prefix):
                         told = {"namespace": changed.namespace, "key": key, "removed": changed.removed, "value": value}
+                        if changed.expired:
+                            told["expired"] = True
                         self._waiting.append({"type": "key", **told})
                 ring()
 

@@ -77,7 +77,8 @@ class KV:
         """Tell of each change of the names that start with `prefix`: an emitter of `Change`.
 
         `@app.kv.watch("sensor/")` above a function calls it for each change; `with app.kv.watch().subscribe() as
-        queue` collects them. A name whose time is over is not told, and neither is what another process does.
+        queue` collects them. A name whose time is over is told as removed, with `expired`, when that happens; of many
+        that end together or shortly after each other, within a second or so. What another process does is not told.
         """
         return self._watches.emitter(self.namespace, prefix)
 

@@ -6,17 +6,23 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.clock import Clock
 from atilite.errors import StoreUnavailable
-from atilite.lazily import in_asyncio
+from atilite.lazily import LazyModule, in_asyncio
 from atilite.runtime.engine import Runtime, process_runtime
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.kv import KV
+
+if TYPE_CHECKING:
+    from atilite.automation import expiry
+else:
+    # Loaded with the first use of keys.
+    expiry = LazyModule("atilite.automation.expiry")
 
 log = logging.getLogger("atilite.automation")
 
@@ -65,7 +71,9 @@ class Storage:
     @functools.cached_property
     def kv(self) -> KV:
         """The key-value pairs of the database; all apps that use it share them."""
-        return self.database.part(KV)
+        kv = self.database.part(KV)
+        self.database.part(expiry.Expiry, self.runtime)
+        return kv
 
     def when_opened(self, observe: Callable[[Journals], None]) -> None:
         """Call `observe(journals)` when the journals are first used, at once if they have been."""

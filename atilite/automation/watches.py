@@ -10,17 +10,21 @@ from atilite.automation.storage import Storage
 from atilite.events import Emitter
 from atilite.quickly import dataclass
 from atilite.store.database import Database
-from atilite.store.kv import KV, Changed
+from atilite.store.kv import Changed
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key that was set or removed, told once that is on the disk. `value` is the new one, None for a removed key."""
+    """A key that was set or removed, told once that is on the disk. `value` is the new one, None for a removed key.
+
+    Of one that was removed because its time was over, `expired` is true as well.
+    """
 
     namespace: str
     key: str
     value: Any = None
     removed: bool = False
+    expired: bool = False
 
 
 class Watches:
@@ -62,8 +66,9 @@ class Watches:
 
     def _listen(self, database: Database) -> None:
         with self._lock:
-            if self._unlisten is None and self._emitters:
-                self._unlisten = database.part(KV).changed.listen(self._tell)
+            if self._unlisten is None and self._emitters and self._storage is not None:
+                # Those of the storage: it sees to it that keys go when their time is over.
+                self._unlisten = self._storage.kv.changed.listen(self._tell)
 
     def _tell(self, changed: Changed) -> None:
         # In the writer's thread: emitters only queue.
@@ -72,4 +77,4 @@ class Watches:
             if namespace == changed.namespace:
                 for key, value in zip(changed.keys, values, strict=True):
                     if key.startswith(prefix):
-                        emitter.emit(Change(namespace, key, value, changed.removed))
+                        emitter.emit(Change(namespace, key, value, changed.removed, changed.expired))

@@ -187,6 +187,11 @@ class Database:
             return part
 
     @property
+    def owned(self) -> bool:
+        """Whether the file is this process's own, so that it may write everything."""
+        return self._ownership is not None
+
+    @property
     def accounts(self) -> Accounts:
         """The accounts, tokens and sessions kept in this database."""
         return self.part(Accounts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..clock import Clock
 from ..events import Emitter
@@ -44,6 +44,8 @@ WHERE namespace = ? AND key {} ? AND key < ? AND (expires IS NULL OR expires > ?
 # Two statements, because given both bounds SQLite might seek the lower one and walk to the other.
 _FIRST_PAGE, _NEXT_PAGE = _LIST.format(">="), _LIST.format(">")
 _KEYS = f"SELECT key FROM kv WHERE namespace = ? AND key >= ? AND key < ? AND {_ALIVE} ORDER BY key"
+_OVER = "SELECT namespace, key FROM kv WHERE expires <= ? ORDER BY expires LIMIT ?"
+_NEXT_OVER = "SELECT expires FROM kv WHERE expires IS NOT NULL ORDER BY expires LIMIT 1"
 _COUNTS = f"SELECT namespace, count(*) FROM kv WHERE {_ALIVE} GROUP BY namespace ORDER BY namespace"
 _LAST_TEXT = "\U0010ffff"
 
@@ -62,12 +64,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Keys of one namespace that were set or removed in one transaction; `texts` are their new values as JSON."""
+    """Keys of one namespace that were set or removed in one transaction; `texts` are their new values as JSON.
+
+    Those that were removed because their time was over have `expired`.
+    """
 
     namespace: str
     keys: tuple[str, ...]
     removed: bool = False
     texts: tuple[str, ...] = ()
+    expired: bool = False
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -75,17 +81,29 @@ class Changed:
         return tuple(map(decode, self.texts))
 
 
+class Forgotten(NamedTuple):
+    """How many keys were removed because their time was over, and when that of the next one is, None if none has one.
+
+    The time is in integer microseconds since 1970.
+    """
+
+    keys: int
+    next: int | None
+
+
 class KV:
     """The key-value store of a database.
 
     Reads are quick and may be done on any thread. Writes are queued and never block: `done(value, error)` is called in
     the writer's thread once they are on the disk, after which `changed` is emitted. A value that JSON does not have
-    raises TypeError at the caller.
+    raises TypeError at the caller. `expiring` tells of each time at which a key is to expire, in microseconds since
+    1970: from then on it is not there for any reader, and `forget_expired` removes it.
     """
 
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database, self._clock = database, clock or database.clock
         self.changed: Emitter[Changed] = Emitter()
+        self.expiring: Emitter[int] = Emitter()
 
     def get(self, namespace: str, key: str, default: Any = MISSING) -> Any:
         """Return the value, `default` if there is none (or no more)."""
@@ -137,7 +155,7 @@ class KV:
             for row in rows:
                 connection.execute(_SET, row)
 
-        self._submit(write, Changed(namespace, tuple(values), texts=tuple(row[2] for row in rows)), done)
+        self._submit(write, Changed(namespace, tuple(values), texts=tuple(row[2] for row in rows)), done, expires)
 
     def replace(
         self,
@@ -161,7 +179,7 @@ class KV:
             connection.execute(_SET, row)
             return True
 
-        self._submit(write, Changed(namespace, (key,), texts=(row[2],)), done)
+        self._submit(write, Changed(namespace, (key,), texts=(row[2],)), done, row[4])
 
     def swap(
         self, namespace: str, key: str, old: object, new: object, *, who: str = "", done: Done | None = None
@@ -207,7 +225,7 @@ class KV:
         """
         now = self._now()
         values = (_expiry(now, ttl), namespace, key, now)
-        self._database.writer.submit(lambda connection: connection.execute(_EXPIRE, values).rowcount > 0, done)
+        self._submit(lambda connection: connection.execute(_EXPIRE, values).rowcount > 0, None, done, values[0])
 
     def remove(self, namespace: str, *keys: str, done: Done | None = None) -> None:
         """Remove keys in one transaction; missing ones are ignored. `done` gets how many there were."""
@@ -234,14 +252,47 @@ class KV:
 
         self._submit(write, Changed(namespace, (key,), removed=True), done)
 
+    def next_expiry(self) -> int | None:
+        """When the time of the next key is over, in microseconds since 1970; None if none has one."""
+        row = self._database.connection().execute(_NEXT_OVER).fetchone()
+        return row[0] if row else None
+
+    def forget_expired(self, most: int, done: Done | None = None) -> None:
+        """Remove up to `most` keys whose time is over, in one transaction; `done` gets what was Forgotten."""
+        now = self._now()
+
+        def write(connection: sqlite3.Connection) -> tuple[dict[str, list[str]], int | None]:
+            rows = connection.execute(_OVER, (now, most)).fetchall()
+            connection.executemany(_REMOVE, rows)
+            found: dict[str, list[str]] = {}
+            for namespace, key in rows:
+                found.setdefault(namespace, []).append(key)
+            following = connection.execute(_NEXT_OVER).fetchone()
+            return found, following[0] if following else None
+
+        def committed(value: Any, error: BaseException | None) -> None:
+            found, following = value or ({}, None)
+            for namespace, keys in found.items():
+                self.changed.emit(Changed(namespace, tuple(keys), removed=True, expired=True))
+            if done is not None:
+                done(None if error else Forgotten(sum(map(len, found.values())), following), error)
+
+        self._database.writer.submit(write, committed)
+
     def _submit(
-        self, operation: Operation[Any], change: Changed | Callable[[Any], Changed], done: Done | None
+        self,
+        operation: Operation[Any],
+        change: Changed | Callable[[Any], Changed] | None,
+        done: Done | None,
+        expires: int | None = None,
     ) -> None:
         def committed(value: Any, error: BaseException | None) -> None:
             if error is None and value is not False:
                 made = change(value) if callable(change) else change
-                if made.keys:
+                if made is not None and made.keys:
                     self.changed.emit(made)
+                if expires is not None:
+                    self.expiring.emit(expires)
             if done is not None:
                 done(value, error)
 

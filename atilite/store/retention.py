@@ -9,12 +9,14 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from ..errors import StoreFull
 from ..quickly import dataclass
 from .columns import micros
 from .database import Database
+from .kv import KV, Forgotten
 from .removal import remove_runs
 from .runs import PENDING
 from .textindex import is_available
@@ -188,12 +190,21 @@ class _Sweep:
         limits = (self._now, self._now - SESSION_DAYS * DAY)
         if self._connection.execute(_EXPIRED, limits).fetchone() is None:
             return 0  # a sweep with nothing to do writes nothing
+        forget = "DELETE FROM login WHERE seen <= ?"
+        return self._write(lambda connection: connection.execute(forget, limits[1:]).rowcount) + self._expired_keys()
 
-        def write(connection: sqlite3.Connection) -> int:
-            keys = connection.execute("DELETE FROM kv WHERE expires <= ?", limits[:1]).rowcount
-            return keys + connection.execute("DELETE FROM login WHERE seen <= ?", limits[1:]).rowcount
-
-        return self._write(write)
+    def _expired_keys(self) -> int:
+        """Remove them by the key-value store, which tells whoever watches."""
+        kv, removed = self._database.part(KV), 0
+        told: SimpleQueue[tuple[Forgotten, BaseException | None]] = SimpleQueue()
+        while True:
+            kv.forget_expired(self._step, lambda found, error: told.put((found, error)))
+            found, error = told.get()
+            if error is not None:
+                raise error
+            removed += found.keys
+            if found.keys < self._step:
+                return removed
 
     def _write(self, operation: Operation[T]) -> T:
         if self._look:

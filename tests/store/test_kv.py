@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from atilite.store.database import Database
-from atilite.store.kv import KV, MISSING, Changed
+from atilite.store.kv import KV, MISSING, Changed, Forgotten
 from atilite.testing.clock import FakeClock
 
 from .conftest import NOON
@@ -208,3 +208,40 @@ def test_a_key_is_withdrawn_only_in_the_version_it_was_read(kv: KV, written: Cal
     assert written(kv.withdraw, "default", "a", 2) is True
     assert written(kv.withdraw, "default", "a", 2) is False
     assert told == [Changed("default", ("a",), removed=True)]
+
+
+def test_keys_whose_time_is_over_are_removed_and_told_by_namespace(url: str) -> None:
+    clock = FakeClock(1_700_000_000.0)
+    with Database.open(url, clock=clock) as database:
+        kv, told, found = database.part(KV), [], []
+        kv.set("one", {"a": 1, "b": 2}, ttl=10)
+        kv.set("two", {"c": 3}, ttl=10)
+        kv.set("two", {"d": 4}, ttl=30)
+        kv.set("two", {"e": 5})
+        database.writer.flush()
+        kv.changed.listen(told.append)
+        assert kv.next_expiry() == 1_700_000_010_000_000
+        clock.advance(10)
+        kv.forget_expired(100, lambda value, error: found.append((value, error)))
+        database.writer.flush()
+
+        assert told == [
+            Changed("one", ("a", "b"), removed=True, expired=True), Changed("two", ("c",), removed=True, expired=True)
+        ]  # fmt: skip
+        assert found == [(Forgotten(3, 1_700_000_030_000_000), None)]
+        assert (kv.keys("one"), kv.keys("two")) == ([], ["d", "e"])
+
+
+def test_a_time_that_is_set_is_told_once_it_is_stored(url: str) -> None:
+    with Database.open(url, clock=FakeClock(1_700_000_000.0)) as database:
+        kv, told = database.part(KV), []
+        kv.expiring.listen(told.append)
+        kv.set("default", {"a": 1})
+        kv.set("default", {"b": 1}, ttl=1)
+        kv.replace("default", "a", 2, 1, ttl=2)
+        kv.replace("default", "a", 2, 1, ttl=3)  # of another version: nothing is stored
+        kv.expire("default", "a", 4)
+        kv.expire("default", "nothing", 5)
+        database.writer.flush()
+
+        assert [moment - 1_700_000_000_000_000 for moment in told] == [1_000_000, 2_000_000, 4_000_000]

@@ -11,7 +11,7 @@ import pytest
 from atilite.store import retention
 from atilite.store.database import Database
 from atilite.store.journals import Journals
-from atilite.store.kv import KV
+from atilite.store.kv import KV, Changed
 from atilite.store.retention import Limits, Swept, sweep
 from atilite.store.runs import Filter
 from atilite.testing.clock import FakeClock
@@ -111,8 +111,11 @@ def test_expired_keys_and_forgotten_sessions_go(
     database.accounts.open_session("s", "ana", keep=True)
     assert sweep(database, Limits()) == Swept()
     clock.advance(61 * 86_400)
+    told: list[Changed] = []
+    kv.changed.listen(told.append)
 
     assert sweep(database, Limits()).expired == 2
+    assert told == [Changed("default", ("short",), removed=True, expired=True)]
     rows = database.connection().execute("SELECT key FROM kv UNION ALL SELECT digest FROM login").fetchall()
     assert rows == [("long",)]
 
