@@ -103,7 +103,8 @@ def _note(was: Any, endpoint: Any, path: dict[str, Any], outcome: object) -> Non
         return  # a stranger could fill the trail with what did not happen
     what = WORDS.get(endpoint.operation) or re.sub(r"(?<!^)(?=[A-Z])", " ", endpoint.operation).lower()
     if endpoint.operation == "manageService":
-        what = "start service" if _sent(was).get("running") else "stop service"
+        verb = "start" if _sent(was).get("running") else "stop"
+        what = "restart service" if _sent(was).get("restart") else f"{verb} service"
     target = "/".join(str(path[name]) for name in ("namespace", *TARGETS) if name in path)
     given = {"value": shown(str(path["key"]), _body(was))} if endpoint.operation == "setKey" else {}
     if endpoint.operation == "emitEvent" and was.request.has_body:

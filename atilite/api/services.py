@@ -27,10 +27,17 @@ def list_services(was: Any) -> Response:
 def manage_service(was: Any, name: str) -> Response:
     """Start or stop a service; the answer comes when it was told to, not when it has."""
     found = _known(was, "service", name)
-    running = json_object(was.request).get("running")
-    if not isinstance(running, bool):
-        raise ParameterError({"running": "must be true or false"})
-    if running:
+    sent = json_object(was.request)
+    running, anew = sent.get("running"), sent.get("restart", False)
+    told = (("running", running), ("restart", anew))
+    faults = {name: "must be true or false" for name, value in told if not isinstance(value, bool)}
+    if anew and running is False:
+        faults["restart"] = "does not go with running: false"
+    if faults:
+        raise ParameterError(faults)
+    if anew:
+        found.restart()
+    elif running:
         found.start()
     else:
         found.stop()
@@ -76,10 +83,10 @@ ENDPOINTS = (
         tag="services", answers={200: Answer("In the order of their definition.", many(SERVICE))},
     ),
     Endpoint(
-        "PUT", "/service/<name:path>", manage_service, "manageService", "Start or stop a service",
+        "PUT", "/service/<name:path>", manage_service, "manageService", "Start, stop or restart a service",
         role="run", tag="services",
         parameters=(Parameter("name", "The service's name.", place="path"),),
-        body=shape({"running": FLAG}),
+        body=shape({"running": FLAG}, {"restart": FLAG}),
         answers={200: Answer("It was told to.", {"type": "null"}),
                  404: Answer("There is no such service.", ERROR),
                  415: Answer("The body is not JSON.", ERROR)},

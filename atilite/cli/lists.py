@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 from ..description import Route, describe_site
 from ..site import Site
 from ..store.database import Database, path_of
+from .board import server_or_none
 from .call import Call, Command
+from .control import add_schedules, add_services
 from .parser import Commands
 from .table import Row, show
 
@@ -28,8 +30,13 @@ def add(commands: Commands) -> None:
         ("schedules", schedule_rows, SCHEDULE_COLUMNS, "list the schedules and when they are due"),
         ("triggers", trigger_rows, TRIGGER_COLUMNS, "list what starts actions: events, files, messages, webhooks"),
     ):
-        parser = commands.add(name, listing(rows, columns, f"no {name}"), help)
+        command = list_services if name == "services" else listing(rows, columns, f"no {name}")
+        parser = commands.add(name, command, help)
         parser.add_argument("--json", action="store_true", help="print JSON, with more fields")
+        if name == "services":
+            add_services(commands, parser)
+        elif name == "schedules":
+            add_schedules(commands, parser)
 
 
 def listing(rows: Callable[[Site], list[Row]], columns: tuple[str, ...], empty: str) -> Command:
@@ -87,6 +94,16 @@ def action_rows(site: Site) -> list[Row]:
         }
         for action in site.catalogue.actions
     ]
+
+
+def list_services(call: Call) -> int:
+    """The services: how they are in the server that runs, else what there is to start."""
+    with server_or_none(call, anyway=True) as board:
+        if board is None:
+            return listing(service_rows, SERVICE_COLUMNS, "no services")(call)
+        rows = board.services.list()
+    show(rows, SERVICE_COLUMNS, as_json=call.options.json, empty="no services")
+    return 0
 
 
 def service_rows(site: Site) -> list[Row]:

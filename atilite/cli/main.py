@@ -36,10 +36,13 @@ ROOMS = {
     "accounts": ("user", "token"),
     "hooks": ("hook",),
     "notify": ("notify", "audit"),
+    "control": ("emit",),
+    "keys": ("kv",),
+    "runs": ("runs",),
 }
 
 # The commands that work on the data: whoever has installed a service most often means the data of that.
-BESIDE_A_SERVICE = frozenset({*ROOMS["run"], *ROOMS["check"], *ROOMS["data"], *ROOMS["accounts"]})
+BESIDE_A_SERVICE = frozenset({*ROOMS["run"], *ROOMS["check"], *ROOMS["data"], *ROOMS["accounts"], "kv", "runs", "emit"})
 # Words of commands that change something, which the audit trail tells of.
 CHANGING = ("user", "token", "run", "restore", "vacuum", "hook", "notify")
 

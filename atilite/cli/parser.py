@@ -58,13 +58,19 @@ class Commands:
         parser = self._commands.add_parser(name, help=help, description=_sentence(help), allow_abbrev=False)
         return Group(parser, self._settings)
 
+    def below(self, parser: Parser) -> Group:
+        """Let a command have commands of its own as well, as `services start` beside `services`."""
+        return Group(parser, self._settings, required=False)
+
 
 class Group:
-    """The commands below one word."""
+    """The commands below one word. Unless they are `required` the word alone is a command too."""
 
-    def __init__(self, parser: argparse.ArgumentParser, settings: Parser) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, settings: Parser, *, required: bool = True) -> None:
         self._settings = settings
-        self._commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+        self._commands = parser.add_subparsers(
+            title="commands", metavar="COMMAND", required=required, parser_class=Parser
+        )
 
     def add(self, name: str, run: Command, help: str) -> Parser:
         """Add a command below the word."""

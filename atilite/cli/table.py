@@ -23,6 +23,11 @@ def show(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, empty: s
         print(empty)
 
 
+def as_json(value: object) -> str:
+    """One value as JSON, as it is in a list."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
 def lines(rows: Sequence[Row], columns: Sequence[str], width: int | None) -> list[str]:
     """The table as lines, cut at `width` characters."""
     cells = [[column.upper() for column in columns]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from ..automation.trail import note
 from ..errors import StoreError
@@ -35,9 +37,13 @@ def leave(call: Call, code: int) -> None:
         return
     given = {name: getattr(options, name) for name in GIVEN if getattr(options, name, None) is not None}
     result = "done" if code == 0 else f"exit code {code}"
+    tell(call, what, str(getattr(options, source, "")) if source else "", given, result)
+
+
+def tell(call: Call, what: str, target: str, given: Mapping[str, Any] | None = None, result: str = "done") -> None:
+    """Note a change that this process has made in the data. Never a reason to fail."""
     try:
         with Database.open(call.settings.db, shared=True) as database:
-            target = str(getattr(options, source, "")) if source else ""
             note(database, what, who=person(), via="cli", target=target, parameters=given, result=result)
     except (StoreError, OSError) as error:
         print(f"atilite: not in the audit trail: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ class Client:
     an app wrap it in `was.Thread(...)`. `timeout` is in seconds, for connecting and for each answer. `retries` is how
     often a request is repeated that may be: reading, and what has the same effect twice; any request may that could
     not be sent at all. `patience` is for how many seconds a stream waits for a board that is away. `context` is for
-    certificates of one's own.
+    certificates of one's own, `unix` the path of the socket of a board on this machine, for which `url` is only a name.
     """
 
     def __init__(
@@ -30,8 +30,9 @@ class Client:
         retries: int = 2,
         patience: float = 60.0,
         context: ssl.SSLContext | None = None,
+        unix: str = "",
     ) -> None:
-        self._wire = Wire(url, token, timeout, retries, context)
+        self._wire = Wire(url, token, timeout, retries, context, unix)
         self.url = self._wire.url
         self.actions = Actions(self._wire, patience)
         self.runs = Runs(self._wire, patience)

@@ -263,8 +263,13 @@ class Services:
         """Tell a service to stop; it does a moment later."""
         self._tell(name, False)
 
-    def _tell(self, name: str, running: bool) -> None:
-        self._wire.ask("PUT", f"/internal/service/{named(name)}", body={"running": running}, again=True)
+    def restart(self, name: str) -> None:
+        """Tell a service to stop, if it runs, and to start."""
+        self._tell(name, True, restart=True)
+
+    def _tell(self, name: str, running: bool, **more: bool) -> None:
+        body = {"running": running, **more}
+        self._wire.ask("PUT", f"/internal/service/{named(name)}", body=body, again=not more)
 
     def updates(self) -> Generator[Update, None, None]:
         """Each change of a service from now on; `{"type": "resumed"}` after a broken connection."""

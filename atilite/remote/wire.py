@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection
 from ..errors import ConfigError, RemoteError, ResourceError, TaskTimeout
 from ..quickly import dataclass
 from ..version import VERSION
+from . import unixsocket
 from .failures import failure
 
 # Seconds before the next try: the first, and the longest.
@@ -56,11 +57,11 @@ class Wire:
     """Sends requests to one board. Any thread may call, several at once; each call blocks its thread.
 
     `url` may have a path, for a board behind a proxy. `timeout` is in seconds, for connecting and for an answer to
-    begin. `retries` is how often a request that may be repeated is sent again.
+    begin. `retries` is how often a request that may be repeated is sent again. With `unix` it goes to that socket.
     """
 
     def __init__(
-        self, url: str, token: str | None, timeout: float, retries: int, context: ssl.SSLContext | None
+        self, url: str, token: str | None, timeout: float, retries: int, context: ssl.SSLContext | None, unix: str = ""
     ) -> None:
         parts = urlsplit(url if "//" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -74,7 +75,10 @@ class Wire:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         extra: dict[str, Any] = {"ssl_context": context} if context is not None else {}
-        self._pool = urllib3.PoolManager(1, maxsize=KEPT, socket_options=ALIVE, **extra)
+        if unix:
+            self._pool = unixsocket.pool_of(unix, KEPT)
+        else:
+            self._pool = urllib3.PoolManager(1, maxsize=KEPT, socket_options=ALIVE, **extra)
         self._streams: set[urllib3.BaseHTTPResponse] = set()
 
     def ask(

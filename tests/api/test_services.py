@@ -52,6 +52,12 @@ def test_an_unknown_service_is_404(admin: Client) -> None:
     assert "nothing" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("body", [{"running": True, "restart": 1}, {"running": False, "restart": True}])
+def test_a_restart_is_a_truth_value_and_starts(admin: Client, body: dict[str, object]) -> None:
+    answer = admin.put(f"/internal/service/{path_of(admin, 'services')}", json=body)
+    assert (answer.status_code, set(answer.json()["fields"])) == (400, {"restart"})
+
+
 @pytest.mark.parametrize("body", [{}, {"running": 1}, {"running": "true"}, {"running": None}])
 def test_what_is_no_truth_value_starts_nothing(admin: Client, body: dict[str, object]) -> None:
     answer = admin.put(f"/internal/service/{path_of(admin, 'services')}", json=body)

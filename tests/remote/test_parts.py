@@ -155,6 +155,16 @@ def test_services_are_started_and_stopped(client: Client) -> None:
     assert client.services.list()[0]["name"] == "poll"
 
 
+@pytest.mark.row("B29")
+def test_a_service_is_started_anew(client: Client) -> None:
+    with closing(client.services.updates()) as changes:
+        client.services.restart("poll")
+        assert next(change["status"] for change in changes if change["status"] == "running")
+        client.services.restart("poll")
+        assert next(change["status"] for change in changes if change["status"] != "running")
+        assert next(change["status"] for change in changes if change["status"] == "running")
+
+
 def test_schedules_are_paused_and_resumed(client: Client) -> None:
     (noon,) = client.schedules.list()
     assert client.schedules.pause(noon["id"])["paused"]
