@@ -1,0 +1,108 @@
+"""Behaviours that are written as generators: each `yield` is a turn, and a task or a condition is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from atilite.errors import FlowError
+from atilite.flow.clauses import need as parse_need
+from atilite.flow.cursor import Cursor, Wrong
+from atilite.flow.lines import words_of
+from atilite.flow.needs import compile_need
+from atilite.flow.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """What a generator behaviour waits for; `text` is shown meanwhile."""
+
+    text: str
+    check: Callable[[], object] | None = None
+    elapsed: float | None = None
+    turns: int | None = None
+
+
+def until(condition: str | Callable[[], object] | None = None, *, elapsed: float | None = None,
+          turns: int | None = None) -> Until:  # fmt: skip
+    """Wait until a need of FloScript or a function holds, so many seconds have gone by, or so many turns.
+
+    The time is counted from this wait on.
+    """
+    if callable(condition):
+        return Until(getattr(condition, "__name__", "a condition"), condition)
+    if condition is not None:
+        return Until(condition)
+    if elapsed is not None:
+        return Until(f"{elapsed:g} s", elapsed=elapsed)
+    if turns is not None:
+        return Until(f"{turns} turns", turns=turns)
+    raise FlowError("until: say a condition, elapsed= or turns=")
+
+
+class Routine:
+    """One generator of one frame: begun with the first turn after each entry, closed when the frame is left."""
+
+    def __init__(self, begin: Callable[[], Generator[Any, Any, Any]], scope: Scope) -> None:
+        self._begin, self._scope = begin, scope
+        self._generator: Generator[Any, Any, Any] | None = None
+        self._ready: Callable[[], bool] = _always
+        self._sent: Any = None
+        self._ended = False
+        self.waits_for = ""
+
+    def turn(self) -> None:
+        """Go on until the next yield, unless what it waits for is not there yet. In a turn."""
+        if self._ended:
+            return
+        if self._generator is None:
+            self._generator = self._begin()
+        elif not self._ready():
+            return
+        sent, self._sent = self._sent, None
+        try:
+            self._wait(self._generator.send(sent))
+        except StopIteration:
+            self._ended, self.waits_for = True, ""
+        except BaseException:
+            self._ended = True
+            raise
+
+    def close(self) -> None:
+        """End it: its finally blocks run, and the next turn begins it anew."""
+        generator, self._generator = self._generator, None
+        self._ended, self._ready, self._sent, self.waits_for = False, _always, None, ""
+        if generator is not None:
+            generator.close()
+
+    def _wait(self, yielded: Any) -> None:
+        self._ready, self.waits_for = _always, ""
+        if isinstance(yielded, Until):
+            self._ready, self.waits_for = self._check(yielded), yielded.text
+        elif hasattr(yielded, "on_done"):
+            self._sent, self.waits_for = yielded, "a task"
+            self._ready = lambda: bool(yielded.done)
+
+    def _check(self, wanted: Until) -> Callable[[], bool]:
+        store, framer = self._scope.house.store, self._scope.framer
+        if wanted.elapsed is not None:
+            due = (store.stamp or 0.0) + wanted.elapsed
+            return lambda: (store.stamp or 0.0) >= due
+        if wanted.turns is not None:
+            until_turn = framer.turns + wanted.turns
+            return lambda: framer.turns >= until_turn
+        if wanted.check is not None:
+            check = wanted.check
+            return lambda: bool(check())
+        try:
+            words = Cursor("until", tuple(words_of(wanted.text)))
+            found = parse_need(words, framer.decl.name)
+            words.end()
+        except Wrong as error:
+            raise FlowError(str(error)) from None
+        return compile_need(found, self._scope, [])
+
+
+def _always() -> bool:
+    return True
