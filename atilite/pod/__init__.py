@@ -6,6 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aioweb import WebAdapter as WebAdapter
+    from .asgi import ASGIServer as ASGIServer
+    from .asgi import UvicornAdapter as UvicornAdapter
     from .context import Context as Context
     from .context import pass_context as pass_context
     from .pcflow import ProducerConsumer as ProducerConsumer
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from .wsgi import WSGIServer as WSGIServer
 
 _HOME_OF = {
+    "ASGIServer": "asgi",
     "BeanSpec": "spec",
     "Context": "context",
     "LinesFromStdin": "stdin",
@@ -26,7 +30,9 @@ _HOME_OF = {
     "SimpleServer": "simple",
     "TCPServer": "tcp",
     "TCPServerAdapter": "tcp",
+    "UvicornAdapter": "asgi",
     "WSGIServer": "wsgi",
+    "WebAdapter": "aioweb",
     "pass_context": "context",
 }
 
