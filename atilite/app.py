@@ -211,6 +211,7 @@ class Atilite(
             self.complete_routes()
             self.check_admission()
             self.check_permission()
+            self.check_inspections()
             self.check_maintenance()
             self.ready_notifying()
             self.hooks.freeze()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .lazily import LazyModule
-from .web.params import KEPT
+from .web.params import KEPT, inspections_of
 
 if TYPE_CHECKING:
     from .web import inspection as inspections
@@ -24,6 +24,7 @@ class Validation:
     """
 
     restrict_parameter_count = True
+    pipeline: Any
 
     @overload
     def inspect(self, scope: F) -> F: ...
@@ -47,6 +48,14 @@ class Validation:
             return function
 
         return declare
+
+    def check_inspections(self) -> None:
+        """Raise SetupError for a demand on a parameter that a route refuses whenever it is given: a misspelt name."""
+        if self.restrict_parameter_count:
+            for resource in self.pipeline.resources:
+                takes_it = resource.options.get("passes_on") or not resource.options.get("bind", True)
+                if inspections_of(resource.function) and not takes_it:
+                    inspections.check_names(resource.name, resource.signature, resource.rule)
 
     # The manual's other names for it.
     require = parameters_required = inspect

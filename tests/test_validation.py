@@ -199,6 +199,53 @@ def test_an_inspection_that_cannot_be_meant_is_found_at_set_up(app: Atilite) -> 
         app.inspect("EVERYWHERE", ints="n")
 
 
+@pytest.mark.row("A99", "A100")
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"requird": ["age"]}, "takes no parameter 'requird', and there is no such list (did you mean required?)"),
+        ({"int": "age"}, "'int', and there is no such list (did you mean ints?)"),
+        ({"agee__lt": 5}, "'agee', and there is no such list (did you mean age?)"),
+        ({"colour": "red"}, "'colour', and there is no such list (its parameters: id, age)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_misspelt_list_or_parameter_is_an_error_at_set_up(app: Atilite, wanted: dict[str, Any], told: str) -> None:
+    @app.route("/x/<int:id>")
+    @app.inspect(**wanted)
+    def handler(was: Any, id: int, age: int = 0) -> str:
+        return "never"
+
+    with pytest.raises(SetupError, match=re.escape(told)):
+        app.freeze()
+
+
+@pytest.mark.row("A99")
+def test_what_a_route_could_be_given_may_be_called_anything(app: Atilite) -> None:
+    @app.route("/everything")
+    @app.inspect(email="a@b.c", requird=["x"])
+    def everything(was: Any, **DATA: Any) -> str:
+        return "all"
+
+    @app.route("/one/<int>")
+    @app.inspect(email="a@b.c", int__lt=5, a___b__0___c__gt=3)
+    def one(was: Any, int: Any, email: str, a: Any = None) -> str:
+        return "one"
+
+    app.freeze()
+
+
+@pytest.mark.row("A99")
+def test_where_parameters_are_not_counted_a_handler_may_look_at_any(app: Atilite) -> None:
+    @app.route("/x")
+    @app.inspect(email="a@b.c")
+    def handler(was: Any) -> str:
+        return "looked"
+
+    app.restrict_parameter_count = False
+    app.freeze()
+
+
 @pytest.mark.row("A96")
 def test_unneeded_parameters_are_left_out_when_the_app_says_so(app: Atilite, client: Client) -> None:
     @app.route("/x")

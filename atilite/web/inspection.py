@@ -9,13 +9,20 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atilite.checks import as_object, check_of, note
 from atilite.errors import SetupError
+from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.scalars import Check, integer, real, text
 from atilite.web.operators import Test, operation
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    # For a misspelt name.
+    difflib = LazyModule("difflib")
 
 SCOPES = ("ARGS", "URL", "FORM", "JSON", "DATA", "GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -223,6 +230,21 @@ class Inspection:
         if self.manyof and not many:
             faults |= _told(self.manyof, "at least one of", self.manyof)
         return faults
+
+
+def check_names(handler: str, signature: Any, rule: Any) -> None:
+    """Raise SetupError for a keyword of `app.inspect` that names neither a list nor what `handler` can be given."""
+    names = [*signature.names, *(param.name for param in rule.params)]
+    if signature.rest is not None:
+        return
+    for inspection in signature.inspections:
+        for demand in inspection.demands:
+            name = demand.place.steps[0]
+            if demand.wish.name not in LISTS and name not in names:
+                near = difflib.get_close_matches(name, [*LISTS, *_GROUPS, *names], n=1)
+                known = ", ".join(dict.fromkeys(names)) or "none"
+                hint = f"did you mean {near[0]}?" if near else f"its parameters: {known}"
+                raise SetupError(f"inspect: {handler} takes no parameter {name!r}, and there is no such list ({hint})")
 
 
 def _given(places: tuple[Place, ...], values: Mapping[str, Any]) -> tuple[Place, ...]:
