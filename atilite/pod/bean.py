@@ -1,24 +1,44 @@
-"""A component of a pod: what runs, and how one life of it is begun."""
+"""A component of a pod, and one life of it from the first hook to the last."""
 
 from __future__ import annotations
 
 import inspect
+import logging
+import threading
+from contextvars import copy_context
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
-from atilite.errors import SetupError
-from atilite.pod.context import MARK, Context, takes_context
+from atilite.errors import SetupError, TaskCancelled, Vetoed
+from atilite.lazily import function_of
+from atilite.pod.context import MARK, Context, House, takes_context
+from atilite.pod.health import Health
+from atilite.pod.hooks import Hooks
 from atilite.pod.loading import load
+from atilite.pod.places import call_beside
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.kinds import run_function
 from atilite.runtime.promise import Promise
+from atilite.runtime.supervisor import Supervisor
 from atilite.runtime.unit import Life
 
-if TYPE_CHECKING:
-    from atilite.pod.pod import Pod
+log = logging.getLogger("atilite.pod")
 
 Form = Literal["function", "class", "coroutine"]
+
+# Loaded with the first bean that wants processes of its own.
+Crew = function_of("atilite.pod.processes", "Crew")
+
+
+class Home(House, Protocol):
+    """What a bean needs of its pod."""
+
+    supervisor: Supervisor
+    hooks: Hooks
+    loop_type: str
+    stop_signal: str
+    health_every: float
 
 
 class BeanStatus(NamedTuple):
@@ -38,24 +58,29 @@ class BeanStatus(NamedTuple):
 
 
 class Bean:
-    """A component: `id` counts from 1, `name` is its label or else the path of its core. Any thread.
+    """A component: `id` counts from 1, `name` is its label or else the path of its core. Any thread."""
 
-    Its life is the pod's affair; `Pod.start_bean` and the like are what one asks for.
-    """
-
-    def __init__(self, spec: BeanSpec, pod: Pod, number: int, core: Any) -> None:
-        """Raises SetupError, TypeError, and what the class of the bean raises."""
+    def __init__(self, spec: BeanSpec, home: Home, number: int) -> None:
+        """Load it. Raises SetupError, TypeError, and what the class of the bean raises."""
         self.spec = spec
-        self.core = core
         self.id = number
-        self.form, self.kind = form_of(core, spec.key)
-        self.label: str | None = spec.label or getattr(core, MARK, None)
+        self.core = load(spec.core)
+        self.form, self.kind = form_of(self.core, spec.key)
+        if self.form == "coroutine" and (spec.restart != "never" or spec.processes > 1):
+            raise SetupError(f"{spec.key} is a coroutine object, which runs once; give the function to start it again")
+        self.label: str | None = spec.label or getattr(self.core, MARK, None)
         self.name = self.label or spec.key
-        self.context = Context(self, pod)
-        self.instance: Any = core(self.context) if self.form == "class" else None
+        self.takes_context = self.form == "function" and takes_context(self.core)
+        self.health = load(spec.health)
+        self.context = Context(self, home)
+        # A bean in processes of its own has its objects there.
+        self.instance: Any = self.core(self.context) if self.form == "class" and spec.processes == 1 else None
         self.life: Life | None = None
-        self._pod = pod
-        self._lives = 0
+        self.stop_agreed = False
+        self._living: _Living | None = None
+        self._home = home
+
+    # -- how it is
 
     @property
     def state(self) -> str:
@@ -69,47 +94,214 @@ class Bean:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended and nothing is going to start it again by itself."""
+        """Whether it has ended and is not started again by itself."""
         return self.state in ("stopped", "failed")
 
     def status(self) -> BeanStatus:
         """Describe it as it is now."""
-        return self._pod.status(self)
+        who = (self.id, self.label, self.name)
+        supervisor = self._home.supervisor
+        try:
+            status = supervisor.status(str(self))
+        except LookupError:  # its pod has not been started, or it was removed
+            return BeanStatus(
+                *who, "new", "not started yet", supervisor.clock.now(), None, 0, None, None, self.spec.critical
+            )
+        return BeanStatus(
+            *who, str(status.state), status.reason, status.since, status.uptime, status.restarts, status.error,
+            status.traceback, self.spec.critical,
+        )  # fmt: skip
+
+    # -- what a person asks for; LookupError while its pod has not been started
+
+    def start(self) -> Promise[Any]:
+        """Start it; promises the state that it came to."""
+        return self._home.supervisor.start(str(self))
+
+    def stop(self) -> Promise[Any]:
+        """Ask it to end and cancel it after a while; promises its state then. Vetoed if a hook says no."""
+        return self._unless_vetoed("stop")
+
+    def restart(self) -> Promise[Any]:
+        """Stop it if it runs, and start it; promises the state that it came to. Vetoed if a hook says no."""
+        return self._unless_vetoed("restart")
+
+    cancel = stop
+
+    def _unless_vetoed(self, verb: str) -> Promise[Any]:
+        self._home.supervisor.plan(str(self))
+        promise: Promise[Any] = Promise()
+
+        def go_on(asked: Promise[None]) -> None:
+            if asked.error is not None:
+                promise.fail(asked.error)
+                return
+            self.stop_agreed = True
+            done: Promise[Any] = getattr(self._home.supervisor, verb)(str(self))
+            done.on_done(lambda ended: promise.settle(ended.value, ended.error))
+
+        if self.done:
+            go_on(Promise.completed(None))
+        else:
+            self._home.hooks.ask("before_stop", self, self.kind).on_done(go_on)
+        return promise
+
+    # -- its lives
 
     def begin(self, life: Life) -> Promise[Any]:
-        """Begin one life; promises its end."""
-        self.life = life
-        self._lives += 1
-        again = self._lives > 1
-        if again and self.form == "coroutine":
-            raise SetupError(f"{self} is a coroutine object, which runs once; give the function to start it again")
-        if again and self.form == "class":
-            self.instance = self.core(self.context)
-        work = self._call()
-        life.ready()
-        return work
+        """Begin one life, as its supervisor asks for it; promises its end."""
+        if life.number > 1:
+            if self.form == "coroutine":
+                raise Vetoed(f"{self} is a coroutine object, which runs once; give the function to start it again")
+            self._home.signals.forget(self)
+            if self.instance is not None:
+                self.instance = self.core(self.context)
+        self.life, self.stop_agreed = life, False
+        self._living = living = _Living(self, life, self._home)
+        return living.begin()
 
     def is_ready(self) -> None:
-        """What it says itself with `context.ready()`."""
-        if self.life is not None:
-            self.life.ready()
+        """Hear that it does its work from now on."""
+        if self._living is not None:
+            self._living.is_ready()
 
-    def _call(self) -> Promise[Any]:
-        runtime = self._pod.runtime
-        if self.form == "coroutine":
-            return runtime.aio.run(self.core)
-        function = self.instance if self.form == "class" else self.core
-        args = (self.context,) if self.form == "function" and takes_context(self.core) else ()
-        return run_function(
-            function, args, self.spec.kwargs, runtime=runtime,
-            start="hub" if self.kind == "generator" else "dedicated",
-        )  # fmt: skip
+    def close(self) -> None:
+        """Let go what has never begun."""
+        if self.form == "coroutine" and self.life is None:
+            self.core.close()
 
     def __str__(self) -> str:
         return f"bean {self.id} ({self.name})"
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+class _Living:
+    """One life of a bean. Whatever it does at the moment is cancelled when the life shall end."""
+
+    def __init__(self, bean: Bean, life: Life, home: Home) -> None:
+        self._bean, self._life, self._home = bean, life, home
+        self._work: Promise[Any] = Promise(self._cancel)
+        self._variables = copy_context()
+        self._lock = threading.Lock()
+        self._current: Promise[Any] | None = None
+        self._unwanted = self._told_ready = False
+        self._health: Health | None = None
+        self._crew: Any = None
+
+    def begin(self) -> Promise[Any]:
+        self._life.stopping.on_done(lambda _: self._asked_to_end())
+        self._leave_to(self._ask("before_start"), self._run)
+        return self._work
+
+    def is_ready(self) -> None:
+        with self._lock:
+            first, self._told_ready = not self._told_ready, True
+        if first:
+            self._ask("after_start").on_done(self._started)
+
+    # -- its course
+
+    def _run(self, allowed: Promise[None]) -> None:
+        if allowed.error is not None or self._unwanted:
+            self._work.fail(allowed.error or TaskCancelled("it was stopped before it began"))
+            return
+        try:
+            core = self._variables.run(self._call)
+        except Exception as error:  # it ended before it began
+            core = Promise.failed(error)
+        self._leave_to(core, self._core_ended)
+        if self._bean.spec.ready == "auto" and self._crew is None:
+            self.is_ready()
+
+    def _call(self) -> Promise[Any]:
+        bean, spec, runtime = self._bean, self._bean.spec, self._home.runtime
+        if spec.processes > 1:
+            return self._call_in_processes()
+        if bean.form == "coroutine":
+            return runtime.aio.run(bean.core)
+        function = bean.instance if bean.form == "class" else bean.core
+        args = (bean.context,) if bean.takes_context else ()
+        if bean.kind == "plain" and self._home.loop_type == "gevent":
+            return runtime.loop.spawn(function, *args, **spec.kwargs)
+        start: Literal["hub", "dedicated"] = "hub" if bean.kind == "generator" else "dedicated"
+        return run_function(function, args, spec.kwargs, runtime=runtime, start=start)
+
+    def _call_in_processes(self) -> Promise[Any]:
+        home, context = self._home, self._bean.context
+        self._crew = Crew(
+            self._bean.spec, context.log, config=home.config, runtime=home.runtime, clock=home.supervisor.clock,
+            ready=self.is_ready,
+        )  # fmt: skip
+        work: Promise[Any] = self._crew.begin()
+        return work
+
+    def _started(self, asked: Promise[None]) -> None:
+        if asked.error is not None:
+            if isinstance(asked.error, Vetoed):
+                self._life.fail(asked.error)
+            return
+        self._life.ready()
+        health = self._bean.health
+        if health is not None:
+            args = (self._bean.context,) if takes_context(health) else ()
+            self._health = Health(
+                self._life,
+                lambda: call_beside("plain", self._home.runtime, health, args),
+                self._home.supervisor.later,
+                every=self._home.health_every,
+            )
+            if not self._work.done:
+                self._health.begin()
+
+    def _core_ended(self, core: Promise[Any]) -> None:
+        if self._health is not None:
+            self._health.end()
+
+        def settle(asked: Promise[None]) -> None:
+            if core.error is not None and isinstance(asked.error, Vetoed):
+                log.error("%s: %s", self._bean, asked.error, exc_info=asked.error)
+            vetoed = asked.error if isinstance(asked.error, Vetoed) else None
+            self._work.settle(None, core.error or vetoed)
+
+        self._leave_to(self._ask("after_stop"), settle)
+
+    # -- its end
+
+    def _asked_to_end(self) -> None:
+        bean, home = self._bean, self._home
+        if self._health is not None:
+            self._health.end()
+        if self._crew is not None:
+            self._crew.ask()
+        if self._crew is not None or home.signals.listens(bean, home.stop_signal):
+            # Time to end by itself, before it is cancelled.
+            self._life.grace = bean.spec.stop_timeout
+        home.signals.send(home.stop_signal, sender=home, wanted=lambda one: one is bean, passed={})
+        if not bean.stop_agreed:
+            self._ask("before_stop").on_done(self._overruled)
+
+    def _overruled(self, asked: Promise[None]) -> None:
+        if isinstance(asked.error, Vetoed):
+            log.warning("%s ends all the same: %s", self._bean, asked.error)
+
+    def _cancel(self) -> bool | None:
+        with self._lock:
+            self._unwanted = True
+            current = self._current
+        return None if current is not None and current.cancel() else False
+
+    def _leave_to(self, work: Promise[Any], then: Any) -> None:
+        with self._lock:
+            self._current = work
+            unwanted = self._unwanted
+        if unwanted:
+            work.cancel()
+        work.on_done(then)
+
+    def _ask(self, hook: str) -> Promise[None]:
+        return self._home.hooks.ask(hook, self._bean, self._bean.kind)
 
 
 def form_of(core: Any, name: str) -> tuple[Form, Kind]:
@@ -127,10 +319,3 @@ def form_of(core: Any, name: str) -> tuple[Form, Kind]:
     if inspect.isasyncgenfunction(core):
         raise TypeError(f"{name} is an asynchronous generator, whose values nobody takes; write `async def` alone")
     return "function", kind_of(core)
-
-
-def loaded(spec: BeanSpec, pod: Pod, number: int) -> Bean:
-    """Make a bean, with its core loaded. Raises SetupError, TypeError, and what the class of the bean raises."""
-    return Bean(spec, pod, number, load(spec.core))
-
-

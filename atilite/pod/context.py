@@ -6,16 +6,16 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from atilite.pod.signals import Listener, Signals
+from atilite.runtime.engine import Runtime
 from atilite.runtime.functions import kind_of
+from atilite.runtime.stopping import Stopping
 from atilite.runtime.task import Task
 
 if TYPE_CHECKING:
     import asyncio
-
-    from atilite.pod.bean import Bean
-    from atilite.pod.pod import Pod
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,66 +23,95 @@ F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__bean_label__"
 
 
+class Member(Listener, Protocol):
+    """A bean, as its context sees it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def instance(self) -> Any: ...
+    @property
+    def life(self) -> Stopping | None: ...
+    def is_ready(self) -> None: ...
+
+
+class House(Protocol):
+    """A pod, as a context sees it; beans are given a whole Pod."""
+
+    config: Any
+    runtime: Runtime
+    signals: Signals
+
+    def get_beans(self, id_or_label: int | str) -> list[Any]: ...
+    def wait_beans_done(self, id_or_label: int | str) -> Task: ...
+    def send_signal(self, signal: Hashable, labels: Any = None, *, sender: Any = None, **passed: Any) -> Task: ...
+
+
 class Context:
     """One bean's view of its pod. All methods from any thread, greenlet or coroutine.
 
-    `config` is the pod's configuration, `loop` the asyncio loop of its coroutines, `log` the bean's logger.
+    `bean` and `pod` are the objects themselves, `config` is the pod's configuration, `loop` the asyncio loop of its
+    coroutines, `log` the bean's logger.
     """
 
-    def __init__(self, bean: Bean, pod: Pod) -> None:
-        self.bean, self.pod = bean, pod
+    __slots__ = ("__weakref__", "_house", "_member", "bean", "pod")
+
+    def __init__(self, bean: Member, pod: House) -> None:
+        self._member, self._house = bean, pod
+        self.bean: Any = bean
+        self.pod: Any = pod
 
     @property
     def id(self) -> int:
-        return self.bean.id
+        return self._member.id
 
     @property
     def label(self) -> str | None:
-        return self.bean.label
+        return self._member.label
 
     @property
     def instance(self) -> Any:
         """The object of a bean that is a class; None of any other."""
-        return self.bean.instance
+        return self._member.instance
 
     @property
     def config(self) -> Any:
-        return self.pod.config
+        return self._house.config
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        return self.pod.runtime.aio.loop
+        return self._house.runtime.aio.loop
 
     @property
     def log(self) -> logging.Logger:
-        return logging.getLogger(f"atilite.pod.{self.bean.name}")
+        return logging.getLogger(f"atilite.pod.{self._member.name}")
 
     # -- its own life
 
     @property
     def cancelled(self) -> bool:
         """Whether it has been asked to end; a plain function has to look at it."""
-        life = self.bean.life
+        life = self._member.life
         return life is not None and life.cancelled
 
     def wait(self, seconds: float | None = None) -> bool:
         """Sleep for so long, but only until it should end; True if it should. Blocks: not in coroutines."""
-        life = self.bean.life
+        life = self._member.life
         return life is not None and life.wait(seconds)
 
     def ready(self) -> None:
         """Say that it does its work from now on; a bean with `ready="explicit"` counts as started only then."""
-        self.bean.is_ready()
+        self._member.is_ready()
 
     # -- the other beans
 
-    def get_beans(self, id_or_label: int | str) -> list[Bean]:
+    def get_beans(self, id_or_label: int | str) -> list[Any]:
         """The bean with this id, or those with this label in the order of their creation. KeyError if there is none."""
-        return self.pod.get_beans(id_or_label)
+        return self._house.get_beans(id_or_label)
 
     def wait_beans_done(self, id_or_label: int | str) -> Task:
         """The task of the end of all these beans, to be awaited, yielded or waited for. KeyError if there are none."""
-        return self.pod.wait_beans_done(id_or_label)
+        return self._house.wait_beans_done(id_or_label)
 
     # -- signals
 
@@ -92,21 +121,21 @@ class Context:
         It is called where the bean runs, with as many of `signal`, `senders`, `keys` and what the sender passed as it
         takes, all by keyword. It is held weakly: keep it alive, best as a method of the bean.
         """
-        self.pod.signals.add(self.bean, signal, callback)
+        self._house.signals.add(self._member, signal, callback)
 
     def remove_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> bool:
         """Call it no more; False if it was not called."""
-        return self.pod.signals.remove(self.bean, signal, callback)
+        return self._house.signals.remove(self._member, signal, callback)
 
     def send_signal(self, signal: Hashable, labels: Any = None, **passed: Any) -> Task:
         """Tell the beans that listen to `signal`; with `labels` only those of this label or id, or of a list of them.
 
         The task ends when all callbacks have, with their number; nobody has to wait for it.
         """
-        return self.pod.send_signal(signal, labels, sender=self.bean, **passed)
+        return self._house.send_signal(signal, labels, sender=self._member, **passed)
 
     def __repr__(self) -> str:
-        return f"<Context of {self.bean}>"
+        return f"<Context of {self._member}>"
 
 
 @overload

@@ -6,16 +6,21 @@ import functools
 import logging
 import signal
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import Context as Variables
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from atilite.clock import Clock
 from atilite.errors import SetupError
 from atilite.events import Emitter
-from atilite.pod.bean import Bean, BeanStatus, loaded
+from atilite.pod.bean import Bean, BeanStatus
+from atilite.pod.health import EVERY
+from atilite.pod.hooks import Hooks
+from atilite.pod.loops import LoopType, choose
+from atilite.pod.places import all_ended
 from atilite.pod.signals import Signals
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.engine import Runtime, process_runtime
@@ -23,12 +28,16 @@ from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.supervisor import Later, Supervisor
 from atilite.runtime.task import Task
-from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
+from atilite.runtime.unit import AT_REST, Life, Plan, State, Stoppable, Transition
 
 log = logging.getLogger("atilite.pod")
 
-LoopType = Literal["auto", "gevent", "asyncio", "uvloop"]
+F = TypeVar("F", bound=Callable[..., Any])
 Launch = Callable[[Bean, Life], Promise[Any]]
+
+# Seconds: a bean that fails again and again waits no longer than this before it is started again.
+LONGEST_DELAY = 30.0
+SYSTEM_SIGNALS = ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"))
 
 
 class Change(NamedTuple):
@@ -47,8 +56,11 @@ class Pod:
     """The beans of one container. All methods from any thread; none of them blocks but `run`.
 
     `config` is what beans see as `context.config`. `stop_wait_time` is how many seconds they have to end by
-    themselves once the pod is stopped. `launch(bean, life)` begins a life, for who wants to be beside it; it returns
-    the promise of its end. `changed` emits a Change at each change of a bean's state, in order.
+    themselves once the pod is stopped. `launch(bean, life)` begins a life, for who wants to be beside it: it returns
+    the promise of its end. `health_every` is how many seconds lie between two questions to a bean's `health`.
+
+    `changed` emits a Change at each change of a bean's state, in order. `stopping` is settled when the pod begins to
+    end, `done` with the exit code when all beans have ended. `enforced` names those that did not end by themselves.
     """
 
     def __init__(
@@ -60,24 +72,34 @@ class Pod:
         later: Later | None = None,
         stop_wait_time: float = 20.0,
         loop_type: LoopType = "auto",
-        launch: Launch | None = None,
+        launch: Launch = Bean.begin,
+        health_every: float = EVERY,
     ) -> None:
         self.config = SimpleNamespace() if config is None else config
         self.runtime = runtime or process_runtime()
         self.stop_wait_time = stop_wait_time
-        self.loop_type = loop_type
-        self.signals = Signals(self.runtime)
+        self.loop_type: str = loop_type
+        self.health_every = health_every
+        choose(loop_type, self.runtime.aio)
+        self.signals, self.hooks = Signals(self.runtime), Hooks(self.runtime)
+        self.stop_signal = "SIGTERM"
         self.changed: Emitter[Change] = Emitter()
+        self.stopping: Promise[str] = Promise()
         self.done: Promise[int] = Promise()
         self.enforced: tuple[str, ...] = ()
-        self._launch = launch or _begin
-        self._supervisor = Supervisor(loop=self.runtime.loop, clock=clock, later=later)
-        self._supervisor.changed.listen(self._on_change)
-        self._lock = threading.RLock()
+        self.supervisor = Supervisor(loop=self.runtime.loop, clock=clock, later=later)
+        self.supervisor.changed.listen(self._on_change)
+        self._launch = launch
+        # A bean is loaded by one thread after the other, and what loads it may ask the pod for anything meanwhile.
+        self._loading, self._lock = threading.RLock(), threading.Lock()
+        self._last_id = 0
         self._beans: dict[int, Bean] = {}
-        self._by_name: dict[str, Bean] = {}
-        self._open: set[int] = set()
+        self._by_unit: dict[str, Bean] = {}
+        self._open: set[int] = set()  # the beans that have not ended
+        self._kept = 0
         self._started = False
+        self._stops = 0
+        self._deadline: Stoppable | None = None
 
     # -- the beans
 
@@ -88,28 +110,47 @@ class Pod:
         the class of the bean raises.
         """
         spec = _spec_of(core, keys)
-        with self._lock:
-            if self.done.done:
-                raise SetupError(f"{spec.key}: the pod has ended, and takes no further beans")
+        with self._loading:
+            if self.stopping.done or self.done.done:
+                raise SetupError(f"{spec.key}: the pod ends, and takes no further beans")
+            self._last_id = number = self._last_id + 1
             try:
-                bean = loaded(spec, self, len(self._beans) + 1)
+                bean = Bean(spec, self, number)
             except Exception as error:
+                if self._last_id == number:  # the id is free again
+                    self._last_id -= 1
                 if not spec.optional:
                     raise
                 log.error("%s cannot be loaded; the pod goes on without it", spec.key, exc_info=error)
                 return None
-            self._beans[bean.id] = bean
-            self._by_name[str(bean)] = bean
-            self._open.add(bean.id)
-            if self._started:
-                self._supervisor.add(self._plan(bean))
-                self._supervisor.start(str(bean))
+            with self._lock:
+                self._beans[number] = self._by_unit[str(bean)] = bean
+                self._open.add(number)
+        if self._started:
+            self.supervisor.add(self._plan(bean))
+            bean.start()
         return bean
+
+    def remove_bean(self, bean: Bean) -> Promise[Any]:
+        """Stop a bean and forget it; promises its end."""
+        ended: Promise[Any] = self.supervisor.remove(str(bean)) if self._started else Promise.completed(None)
+
+        def forget(_: object) -> None:
+            self.signals.forget(bean)
+            with self._lock:
+                self._beans.pop(bean.id, None)
+                self._by_unit.pop(str(bean), None)
+                self._open.discard(bean.id)
+            self._end_if_all_have()
+
+        ended.on_done(forget)
+        return ended
 
     @property
     def beans(self) -> list[Bean]:
         """All beans in the order of their creation."""
-        return list(self._beans.values())
+        with self._lock:
+            return list(self._beans.values())
 
     def bean(self, id: int) -> Bean:
         """The bean with this id; KeyError if there is none."""
@@ -126,153 +167,180 @@ class Pod:
 
     def wait_beans_done(self, id_or_label: int | str) -> Task:
         """The task of the end of these beans; KeyError if there are none."""
-        promise: Promise[None] = Promise()
+        ended: Promise[None] = Promise()
         beans = self.get_beans(id_or_label)
 
         def look(_: object = None) -> None:
-            if all(bean.done for bean in beans) and promise.set(None):
-                unsubscribe()
+            if not any(bean.id in self._open for bean in beans):
+                ended.set(None)
 
+        ended.on_done(lambda _: unsubscribe())
         unsubscribe = self.changed.listen(look)
         look()
-        return Task(promise, timeout=None, runner=self.runtime.run)
-
-    def status(self, bean: Bean) -> BeanStatus:
-        """How a bean is now."""
-        try:
-            status = self._supervisor.status(str(bean))
-        except LookupError:
-            return BeanStatus(
-                bean.id, bean.label, bean.name, "new", "not started yet", self._supervisor.clock.now(), None, 0, None,
-                None, bean.spec.critical,
-            )  # fmt: skip
-        return BeanStatus(
-            bean.id, bean.label, bean.name, str(status.state), status.reason, status.since, status.uptime,
-            status.restarts, status.error, status.traceback, bean.spec.critical,
-        )  # fmt: skip
+        return Task(ended, timeout=None, runner=self.runtime.run)
 
     def statuses(self) -> list[BeanStatus]:
         """How all beans are now, in the order of their creation."""
-        return [self.status(bean) for bean in self.beans]
+        return [bean.status() for bean in self.beans]
 
     # -- its own life
 
-    def start(self) -> Promise[None]:
+    def start(self) -> Promise[Any]:
         """Start all beans in an order that suits their needs; promises that each of them runs or has ended.
 
-        SetupError if there is no such order, with the circle that the needs make.
+        SetupError, before anything runs, if there is no such order: it names the circle, or what is missing.
+        """
+        with self.kept():
+            for bean in self.beans:
+                self.supervisor.add(self._plan(bean), replace=True)
+            with self._lock:
+                self._started = not self._stops
+            begun = all_ended(self.supervisor.start_all() if self._started else [])
+            if self._started and self._stops:  # it was stopped in the midst of it
+                self.supervisor.wind_down().on_done(self._all_rest)
+        return begun
+
+    def stop(self, reason: str = "it was asked to", *, signal: str = "SIGTERM") -> Promise[int]:
+        """Ask all beans to end, in reverse order; promises the exit code.
+
+        What has not ended after `stop_wait_time` seconds is cancelled. A second call makes that at once, a third one
+        waits for nobody any more. `signal` is what beans are told, with the first call.
         """
         with self._lock:
-            self._started = True
-            for bean in self.beans:
-                self._supervisor.add(self._plan(bean))
-            promises = [self._supervisor.start(str(bean)) for bean in self.beans]
-        if not promises:
-            self.done.set(0)
-        return _all_settled(promises)
-
-    def stop(self, reason: str = "stopped", *, signal: str = "SIGTERM") -> Promise[int]:
-        """Ask all beans to end; promises the exit code. A second call shortens the time that they have to nothing."""
-        self._supervisor.stop_all(self.stop_wait_time)
-        if not self._started:
-            self.done.set(0)
+            self._stops += 1
+            stops = self._stops
+        if stops == 1:
+            log.info("the pod ends: %s", reason)
+            self.stop_signal = signal
+            self._deadline = self.supervisor.later(self.stop_wait_time, self._enforce)
+            self.stopping.set(reason)
+            self.supervisor.wind_down().on_done(self._all_rest)
+        elif stops == 2:
+            self._enforce()
+        else:
+            self.supervisor.stop_all(0)
         return self.done
 
     @property
     def exit_code(self) -> int:
-        """0 if all beans have ended well, 1 if one has failed or had to be ended."""
+        """0 if all beans have ended well, 1 if one has failed or did not end by itself when it was asked to."""
         return int(bool(self.enforced) or any(status.state == "failed" for status in self.statuses()))
 
     def run(self) -> int:
-        """Start, serve the signals of the system, and return the exit code at the end. Main thread: turns the hub."""
+        """Start, serve SIGINT and SIGTERM, and return the exit code at the end. Main thread, whose hub turns here.
+
+        Raises SetupError as `start` does.
+        """
         loop = self.runtime.loop
         loop.adopt()
-        watchers = [(loop.hub.loop.signal(number), name) for number, name in SYSTEM_SIGNALS]
-        for watcher, name in watchers:
+        watchers = [loop.hub.loop.signal(number) for number, _ in SYSTEM_SIGNALS]
+        for watcher, (_, name) in zip(watchers, SYSTEM_SIGNALS, strict=True):
             watcher.start(loop.watched, functools.partial(self.stop, f"{name} was received", signal=name))
-        self.done.on_done(lambda _: loop.stop())
         try:
             self.start()
-            if not self.done.done:
-                loop.run()
+            self.done.on_done(lambda _: loop.call_soon(loop.stop))
+            loop.run()
         finally:
-            for watcher, _ in watchers:
+            for watcher in watchers:
                 watcher.close()
         return self.done.result()
 
-    # -- signals
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Do not end for want of beans before the block has ended: others come after those that go."""
+        with self._lock:
+            self._kept += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept -= 1
+            self._end_if_all_have()
+
+    # -- signals and hooks
 
     def send_signal(self, signal: Hashable, labels: Any = None, *, sender: Any = None, **passed: Any) -> Task:
         """Call the callbacks for `signal`; with `labels` only those of beans with that label or id, or one of these."""
-        chosen = None if labels is None else _set_of(labels)
-        return Task(
-            self.signals.send(
-                signal,
-                sender=self if sender is None else sender,
-                wanted=lambda bean: chosen is None or bean.label in chosen or bean.id in chosen,
-                passed=passed,
-            ),
-            timeout=None,
-            runner=self.runtime.run,
+        chosen = None if labels is None else frozenset((labels,) if isinstance(labels, (str, int)) else labels)
+        called = self.signals.send(
+            signal,
+            sender=self if sender is None else sender,
+            wanted=lambda bean: chosen is None or bean.label in chosen or bean.id in chosen,
+            passed=passed,
         )
+        return Task(called, timeout=None, runner=self.runtime.run)
+
+    def hook(self, name: str) -> Callable[[F], F]:
+        """Decorator: ask `function(bean)` before_start, after_start, before_stop or after_stop of each bean.
+
+        It is called where the bean runs. False or an error is a veto: a start fails for good, a stop is refused
+        unless the whole pod ends.
+        """
+        return functools.partial(self.hooks.add, name)
 
     # -- beneath
 
     def _plan(self, bean: Bean) -> Plan:
         spec = bean.spec
-        policy = RestartPolicy(spec.restart, spec.restart_delay, spec.max_restarts, spec.within, max_delay=30.0)
         return Plan(
-            str(bean), functools.partial(self._run_bean, bean), policy, ready=spec.ready,
+            str(bean), functools.partial(self._begin, bean),
+            RestartPolicy(spec.restart, spec.restart_delay, spec.max_restarts, spec.within, max_delay=LONGEST_DELAY),
+            needs=self._units(spec.needs), after=self._units(spec.after), ready="explicit", bound=True,
             start_timeout=spec.start_timeout, stop_timeout=spec.stop_timeout, critical=spec.critical,
         )  # fmt: skip
 
-    def _run_bean(self, bean: Bean, life: Life) -> Promise[Any]:
+    def _units(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """The names that the supervisor has for the beans with these labels; an unknown label stands for itself."""
+        found: dict[str, None] = {}
+        for label in labels:
+            found |= dict.fromkeys([str(bean) for bean in self.beans if bean.label == label] or [label])
+        return tuple(found)
+
+    def _begin(self, bean: Bean, life: Life) -> Promise[Any]:
         # In a context of its own: whoever started it, or the life before, is not its parent.
         return Variables().run(self._launch, bean, life)
 
-    def _on_change(self, change: Transition) -> None:
-        bean = self._by_name[change.name]
-        if change.new in AT_REST:
-            self._open.discard(bean.id)
-        else:
-            self._open.add(bean.id)
-        self.changed.emit(
-            Change(bean, str(change.old), str(change.new), change.reason, change.at, change.error, change.traceback)
-        )
-        if change.new is State.FAILED and bean.spec.critical:
+    def _on_change(self, told: Transition) -> None:
+        bean = self._by_unit.get(told.name)
+        if bean is None:
+            return
+        rests = told.new in AT_REST
+        with self._lock:
+            (self._open.discard if rests else self._open.add)(bean.id)
+        self.changed.emit(Change(bean, str(told.old), str(told.new), *told[3:]))
+        if told.new is State.FAILED and bean.spec.critical and not self.stopping.done:
             self.stop(f"{bean} has failed, which is critical")
-        if self._started and not self._open:
-            self.done.set(self.exit_code)
+        if rests:
+            self._end_if_all_have()
 
+    def _all_rest(self, _: object) -> None:
+        with self._lock:
+            self._open.clear()
+        self._end_if_all_have()
 
-SYSTEM_SIGNALS = ((signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM"))
+    def _end_if_all_have(self) -> None:
+        with self._lock:
+            if self._open or self._kept or not (self._started or self._stops):
+                return
+        if self._deadline is not None:
+            self._deadline.cancel()
+        for bean in self.beans:
+            bean.close()
+        self.stopping.set("all beans have ended")
+        self.done.set(self.exit_code)
 
-
-def _begin(bean: Bean, life: Life) -> Promise[Any]:
-    return bean.begin(life)
+    def _enforce(self) -> None:
+        """Cancel what is left, in reverse order; what does not end then is given up, each after its own time."""
+        with self._lock:
+            left = [bean for bean in self._beans.values() if bean.id in self._open]
+            if not left or not self._started or self.enforced:
+                return
+            self.enforced = tuple(map(str, left))
+        log.error("the time to end is over for %s", ", ".join(self.enforced))
+        self.supervisor.stop_all(None)
 
 
 def _spec_of(core: Any, keys: Mapping[str, Any]) -> BeanSpec:
     if isinstance(core, BeanSpec):
         return core
     return BeanSpec.of({**core, **keys} if isinstance(core, Mapping) else {"core": core, **keys})
-
-
-def _set_of(labels: Any) -> frozenset[Any]:
-    return frozenset((labels,) if isinstance(labels, (str, int)) else labels)
-
-
-def _all_settled(promises: list[Promise[Any]]) -> Promise[None]:
-    everything: Promise[None] = Promise()
-    open_ones = list(promises)
-
-    def one_less(_: object) -> None:
-        open_ones.pop()
-        if not open_ones:
-            everything.set(None)
-
-    for promise in promises:
-        promise.on_done(one_less)
-    if not promises:
-        everything.set(None)
-    return everything

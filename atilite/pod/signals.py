@@ -8,19 +8,27 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from atilite.pod.places import all_ended, call_beside
 from atilite.runtime.engine import Runtime
-from atilite.runtime.functions import kind_of
-from atilite.runtime.kinds import run_function
+from atilite.runtime.functions import Kind
 from atilite.runtime.promise import Promise
-
-if TYPE_CHECKING:
-    from atilite.pod.bean import Bean
 
 log = logging.getLogger("atilite.pod")
 
 Callback = Callable[..., Any]
+
+
+class Listener(Protocol):
+    """A bean, as far as signals go."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def kind(self) -> Kind: ...
 
 
 class Handler:
@@ -28,7 +36,7 @@ class Handler:
 
     __slots__ = ("_names", "_reference", "bean")
 
-    def __init__(self, bean: Bean, callback: Callback) -> None:
+    def __init__(self, bean: Listener, callback: Callback) -> None:
         self.bean = bean
         self._reference = _weak(callback)
         self._names = _keywords(callback)
@@ -53,7 +61,7 @@ class Signals:
         self._lock = threading.Lock()
         self._handlers: dict[Hashable, list[Handler]] = {}
 
-    def add(self, bean: Bean, signal: Hashable, callback: Callback) -> None:
+    def add(self, bean: Listener, signal: Hashable, callback: Callback) -> None:
         """Call `callback` of `bean` at each `signal`; once, however often it is added. TypeError if it cannot be."""
         if not callable(callback):
             raise TypeError(f"{callback!r} cannot be called; give a function for the signal {signal!r}")
@@ -64,7 +72,7 @@ class Signals:
                 handlers.append(handler)
             self._handlers[signal] = handlers
 
-    def remove(self, bean: Bean, signal: Hashable, callback: Callback) -> bool:
+    def remove(self, bean: Listener, signal: Hashable, callback: Callback) -> bool:
         """Call it no more; False if it was not called."""
         with self._lock:
             handlers = self._alive(signal)
@@ -72,18 +80,18 @@ class Signals:
             self._keep(signal, left)
         return len(left) < len(handlers)
 
-    def forget(self, bean: Bean) -> None:
+    def forget(self, bean: Listener) -> None:
         """Drop all callbacks of a bean: its next life has its own."""
         with self._lock:
             for signal in list(self._handlers):
                 self._keep(signal, [one for one in self._alive(signal) if one.bean is not bean])
 
-    def listens(self, bean: Bean, signal: Hashable) -> bool:
+    def listens(self, bean: Listener, signal: Hashable) -> bool:
         """Whether `bean` has a callback for `signal`."""
         return any(handler.bean is bean for handler in self._of(signal))
 
     def send(
-        self, signal: Hashable, *, sender: Any, wanted: Callable[[Bean], bool], passed: Mapping[str, Any]
+        self, signal: Hashable, *, sender: Any, wanted: Callable[[Listener], bool], passed: Mapping[str, Any]
     ) -> Promise[int]:
         """Call the callbacks of the beans that are `wanted`; promises their number when all have ended.
 
@@ -95,7 +103,7 @@ class Signals:
             for handler in self._of(signal)
             if wanted(handler.bean) and (callback := handler.callback) is not None
         ]
-        return _all([self._call(signal, *call) for call in calls])
+        return all_ended([self._call(signal, *call) for call in calls])
 
     def _of(self, signal: Hashable) -> list[Handler]:
         with self._lock:
@@ -110,42 +118,15 @@ class Signals:
         else:
             self._handlers.pop(signal, None)
 
-    def _call(self, signal: Hashable, bean: Bean, callback: Callback, kwargs: dict[str, Any]) -> Promise[Any]:
-        function = callback
-        if kind_of(callback) == "plain" and bean.kind == "async":
-            # On the asyncio loop, where the bean is: it may touch what the bean has without a lock.
-            function = functools.partial(_on_the_loop, callback)
-        work = run_function(
-            function, (), kwargs, runtime=self._runtime, start="hub" if bean.kind == "generator" else "thread"
-        )
+    def _call(self, signal: Hashable, bean: Listener, callback: Callback, kwargs: dict[str, Any]) -> Promise[Any]:
+        work = call_beside(bean.kind, self._runtime, callback, **kwargs)
         work.on_done(functools.partial(_tell, signal, bean))
         return work
 
 
-async def _on_the_loop(callback: Callback, **kwargs: Any) -> Any:
-    return callback(**kwargs)
-
-
-def _tell(signal: Hashable, bean: Bean, ended: Promise[Any]) -> None:
+def _tell(signal: Hashable, bean: Listener, ended: Promise[Any]) -> None:
     if ended.error is not None:
         log.error("%s failed at the signal %r", bean, signal, exc_info=ended.error)
-
-
-def _all(works: list[Promise[Any]]) -> Promise[int]:
-    count = len(works)
-    promise: Promise[int] = Promise()
-    if not works:
-        promise.set(0)
-    open_ones = list(works)
-
-    def one_less(_: object) -> None:
-        open_ones.pop()  # atomic, whatever threads they end in
-        if not open_ones:
-            promise.set(count)
-
-    for work in works:
-        work.on_done(one_less)
-    return promise
 
 
 def _weak(callback: Callback) -> Callable[[], Callback | None]:

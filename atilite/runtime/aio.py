@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +27,7 @@ class Aio:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._make: Callable[[], asyncio.AbstractEventLoop] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
@@ -41,10 +42,17 @@ class Aio:
             if self._stopped:
                 raise TaskError("the asyncio loop has been stopped")
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = asyncio.new_event_loop() if self._make is None else self._make()
                 self._thread = threading.Thread(target=self._turn, args=(self._loop,), name="atilite-aio", daemon=True)
                 self._thread.start()
             return self._loop
+
+    def choose(self, make: Callable[[], asyncio.AbstractEventLoop]) -> bool:
+        """Have `make` make the loop when it starts; False if it has started already."""
+        with self._lock:
+            if self._loop is None:
+                self._make = make
+            return self._loop is None
 
     @property
     def open(self) -> int:

@@ -99,14 +99,12 @@ class Supervisor:
 
     # -- all units
 
-    def start_all(self) -> None:
-        """Start all units with autostart, in an order that suits their `needs` and `after`.
+    def start_all(self) -> list[Promise[State]]:
+        """Start all units with autostart, in an order that suits their `needs` and `after`; promises as `start` does.
 
-        SetupError if there is none: a cycle, or an unknown name.
+        SetupError if there is no such order: a cycle, or an unknown name.
         """
-        for name in in_order(self._relations()):
-            if self._units[name].plan.autostart:
-                self.start(name)
+        return [self.start(name) for name in in_order(self._relations()) if self._units[name].plan.autostart]
 
     def wind_down(self) -> Promise[list[str]]:
         """Ask all units to end, in reverse, and start none again; promises as `stop_all` does.
