@@ -1,14 +1,25 @@
-"""What is shared by name: numbers and broadcasts in the whole process, locks among the threads of an app."""
+"""What is shared by name: numbers and broadcasts in the whole process, locks among the threads of an app.
+
+Numbers are shared with other processes as well by `g.share(file)`.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .clock import Clock
 from .errors import SetupError
 from .events import Bus, Emitted
+from .lazily import LazyModule
+
+if TYPE_CHECKING:
+    from . import sharedfile
+else:
+    # Few programs run in several processes.
+    sharedfile = LazyModule("atilite.sharedfile")
 
 # What is told to all apps of the process has a channel of its own: an event of one app is no business of the others.
 BROADCAST = "broadcast:"
@@ -25,7 +36,7 @@ class Numbers(MutableMapping[str, float]):
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
-        self._values: dict[str, float] = {}
+        self._values: dict[str, float] | sharedfile.SharedFile = {}
         self._names: set[str] = set()
         self._started = self._clock.time()
         self._lock = threading.Lock()
@@ -37,6 +48,18 @@ class Numbers(MutableMapping[str, float]):
                 raise SetupError(f"register_g takes names, not {name!r}")
         with self._lock:
             self._names.update(names)
+
+    def share(self, path: str | os.PathLike[str]) -> None:
+        """Keep the numbers in this file from now on: every process that does the same has the same numbers.
+
+        For a program that runs in several processes of one machine, such as gunicorn's workers. Called when it is set
+        up, with `register_g`. Raises SetupError if the file cannot be used.
+        """
+        shared = sharedfile.SharedFile(path)
+        with self._lock:
+            for name, value in self._values.items():
+                shared.setdefault(name, value)
+            self._values = shared
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
@@ -75,6 +98,8 @@ class Numbers(MutableMapping[str, float]):
         """Note that `name` was updated now; return the time, which is later than the one before. LookupError."""
         self._check(name)
         with self._lock:
+            if not isinstance(self._values, dict):
+                return self._values.raise_to(name, self._clock.time(), TICK)
             moment = max(self._clock.time(), self._values.get(name, 0.0) + TICK)
             self._values[name] = moment
         return moment
@@ -84,7 +109,7 @@ class Numbers(MutableMapping[str, float]):
         return max((self._values.get(name, self._started) for name in names), default=self._started)
 
 
-#: The numbers of this process, shared by all of its apps.
+#: The numbers of this process, shared by all of its apps; with other processes after `g.share(file)`.
 g = Numbers()
 
 
