@@ -9,17 +9,25 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Settings, as_flags
 from ..errors import AtiliteError, ConfigError
+from ..lazily import function_of
 from ..quickly import dataclass
 from .call import Call, Program
 from .parser import Commands
 from .serve import refuse_open_door
 from .unit import Unit, device_nodes
 
+if TYPE_CHECKING:
+    from ..serving import certificates_of
+else:
+    certificates_of = function_of("atilite.serving", "certificates_of")
+
 UNITS = Path("/etc/systemd/system")
 STATE = Path("/var/lib")
+CERTIFICATE = ("tls_cert", "tls_key")
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
@@ -101,6 +109,7 @@ def install(call: Call) -> int:
         raise AtiliteError(f"{systemd.path(unit.name)} exists already (use update, or another --name)")
     check_readable(call.program, unit)
     check_groups(unit)
+    certificates_of(call.settings)
     refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
@@ -121,6 +130,7 @@ def update(call: Call) -> int:
     require_installed(systemd, unit.name)
     check_readable(call.program, unit)
     check_groups(unit)
+    certificates_of(call.settings)
     refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
     systemd.control("daemon-reload")
@@ -154,17 +164,28 @@ def wanted(call: Call) -> Unit:
     for device in options.device:
         device_nodes(device)
     program = call.program
+    flags, handed = with_certificate(call)
     used = [Path(sys.executable), program.script or program.folder]
     return Unit(
         name=settings.name,
-        command=program.command(*as_flags(as_service(call).flags)),
+        command=program.command(*as_flags(flags)),
         user=options.user,
         devices=tuple(options.device),
         home_readable=any(path.is_relative_to(home) for path in used for home in HOMES),
         low_port=not settings.unix and 0 < settings.port < 1024,
         python_path="" if program.script else str(program.folder),
         stop_timeout=settings.stop_timeout,
+        credentials=handed,
     )
+
+
+def with_certificate(call: Call) -> tuple[dict[str, object], tuple[tuple[str, str], ...]]:
+    """The flags of the service, and the files that systemd has to hand it: an invented user could not read a key."""
+    settings, flags = call.settings, as_service(call).flags
+    files = {name: str(Path(getattr(settings, name)).absolute()) for name in CERTIFICATE if getattr(settings, name)}
+    if call.options.user:
+        return {**flags, **files}, ()
+    return {**flags, **{name: f"/run/credentials/{settings.name}.service/{name}" for name in files}}, (*files.items(),)
 
 
 def as_service(call: Call) -> Call:

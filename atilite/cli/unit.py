@@ -55,7 +55,8 @@ class Unit:
     """What the file is made from. `command` is the whole command line, its first word an absolute path.
 
     Without `user` systemd invents one that exists only while the service runs (DynamicUser); its files are in
-    /var/lib/<name>, which outlives it. `devices` are names of DEVICES or paths below /dev.
+    /var/lib/<name>, which outlives it. `devices` are names of DEVICES or paths below /dev. `credentials` are names and
+    files that root reads and the service finds in /run/credentials.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Unit:
     low_port: bool = False
     python_path: str = ""
     stop_timeout: float = 4.0
+    credentials: Sequence[tuple[str, str]] = ()
 
     def text(self) -> str:
         """The unit file."""
@@ -115,7 +117,10 @@ class Unit:
 
     def _account(self) -> list[str]:
         owner = [f"User={self.user}"] if self.user else ["DynamicUser=yes"]
-        return [*owner, f"StateDirectory={self.name}", "StateDirectoryMode=0700", f"RuntimeDirectory={self.name}"]
+        # The path is all that follows, spaces too; only % means something in it.
+        handed = [f"LoadCredential={name}:{path.replace('%', '%%')}" for name, path in self.credentials]
+        folders = [f"StateDirectory={self.name}", "StateDirectoryMode=0700", f"RuntimeDirectory={self.name}"]
+        return [*owner, *folders, *handed]
 
     def _capabilities(self) -> list[str]:
         if self.low_port:

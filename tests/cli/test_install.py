@@ -15,6 +15,7 @@ from atilite.config import Settings
 from atilite.errors import AtiliteError, ConfigError
 from atilite.store.database import Database
 from tests.cli.conftest import Make, Shell
+from tests.resources.authority import Authority
 
 
 class Systemctl:
@@ -209,3 +210,29 @@ def test_only_a_low_port_needs_a_capability(call: Make) -> None:
 
 def test_the_interpreter_is_the_one_that_runs_this(call: Make) -> None:
     assert install.wanted(call()).command[0] == sys.executable
+
+
+@pytest.mark.row("I45")
+def test_a_certificate_is_handed_to_the_service_which_could_not_read_it(
+    call: Make, systemctl: Systemctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = Authority(tmp_path).certificate("DNS:board.local")
+    monkeypatch.chdir(tmp_path)
+    files = {"tls_cert": Path(cert).name, "tls_key": Path(key).name}
+
+    install.install(call(name="board", **files))
+
+    text = (tmp_path / "units/board.service").read_text(encoding="utf-8")
+    held = "/run/credentials/board.service"
+    assert f"--tls-cert {held}/tls_cert --tls-key {held}/tls_key" in text
+    assert f"LoadCredential=tls_cert:{cert}\nLoadCredential=tls_key:{key}\n" in text
+
+    named = install.wanted(call(name="board", options={"user": "games"}, **files)).text()
+    assert f"--tls-cert {cert} --tls-key {key}" in named
+    assert "LoadCredential" not in named
+
+
+def test_a_certificate_that_does_not_fit_is_not_installed(call: Make, systemctl: Systemctl, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file"):
+        install.install(call(name="board", tls_cert="/nowhere.pem", tls_key="/nowhere.key"))
+    assert not (tmp_path / "units/board.service").exists()

@@ -21,6 +21,7 @@ UNITS = {
     "user": Unit("board", COMMAND, user="games", home_readable=True),
     "low_port": Unit("board", COMMAND, low_port=True),
     "devices": Unit("board", COMMAND, devices=(*DEVICES, "/dev/ttyUSB0")),
+    "credentials": Unit("board", COMMAND, credentials=(("tls_cert", "/etc/my board.pem"), ("tls_key", "/etc/b.key"))),
     "everything": Unit("board", COMMAND, "games", ("gpio", "serial"), True, True, "/opt/my board"),
 }
 
@@ -127,3 +128,9 @@ def test_systemd_rates_the_exposure_at_most_two(name: str, systemd_analyze: str,
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert checked.returncode == 0, checked.stdout[-200:]
+
+
+def test_files_that_only_root_reads_are_handed_over() -> None:
+    unit = Unit("board", COMMAND, credentials=(("tls_cert", "/etc/100% my.pem"),))
+    assert values(unit, "LoadCredential") == ["tls_cert:/etc/100%% my.pem"]
+    assert values(UNITS["plain"], "LoadCredential") == []
