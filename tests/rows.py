@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PARTS = {
     "A": "framework", "D": "decisions", "B": "platform", "P": "pod", "I": "flow", "r": "reliability",
-    "M": "must-haves",
+    "M": "must-haves", "p": "defects and promises of pods",
 }  # fmt: skip
 
 TITLES = """
@@ -327,6 +327,26 @@ P26 a WSGI server
 P27 several listeners
 P28 a monitor
 P29 a console
+pod-defect-1 an error in a bean is told
+pod-defect-2 a bean that cannot be loaded
+pod-defect-3 the deadline has a default
+pod-defect-4 cleanup always runs
+pod-defect-5 a bean that swallows its cancellation
+pod-defect-6 on_stop is called once
+pod-defect-7 labels filter
+pod-defect-8 a config_file concerns one bean
+pod-defect-9 a consumer that raises
+pod-defect-10 restarts, health, order, readiness, status, adding, blocking
+pod-promise-1 start in order, stop in reverse
+pod-promise-2 the policy judges how it ended
+pod-promise-3 bounded restarts
+pod-promise-4 longer and longer delays
+pod-promise-5 running means ready
+pod-promise-6 a deadline, then force
+pod-promise-7 a group restarts together
+pod-promise-8 a small state machine
+pod-promise-9 hooks that can veto
+pod-promise-10 liveness, no orphans, signals during the start
 I1 house
 I2 framer
 I3 status and control

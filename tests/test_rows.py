@@ -14,6 +14,9 @@ def test_the_list_is_complete() -> None:
     assert [row for row in known if row[0] == "D"] == [f"D{n}" for n in range(1, 26)]
     assert [row for row in known if row[0] == "B"] == [f"B{n}" for n in range(1, 49)]
     assert [row for row in known if row[0] == "P"] == [f"P{n}" for n in range(1, 30)]
+    assert [row for row in known if row[0] == "p"] == [
+        f"pod-{kind}-{n}" for kind in ("defect", "promise") for n in range(1, 11)
+    ]
     assert [row for row in known if row[0] == "I"] == [f"I{n}" for n in range(1, 50)]
     assert [row for row in known if row[0] == "r"] == [f"reliability-{n}" for n in range(1, 32)]
     assert [row for row in known if row[0] == "M"] == [f"M{n}" for n in range(1, 21)]
