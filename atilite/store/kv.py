@@ -12,6 +12,7 @@ from ..events import Emitter
 from ..quickly import dataclass
 from .columns import clean, decode, encode, micros, moment, moment_or_none
 from .database import Database
+from .remembered import Remembered
 from .writer import Done, Operation
 
 
@@ -28,6 +29,7 @@ class _Missing:
 MISSING: Final = _Missing()
 
 _ALIVE = "(expires IS NULL OR expires > ?)"
+_ROW = "SELECT value, expires FROM kv WHERE namespace = ? AND key = ?"
 _GET = f"SELECT value FROM kv WHERE namespace = ? AND key = ? AND {_ALIVE}"
 _ITEM = f"SELECT key, value, version, updated, expires, who FROM kv WHERE namespace = ? AND key = ? AND {_ALIVE}"
 # An expired row is as good as none, so its version starts again.
@@ -104,11 +106,15 @@ class KV:
         self._database, self._clock = database, clock or database.clock
         self.changed: Emitter[Changed] = Emitter()
         self.expiring: Emitter[int] = Emitter()
+        self._remembered = database.part(Remembered)
 
     def get(self, namespace: str, key: str, default: Any = MISSING) -> Any:
         """Return the value, `default` if there is none (or no more)."""
-        row = self._database.connection().execute(_GET, (namespace, key, self._now())).fetchone()
-        return decode(row[0]) if row else default
+        connection, place = self._database.connection(), (namespace, key)
+        text, expires = self._remembered.get(place, lambda: connection.execute(_ROW, place).fetchone() or (None, None))
+        if text is None or (expires is not None and expires <= self._now()):
+            return default
+        return decode(text)
 
     def item(self, namespace: str, key: str) -> Item | None:
         """Return the value with its version and times, None if there is none."""
@@ -277,7 +283,7 @@ class KV:
             if done is not None:
                 done(None if error else Forgotten(sum(map(len, found.values())), following), error)
 
-        self._database.writer.submit(write, committed)
+        self._remembered.write(write, committed)
 
     def _submit(
         self,
@@ -296,7 +302,7 @@ class KV:
             if done is not None:
                 done(value, error)
 
-        self._database.writer.submit(operation, committed)
+        self._remembered.write(operation, committed)
 
     def _now(self) -> int:
         return micros(self._clock.now())
