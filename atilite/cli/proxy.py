@@ -58,6 +58,8 @@ def nginx_conf(call: Call) -> int:
     domain, options = call.options.domain, call.options
     if not DOMAIN.fullmatch(domain):
         raise ConfigError(f"--nginx-conf cannot be {domain!r} (it is a host name such as board.example.org)")
+    if call.settings.tls_cert:
+        raise ConfigError("--nginx-conf does not go with tls_cert: nginx has the certificate then (leave it out here)")
     into = (options.into or call.program.folder / "nginx").absolute()
     # As if nothing was left to the proxy: what an app would serve is what has to be collected.
     with looked_at(call._replace(settings=replace(call.settings, disable_static=False))) as site:

@@ -33,6 +33,7 @@ class Outlet(HTTPChannel):  # type: ignore[misc]
     sent_continue: bool
     total_outbufs_len: int
     current_outbuf_count: int
+    sendbuf_len: int
     last_activity: float
     outbufs: list[Any]
     logger = log

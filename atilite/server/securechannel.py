@@ -13,7 +13,7 @@ from atilite.server.channel import WRITE, Channel
 from atilite.server.parser import Parser
 from atilite.server.protocols import Host
 from atilite.server.refusals import Refusal
-from atilite.server.secure import SecureSocket
+from atilite.server.secure import SEND_A_CALL, SecureSocket
 
 log = logging.getLogger("atilite.server")
 
@@ -33,6 +33,7 @@ class SecureChannel(Channel):
         self._secure = SecureSocket(plain, self._certificates.current())
         sock: Any = self._secure
         super().__init__(server, sock, address, adj, map)
+        self.sendbuf_len = SEND_A_CALL  # more taken out of the buffers at once would be copied in vain
 
     def handle_read(self) -> None:
         """Take what has arrived."""

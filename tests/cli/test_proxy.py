@@ -117,3 +117,9 @@ def test_it_is_in_the_help(shell: Shell) -> None:
     assert shell("--help") == 0
     assert "--nginx-conf DOMAIN" in shell.out
     assert sys.argv[0].endswith("serve.py")
+
+
+def test_a_certificate_belongs_to_nginx_then(shell: Shell, files: Path) -> None:
+    assert shell("--tls-cert", "a.pem", "--tls-key", "a.key", "--nginx-conf", "board.example.org") == 2
+    assert "leave it out here" in shell.err
+    assert not files.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 
 import pytest
 
@@ -143,3 +144,38 @@ def test_the_farewell_is_not_put_into_the_middle_of_a_record(cipher: Cipher, pee
     before = len(wire.sent)
     sealer.farewell()
     assert len(wire.sent) == before
+
+
+class Guarded:
+    """An SSL object that notes whether two threads were in it at the same time."""
+
+    def __init__(self, tls: ssl.SSLObject) -> None:
+        self.tls, self.inside, self.met = tls, threading.Lock(), False
+        self.reading, self.tried = threading.Event(), threading.Event()
+
+    def read(self, size: int) -> bytes:
+        with self.inside:
+            self.reading.set()
+            self.tried.wait(0.2)
+            return self.tls.read(size)
+
+    def write(self, data: bytes) -> int:
+        self.met = self.met or self.inside.locked()
+        self.tried.set()
+        return self.tls.write(data)
+
+    def pending(self) -> int:
+        return self.tls.pending()
+
+
+def test_two_threads_are_never_in_it_at_the_same_time(cipher: Cipher, peer: Peer) -> None:
+    guarded = Guarded(cipher._tls)
+    cipher._tls = guarded  # type: ignore[assignment]
+    opened: list[bytes] = []
+    loop = threading.Thread(target=lambda: opened.append(cipher.open(peer.sealed(b"in"))))
+    loop.start()
+    assert guarded.reading.wait(20)
+    assert peer.opened(cipher.seal(memoryview(b"out"))) == b"out"
+    loop.join(20)
+    assert opened == [b"in"]
+    assert not guarded.met
