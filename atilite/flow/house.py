@@ -55,19 +55,20 @@ class House:
         self.loggers: dict[str, Tasker] = {}
         self.scheduled: list[Any] = []  # what takes turns, in its order
         self.history: deque[Transition] = deque(maxlen=REMEMBERED)
-        self.listener: Listener | None = None
+        self.listeners: tuple[Listener, ...] = ()
         self.detailed = False  # whether the events of single frames are told, too
 
     # -- being looked at ----------------------------------------------------------------------------------------------
 
     def tell(self, event: str, framer: str, **facts: Any) -> None:
         """Tell whoever listens."""
-        if self.listener is not None:
-            self.listener(event, framer, facts)
+        for listener in self.listeners:
+            listener(event, framer, facts)
 
-    def listen(self, listener: Listener | None, *, detailed: bool = False) -> None:
-        """Have one listener be told what happens, with `detailed` also how each frame enters, recurs and exits."""
-        self.listener, self.detailed = listener, detailed and listener is not None
+    def listen(self, listener: Listener, *, detailed: bool = False) -> None:
+        """Have somebody be told what happens; with `detailed` all are told how each frame enters, recurs and exits."""
+        self.listeners = (*self.listeners, listener)
+        self.detailed = self.detailed or detailed
         for framer in self.framers.values():
             framer.show(framer.actives)
 
@@ -77,10 +78,10 @@ class House:
         self.history.append(
             Transition(self.store.stamp or 0.0, framer.name, old, new, near.name, line.place, framer.elapsed)
         )
-        if self.listener is not None:
+        if self.listeners:
             facts = {"from": list(old), "to": list(new), "by": near.name, "cause": line.place.text,
                      "after": framer.elapsed}  # fmt: skip
-            self.listener("transition", framer.name, facts)
+            self.tell("transition", framer.name, **facts)
 
     # -- what users wrote ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,325 @@
+"""A plan that runs: in the caller's thread on a simulated clock, or in a thread of its own in real time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from atilite.clock import Clock
+from atilite.errors import FlowError
+from atilite.events import Emitter
+from atilite.flow.building import Behaves, build
+from atilite.flow.cursor import nearest
+from atilite.flow.frames import Fault, Framer
+from atilite.flow.house import House, Tasker, Transition
+from atilite.flow.lines import Problem
+from atilite.flow.model import LoggerDecl, PlanDecl
+from atilite.flow.turns import Turns
+
+log = logging.getLogger("atilite.flow")
+
+CONTROLS = ("stop", "start", "run", "abort", "ready")
+# How long a real-time turn may be late before the turns that it missed are left out.
+PATIENCE = 1.0
+
+
+class Wish(NamedTuple):
+    """Something that was asked for from outside, done before the turn with this number (0 is the first)."""
+
+    turn: int
+    kind: str  # bid or write
+    house: str
+    name: str  # of a framer, or the path of a share
+    value: Any  # a control, or fields
+
+
+class Moved(NamedTuple):
+    """A transition, as it is told to listeners."""
+
+    house: str
+    transition: Transition
+
+
+class Look(NamedTuple):
+    """A framer behind the last full turn. Times are in seconds of the plan's clock."""
+
+    name: str
+    status: str
+    outline: tuple[str, ...]
+    elapsed: float
+    turns: int
+    period: float
+    desire: str
+    schedule: str
+    fault: str
+
+
+class Running:
+    """The houses of a plan and their turns.
+
+    `start`, `stop`, `pause`, `resume` and `step` are for any thread, as is what asks and reads. `overruns` counts the
+    turns that took longer than the period. `moved` emits each transition, `printed` each text, `faulted` each fault.
+    """
+
+    def __init__(
+        self,
+        plan: PlanDecl,
+        behaviors: Behaves,
+        *,
+        name: str = "plan",
+        period: float = 0.125,
+        clock: Clock | None = None,
+        logger: Callable[[LoggerDecl, House], Tasker] | None = None,
+    ) -> None:
+        """Build all houses; FlowError with all problems, one a line."""
+        if not period > 0:
+            raise FlowError(f"the period of a plan is a number of seconds above 0, not {period}")
+        self.name, self.plan = name, plan
+        self._clock = clock or Clock()
+        houses, problems = built(plan, behaviors, logger)
+        if problems:
+            raise FlowError("\n".join(str(problem) for problem in problems))
+        self.houses = {house.name: house for house in houses}
+        self.turns = Turns(houses, period)
+        self.overruns, self.longest, self.failure = 0, 0.0, ""
+        self.wishes: list[Wish] = []  # all that were done, for a replay
+        self.moved: Emitter[Moved] = Emitter()
+        self.printed: Emitter[tuple[str, str, str]] = Emitter()
+        self.faulted: Emitter[tuple[str, str, str]] = Emitter()
+        self._told: list[Callable[[], None]] = []
+        self._lock = threading.Lock()  # held for a turn, and for a look between two
+        self._wanted: deque[tuple[str, str, str, Any]] = deque()
+        self._repeated: deque[Wish] = deque()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._ending = False
+        self._paused, self._steps = False, 0
+        for house in houses:
+            house.listen(self._listener(house))
+
+    def _listener(self, house: House) -> Callable[[str, str, dict[str, Any]], None]:
+        def listen(event: str, framer: str, facts: dict[str, Any]) -> None:
+            if event == "transition":
+                self.moved.emit(Moved(house.name, house.history[-1]))
+            elif event == "print":
+                self.printed.emit((house.name, framer, facts["text"]))
+            elif event == "fault":
+                self.failure = f"framer {framer} in frame {facts['frame']}, line {facts['line']}: {facts['error']}"
+                self.faulted.emit((house.name, framer, self.failure))
+
+        return listen
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """Make one turn in this thread; False when nothing runs any more."""
+        with self._lock:
+            self._grant()
+            more = self.turns.turn()
+            for function in self._told:
+                function()
+        return more
+
+    def after_turn(self, function: Callable[[], None]) -> None:
+        """Call a function behind each turn, in the thread that turns. Before the first turn."""
+        self._told.append(function)
+
+    def run(self, until: float | None = None) -> None:
+        """Turn on the simulated clock until nothing runs; at most to the last turn at or before `until` seconds."""
+        while until is None or self.turns.stamp <= until + 1e-9:
+            if not self.turn():
+                return
+
+    def run_realtime(self, until: float | None = None) -> None:
+        """Turn in this thread, each turn at its time, until nothing runs, `until` is over, or `stop` is called."""
+        begun = self._clock.monotonic() - self.turns.stamp
+        more = True
+        while more and not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
+            wait = begun + self.turns.stamp - self._clock.monotonic()
+            if self._paused and not self._steps:
+                self._wake.wait()
+                self._wake.clear()
+                begun = self._clock.monotonic() - self.turns.stamp
+                continue
+            if wait > 0 and not self._steps:
+                if self._wake.wait(wait):
+                    self._wake.clear()
+                continue
+            if wait < -PATIENCE:  # the machine slept, or a turn was very long: those turns are not made up for
+                begun = self._clock.monotonic() - self.turns.stamp
+            self._steps = max(0, self._steps - 1)
+            before = self._clock.monotonic()
+            more = self.turn()
+            took = self._clock.monotonic() - before
+            self.longest = max(self.longest, took)
+            if took > self.turns.period:
+                self.overruns += 1
+
+    # -- a thread of its own ------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread turns it, or would if it were not paused."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def start(self) -> None:
+        """Turn it in real time from now on, in a thread of its own."""
+        if not self.running:
+            self._ending = False
+            self._thread = threading.Thread(target=self._in_thread, name=f"atilite-flow-{self.name}", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End the turns; all framers exit their frames, bottom up. False if a turn did not end in time."""
+        self._ending = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+            return not thread.is_alive()
+        return True
+
+    def pause(self) -> None:
+        """Hold the clock of the plan behind the turn under way."""
+        self._paused = True
+        self._wake.set()
+
+    def resume(self) -> None:
+        self._paused, self._steps = False, 0
+        self._wake.set()
+
+    def step(self, turns: int = 1) -> None:
+        """While it is paused: make so many turns, as fast as they go."""
+        if not self._paused:
+            raise FlowError(f"{self.name} is not paused; pause its clock before you step")
+        self._steps += turns
+        self._wake.set()
+
+    def _in_thread(self) -> None:
+        try:
+            self.run_realtime()
+        except Exception:  # the engine itself has failed; nothing else would tell of it
+            log.exception("the plan %s has ended by an error", self.name)
+            self.failure = "it has ended by an error of the engine; the log has the traceback"
+        finally:
+            with self._lock:
+                self._end()
+
+    def _end(self) -> None:
+        for house in self.houses.values():
+            for tasker in house.scheduled:
+                try:
+                    tasker.obey("stop")
+                except Fault as fault:
+                    house.tell_fault(fault)
+
+    # -- asking from outside ------------------------------------------------------------------------------------------
+
+    def bid(self, house: str, framer: str, control: str) -> None:
+        """Ask a framer or a logger to start, stop, run, abort or be ready, from the next turn on."""
+        if control not in CONTROLS:
+            raise FlowError(f"{control} is no control; there are {', '.join(CONTROLS)}")
+        self._tasker(self._house(house), framer)
+        self._wanted.append(("bid", house, framer, control))
+
+    def write(self, house: str, path: str, fields: Mapping[str, Any]) -> None:
+        """Write fields of a share before the next turn. FlowError for one that the plan does not have."""
+        share = self._house(house).store.find(path)
+        if share is None:
+            known = (one.path for one in self._house(house).store)
+            raise FlowError(f"there is no share {path} in house {house}{nearest(path, known)}")
+        unknown = fields.keys() - share.fields.keys() if share.fields else set()
+        if unknown:
+            raise FlowError(f"{path} has no field {', '.join(sorted(unknown))}; it has {', '.join(share.fields)}")
+        self._wanted.append(("write", house, path, dict(fields)))
+
+    def repeat(self, wishes: Iterable[Wish]) -> None:
+        """Do what was asked for in another run, each before its turn; for a replay. Before the first turn."""
+        self._repeated.extend(wishes)
+
+    def _grant(self) -> None:
+        """Do what was asked for since the last turn."""
+        while self._repeated and self._repeated[0].turn <= self.turns.count:
+            wish = self._repeated.popleft()
+            self._wanted.append((wish.kind, wish.house, wish.name, wish.value))
+        while self._wanted:
+            kind, house_name, name, value = self._wanted.popleft()
+            house = self._house(house_name)
+            self.wishes.append(Wish(self.turns.count, kind, house_name, name, value))
+            if kind == "bid":
+                self._tasker(house, name).desire = value
+            else:
+                house.store.stamp = self.turns.stamp
+                house.store.share(name).update(value, "outside")
+
+    def _house(self, name: str) -> House:
+        found = self.houses.get(name)
+        if found is None:
+            raise FlowError(f"there is no house {name}{nearest(name, self.houses)}")
+        return found
+
+    def _tasker(self, house: House, name: str) -> Any:
+        for tasker in house.scheduled:
+            if tasker.name == name:
+                return tasker
+        known = (tasker.name for tasker in house.scheduled)
+        raise FlowError(f"there is no framer {name} that takes turns in house {house.name}{nearest(name, known)}")
+
+    # -- looking from outside: behind a full turn ---------------------------------------------------------------------
+
+    def read(self, house: str, path: str) -> Any:
+        """The value of a share, or its fields; FlowError if there is none."""
+        with self._lock:
+            share = self._house(house).store.find(path)
+            if share is None:
+                known = (one.path for one in self._house(house).store)
+                raise FlowError(f"there is no share {path} in house {house}{nearest(path, known)}")
+            return share.shown if share.fields else None
+
+    def snapshot(self, house: str) -> dict[str, dict[str, Any]]:
+        """All fields of all shares, by path."""
+        with self._lock:
+            return self._house(house).store.snapshot()
+
+    def framers(self, house: str) -> list[Look]:
+        """All framers of a house."""
+        with self._lock:
+            return [_look(framer) for framer in self._house(house).framers.values()]
+
+    def look(self, function: Callable[[House], Any], house: str) -> Any:
+        """What a function finds in a house between two turns. It must be quick: no turn begins meanwhile."""
+        with self._lock:
+            return function(self._house(house))
+
+    def transitions(self, house: str, framer: str = "", limit: int = 100) -> list[Transition]:
+        """The latest transitions, newest first."""
+        with self._lock:
+            found = [one for one in self._house(house).history if not framer or one.framer == framer]
+        return found[: -limit - 1 : -1]
+
+
+def built(
+    plan: PlanDecl, behaviors: Behaves, logger: Callable[[LoggerDecl, House], Tasker] | None = None
+) -> tuple[Sequence[House], list[Problem]]:
+    """Build all houses of a plan, and tell all that is wrong with them."""
+    houses: list[House] = []
+    problems: list[Problem] = []
+    for decl in plan.houses.values():
+        house, found = build(decl, behaviors, logger=logger)
+        houses.append(house)
+        problems += found
+    return houses, problems
+
+
+def _look(framer: Framer) -> Look:
+    return Look(
+        framer.name, str(framer.status), tuple(framer.outline), framer.elapsed, framer.turns, framer.period,
+        framer.desire, framer.decl.schedule, str(framer.fault) if framer.fault is not None else "",
+    )  # fmt: skip
