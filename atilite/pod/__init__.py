@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .context import pass_context as pass_context
     from .pcflow import ProducerConsumer as ProducerConsumer
     from .pod import Pod as Pod
+    from .repl import Console as Console
     from .simple import SimpleServer as SimpleServer
     from .spec import BeanSpec as BeanSpec
     from .stdin import LinesFromStdin as LinesFromStdin
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "ASGIServer": "asgi",
     "BeanSpec": "spec",
+    "Console": "repl",
     "Context": "context",
     "LinesFromStdin": "stdin",
     "Pod": "pod",

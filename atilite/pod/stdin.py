@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import select
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 from atilite.pod.pcflow import ProducerConsumer
+from atilite.runtime.promise import Promise
 
 CHUNK = 1 << 16
 
@@ -43,34 +45,28 @@ class LinesFromStdin(ProducerConsumer):
 
     async def _chunks(self, number: int) -> AsyncIterator[bytes]:
         """What can be read, with b"" at the end of the input; nothing more once the pod ends."""
-        stopped = asyncio.ensure_future(self.stop_asked())
+        quiet, bell = os.pipe()
+        asked = asyncio.ensure_future(self.stop_asked())
+        asked.add_done_callback(lambda _: os.close(bell))
+        waiting: Promise[bool] = Promise.completed(False)
         try:
-            while await readable(number, stopped):
-                # The descriptor stays as it is: a terminal is the shell's too, which one that never blocks would end.
+            while await (waiting := self._threads.submit(readable, number, quiet)):
                 chunk = os.read(number, CHUNK)
                 yield chunk
                 if not chunk:
                     return
         finally:
-            stopped.cancel()
+            asked.cancel()
+            waiting.on_done(lambda _: os.close(quiet))
 
 
-async def readable(number: int, stopped: asyncio.Future[None]) -> bool:
-    """Wait until this descriptor can be read without blocking; False if `stopped` came first."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    try:
-        loop.add_reader(number, _once, ready)
-    except PermissionError:  # epoll takes no files and no /dev/null: they can always be read
-        await asyncio.sleep(0)
-        return not stopped.done()
-    try:
-        await asyncio.wait([ready, stopped], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        loop.remove_reader(number)
-    return not stopped.done()
+def readable(number: int, quiet: int) -> bool:
+    """Wait until this descriptor can be read without blocking; False if the other one was closed at its far end.
 
-
-def _once(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
+    By a thread: a loop's way of watching takes no files, and uvloop's makes the descriptor one that never blocks.
+    That would be the end of the shell whose terminal it is as well.
+    """
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    poll.register(quiet, select.POLLIN)
+    return quiet not in dict(poll.poll())
