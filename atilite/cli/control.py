@@ -51,25 +51,30 @@ def add_schedules(commands: Commands, parser: Parser) -> None:
 
 def start_service(call: Call) -> int:
     """Start a service and say what became of it."""
-    return _switch(call, lambda services, name: services.start(name))
+    return _switch(call, "start", lambda was, now: now["status"] != "stopped" or now["since"] != was["since"])
 
 
 def stop_service(call: Call) -> int:
     """Stop a service and wait until it has ended."""
-    return _switch(call, lambda services, name: services.stop(name))
+    return _switch(call, "stop", lambda was, now: now["status"] in ("stopped", "failed"))
 
 
 def restart_service(call: Call) -> int:
     """Start a service anew."""
-    return _switch(call, lambda services, name: services.restart(name))
+    return _switch(call, "restart", lambda was, now: now["status"] != "stopped" and now["since"] != was["since"])
 
 
-def _switch(call: Call, told: Callable[[Any, str], None]) -> int:
+def _switch(call: Call, verb: str, done: Callable[[dict[str, Any], dict[str, Any]], bool]) -> int:
+    """Tell the server, and wait until it is `done`, given how the service was and how it is."""
     name: str = call.options.service
-    with the_server(call, "services run in the server", "`services` lists them") as board:
-        told(board.services, name)
+    with the_server(call, "services run in the server") as board:
+        before = found = _service(board.services.list(), name)
+        getattr(board.services, verb)(name)
         until = time.monotonic() + PATIENCE
-        while (found := _service(board.services.list(), name))["status"] in ON_THE_WAY and time.monotonic() < until:
+        while time.monotonic() < until:
+            found = _service(board.services.list(), name)
+            if found["status"] not in ON_THE_WAY and done(before, found):
+                break
             time.sleep(0.05)
     error = f": {found['error']}" if found.get("error") and found["status"] not in ("running", "stopped") else ""
     print(f"{name} is {found['status']}{error}")
@@ -77,7 +82,10 @@ def _switch(call: Call, told: Callable[[Any, str], None]) -> int:
 
 
 def _service(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(one for one in found if one["name"] == name)
+    for one in found:
+        if one["name"] == name:
+            return one
+    raise AtiliteError(f"there is no service {name!r} (`services` lists them)")
 
 
 def pause_schedule(call: Call) -> int:

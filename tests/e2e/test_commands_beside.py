@@ -17,6 +17,7 @@ import pytest
 from atilite import Client
 from atilite.web import webhooks
 from tests.faults.program import until
+from tests.resources.authority import Authority
 from tests.running import Running
 
 GARDEN = """
@@ -171,6 +172,17 @@ def test_runs_are_listed_shown_and_cancelled(garden: Running) -> None:
 def test_the_token_of_a_command_is_gone_with_it(garden: Running) -> None:
     said(garden, "kv", "set", "beds", "south", "1")
     assert [one["name"] for one in listed(garden, "token", "list") if "serve.py" in one["name"]] == []
+
+
+def test_a_server_that_speaks_tls_by_another_name_is_told_as_well(tmp_path: Path) -> None:
+    (tmp_path / "ca").mkdir()
+    certificate, key = Authority(tmp_path / "ca").certificate("DNS:board.local")
+    board = Running(tmp_path, GARDEN, "--tls-cert", certificate, "--tls-key", key)
+    try:
+        board.start()
+        until(lambda: typed(board, "emit", "rain", "2").stdout.strip() == "1 function heard rain")
+    finally:
+        board.close()
 
 
 def test_a_server_on_a_unix_socket_is_told_as_well(tmp_path: Path) -> None:
