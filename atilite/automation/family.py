@@ -19,6 +19,36 @@ class Stored(Protocol):
     def search(self, filter: Filter, *, limit: int) -> list[Headline]: ...
 
 
+class Nearest(Stored, Protocol):
+    """Where a run is read together with those next to it."""
+
+    def near(self, id: int, most: int) -> list[Headline]: ...
+
+
+class Near:
+    """A run as it is on the disk with those next to it, read at once; relatives farther off are read when asked for.
+
+    `run` is None if there is no such run, or only in memory.
+    """
+
+    def __init__(self, journals: Nearest, id: int, most: int = DOWN) -> None:
+        self._journals, self._id = journals, id
+        found = journals.near(id, most)
+        self._known = {run.id: run for run in found}
+        self._children = [run for run in found if run.parent == id]
+        self.run = self._known.get(id)
+
+    def headline(self, id: int) -> Headline | None:
+        """Return a run, None if there is none."""
+        return self._known.get(id) or self._journals.headline(id)
+
+    def search(self, filter: Filter, *, limit: int) -> list[Headline]:
+        """Return runs, newest first, at most as many as were read for those next to the run."""
+        if filter == Filter(parent=self._id):
+            return self._children[:limit]
+        return self._journals.search(filter, limit=limit)
+
+
 @dataclass(frozen=True, slots=True)
 class Relative:
     """A run of a family: how many generations below the first one it is."""

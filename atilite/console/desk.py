@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from atilite.automation.family import Near
 from atilite.automation.trail import note
 from atilite.clock import Clock
 from atilite.console import attention, frame, vitals
@@ -39,6 +40,9 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 
+# Seconds for which the vitals of the board are told again.
+FRESH = 1.0
+
 Build = Callable[["Visit"], Any]
 
 
@@ -52,6 +56,7 @@ class Desk:
         self.sheet_mark = sha256(self.sheet).hexdigest()[:12]
         self.version = VERSION
         self._feeds = Feeds()
+        self._board: tuple[float, vitals.Reading | None] = (0.0, None)
         self._latest: tuple[int, Mapping[str, str], Mapping[str, Headline]] = (-1, {}, {})
 
     @property
@@ -70,6 +75,14 @@ class Desk:
             found = {names[operation]: run for operation, run in runs.items()}
             self._latest = (changes, names, found)
         return found
+
+    def board(self) -> vitals.Reading:
+        """The vitals of the board, read at most once a second."""
+        now, (read, reading) = self.clock.monotonic(), self._board
+        if reading is None or not 0 <= now - read < FRESH:
+            reading = vitals.read(self.file)
+            self._board = (now, reading)
+        return reading
 
     @cached_property
     def flashes(self) -> Flashes:
@@ -166,10 +179,12 @@ class Reads:
 
     def headline(self, text: str) -> Headline:
         """The run of this number. Raises Error 404."""
-        found = self.stored(int(text)) if text.isdigit() and len(text) < 19 else None
-        if found is None:
-            raise Error(404, f"there is no run #{text}; finished runs are removed when they are old")
-        return found
+        return _existing(self.stored(int(text)) if _is_number(text) else None, text)
+
+    def near(self, text: str, most: int) -> tuple[Headline, Near]:
+        """The run of this number, and those next to it, at most so many that it has started. Raises Error 404."""
+        near = Near(self.journals, int(text) if _is_number(text) else 0, most)
+        return _existing(near.run or (self.journals.headline(int(text)) if _is_number(text) else None), text), near
 
     def stored(self, number: int) -> Headline | None:
         """A run as it is on the disk, or in memory while it is only there.
@@ -199,8 +214,8 @@ class Reads:
 
     @cached_property
     def board(self) -> vitals.Reading:
-        """The vitals of the board, read once a page."""
-        return vitals.read(self._desk.file)
+        """The vitals of the board, the same on the whole page."""
+        return self._desk.board()
 
     def glances(self, operations: Iterable[str]) -> Mapping[str, Sequence[Glance]]:
         """The ten newest runs of each operation, newest first."""
@@ -218,6 +233,16 @@ class Reads:
         """How many things need attention."""
         count = attention.count(self.latest(self.actions()), self.catalogue.services)
         return count + sum(vital.high for vital in vitals.vitals(self.board))
+
+
+def _is_number(text: str) -> bool:
+    return text.isdigit() and len(text) < 19
+
+
+def _existing(found: Headline | None, text: str) -> Headline:
+    if found is None:
+        raise Error(404, f"there is no run #{text}; finished runs are removed when they are old")
+    return found
 
 
 class Visit:

@@ -67,7 +67,7 @@ def _runs(desk: Desk) -> None:
 
     def as_json(was: Any, **given: Any) -> Any:
         visit = Visit(desk, was)
-        return plain(run.page(visit, visit.reads.headline(visit.path("number"))))
+        return plain(run.page(visit, *visit.reads.near(visit.path("number"), run.CHILDREN)))
 
     def as_text(was: Any, **given: Any) -> Any:
         visit = Visit(desk, was)
@@ -78,9 +78,9 @@ def _runs(desk: Desk) -> None:
     def as_html(was: Any, **given: Any) -> Generator[Any, Any, Any]:
         visit = Visit(desk, was)
         with visit.counted():
-            headline = visit.reads.headline(visit.path("number"))
+            headline, near = visit.reads.near(visit.path("number"), run.CHILDREN)
             if not headline.pending:
-                return visit.render("run.html", run.page(visit, headline))
+                return visit.render("run.html", run.page(visit, headline, near))
             feed = desk.feeds.open(headline.id) if _stays_open(visit) else None
             if feed is None:
                 return live.snapshot(visit, headline, refresh=visit.arg("live") != "0")

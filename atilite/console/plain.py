@@ -17,12 +17,14 @@ def plain(value: object) -> object:
     A value with words (`Moment`, `Span`, `State`) tells its `raw` one. Fields of a presenter whose metadata say
     `{"json": False}` exist for the HTML only and are left out.
     """
-    if type(value) in SCALARS:
+    kind: Any = type(value)
+    if kind in SCALARS:
         return value
+    shown = _shown(kind)
+    if shown is not None:
+        return {name: plain(getattr(value, name)) for name in shown}
     if hasattr(value, "raw"):
         return plain(value.raw)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _shown(type(value))}
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -35,6 +37,8 @@ def plain(value: object) -> object:
 
 
 @cache
-def _shown(kind: Any) -> tuple[str, ...]:
-    """The names of the fields of a presenter that its JSON twin has."""
+def _shown(kind: Any) -> tuple[str, ...] | None:
+    """The names of the fields of a presenter that its JSON twin has, None for values of another kind."""
+    if not is_dataclass(kind) or hasattr(kind, "raw"):
+        return None
     return tuple(field.name for field in fields(kind) if field.metadata.get("json", True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Any
 
-from atilite.automation.family import ancestors, descendants
+from atilite.automation.family import Near, ancestors, descendants
 from atilite.console import attention, lines, states, words
 from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY, Fact, Line, Pair
@@ -229,11 +229,10 @@ def parameters(visit: Visit, headline: Headline) -> tuple[Pair, ...]:
     return lines.pairs(headline.parameters, lines.secret_names(action))
 
 
-def related(visit: Visit, headline: Headline) -> tuple[Line, ...]:
+def related(visit: Visit, headline: Headline, near: Near) -> tuple[Line, ...]:
     """The runs that led to this one and those that came of it, as far as a page shows them."""
-    journals = visit.reads.journals
-    above = ancestors(journals, headline)
-    below = [relative.run for relative in descendants(journals, headline, most=CHILDREN)]
+    above = ancestors(near, headline)
+    below = [relative.run for relative in descendants(near, headline, most=CHILDREN)]
     said = {run.id: "led to this" for run in above[:-1]} | {run.id: _came_of(run, headline) for run in below}
     said |= {run.id: "parent of this" for run in above[-1:]}
     return tuple(replace(lines.line(run, visit.face), more=said[run.id]) for run in (*above, *below))
@@ -244,8 +243,11 @@ def _came_of(run: Headline, headline: Headline) -> str:
     return f"{'after' if run.trigger == 'chain' else 'started by'} {before}"
 
 
-def page(visit: Visit, headline: Headline) -> RunPage:
-    """Read a finished run and present it; `before` of the query is the record whose older ones are shown."""
+def page(visit: Visit, headline: Headline, near: Near) -> RunPage:
+    """Read a finished run and present it with those `near` it.
+
+    `before` of the query is the record whose older ones are shown.
+    """
     below = int(visit.arg("before")) if visit.arg("before").isdigit() else None
     history = visit.reads.recent(headline.operation, RECENT, headline.id)
     found = visit.reads.journals.records(headline.id, before=below, limit=RECORDS + 1, newest_first=True)
@@ -270,7 +272,7 @@ def page(visit: Visit, headline: Headline) -> RunPage:
         next=shown[-1].id if len(found) > RECORDS else None,
         shown=words.plural(len(shown), "record") + ", newest first",
         parameters=parameters(visit, headline),
-        related=related(visit, headline),
+        related=related(visit, headline, near),
         before=tuple(lines.line(run, visit.face) for run in history[:BEFORE]),
     )
 

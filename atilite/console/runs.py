@@ -15,6 +15,7 @@ from atilite.console.states import State
 from atilite.console.words import Clockface
 from atilite.errors import Error
 from atilite.quickly import dataclass
+from atilite.store.daycount import Day
 from atilite.store.export import FORMATS, attachment, export
 
 PAGE = 50
@@ -50,9 +51,8 @@ class RunsPage:
     rows: tuple[Row, ...]
     next: int | None
     filters: Mapping[str, str]
-    groups: tuple[Group, ...] = field(metadata=HTML_ONLY)
-    chips: tuple[Facet, ...] = field(metadata=HTML_ONLY)
-    spanned: str = field(metadata=HTML_ONLY)
+    day: Day = field(metadata=HTML_ONLY)
+    face: Clockface = field(metadata=HTML_ONLY)
     newest: str = field(default="", metadata=HTML_ONLY)
     title: str = field(default="Runs", metadata=HTML_ONLY)
 
@@ -60,6 +60,21 @@ class RunsPage:
     def filtered(self) -> bool:
         """Whether any filter is on."""
         return bool(self.filters) or bool(self.newest)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What the runs can be filtered by."""
+        return groups(self.filters, self.day)
+
+    @property
+    def chips(self) -> tuple[Facet, ...]:
+        """What is not well, and every filter that is on."""
+        return chips(self.filters, self.day)
+
+    @property
+    def spanned(self) -> str:
+        """Which stretch of time the page shows."""
+        return spanned(self.rows, self.face)
 
     @property
     def older(self) -> str:
@@ -222,9 +237,8 @@ def listing(visit: Visit) -> RunsPage:
         rows=rows,
         next=shown[-1].id if more else None,
         filters=filters,
-        groups=groups(filters, visit.reads.day),
-        chips=chips(filters, visit.reads.day),
-        spanned=spanned(rows, visit.face),
+        day=visit.reads.day,
+        face=visit.face,
         newest=("?" + urlencode(filters) if filters else "?") if start else "",
     )
 

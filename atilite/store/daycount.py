@@ -82,6 +82,9 @@ class DayCounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # Grown by each change; as long as it is that of the last answer, the answer is the same.
+        self._changes = 0
+        self._last: tuple[int, int, Day] | None = None
         self._clear(0, None)
 
     def _clear(self, known: int, at: datetime | None) -> None:
@@ -94,6 +97,7 @@ class DayCounts:
 
     def written(self, id: int) -> None:
         """Note a run that is on the disk now. Writer's thread, never blocks."""
+        self._changes += 1
         if id <= self._known and id not in self._open:
             self._stale = True  # one that was late, or an ended one that got a label: rare enough to begin again
 
@@ -102,12 +106,17 @@ class DayCounts:
         last = micros(now) // _WIDTH
         first = last - SLOTS + 1
         with self._lock:
+            changes = self._changes  # before the look: what comes meanwhile is looked for the next time
             if self._stale or self._counted is None or not timedelta() <= now - self._counted < AGAIN:
                 self._begin(connection, now, first)
+            elif self._last is not None and self._last[:2] == (changes, first):
+                return self._last[2]
             unsettled = self._follow(connection, first)
             for slot in [slot for slot in self._slots if slot < first]:
                 self._all.subtract(self._slots.pop(slot))
-            return self._told(unsettled, first)
+            day = self._told(unsettled, first)
+            self._last = (changes, first, day)
+            return day
 
     def _begin(self, connection: sqlite3.Connection, now: datetime, first: int) -> None:
         (before,) = connection.execute(_FIRST, (first * _WIDTH,)).fetchone()

@@ -26,6 +26,8 @@ MANY = 500
 FOREVER = 2**62
 
 _SEVERAL = f"SELECT {COLUMNS} FROM journal WHERE id IN "
+_NEAR = f"""SELECT {COLUMNS} FROM journal WHERE id IN (:id, (SELECT parent FROM journal WHERE id = :id))
+UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM journal WHERE parent = :id ORDER BY id DESC LIMIT :most)"""
 _GLANCES = "SELECT id, status, duration FROM journal WHERE id IN "
 _RECORDS = """SELECT journal, id, created_at, source, level, message, params FROM record
 WHERE journal = ? AND id > ? AND id < ? ORDER BY id {} LIMIT ?"""
@@ -64,6 +66,11 @@ class History:
         """Return a run with all its records, newest first; None if there is none."""
         headline = self.headline(id)
         return None if headline is None else journal_of(headline, self.records(id, newest_first=True))
+
+    def near(self, id: int, most: int) -> list[Headline]:
+        """Return a run, the run within which it was started, and at most so many newest ones started within it."""
+        rows = self._database.connection().execute(_NEAR, {"id": id, "most": most}).fetchall()
+        return [headline_of(row) for row in rows]
 
     def records(
         self,

@@ -63,6 +63,19 @@ def test_a_row_shows_the_error_of_a_bad_run_and_the_parameters_of_a_good_one() -
     assert (good.more, good.wrong) == ("zone north", False)
 
 
+@pytest.mark.row("B46")
+def test_a_row_of_the_table_shows_texts_as_they_are_and_never_as_html() -> None:
+    hostile = "<i>&'\""
+    row = lines.row(headline(7, "failed", operation=hostile, who=hostile, error=hostile, labels=(hostile,)), FACE)
+    html = str(row.html("/console"))
+
+    assert "<i>" not in html
+    assert html.count("&lt;i&gt;&amp;&#39;&#34;") == 4
+    assert 'href="/console/runs/7"' in html
+    assert '<small class="err">' in html
+    assert html.count("<td") == 5
+
+
 def test_a_running_row_tells_its_progress_and_how_long_it_takes_already() -> None:
     row = lines.row(headline(status="running", ago=42), FACE, "62 %")
 

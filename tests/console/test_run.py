@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from atilite.console import run
+from atilite.site import Site
 from atilite.store.runs import Record
+from tests.console.conftest import Person
 from tests.console.samples import FACE, NOW, headline
 
 TRACEBACK = """Traceback (most recent call last):
@@ -78,3 +82,21 @@ def test_a_run_as_text_has_its_records_oldest_first_with_their_fields() -> None:
     assert rows[0].startswith("Water #7 succeeded")
     assert rows[1].endswith('first  {"n": 1}')
     assert rows[-1] == "boom"
+
+
+@pytest.mark.row("B46")
+def test_the_page_of_a_run_with_relatives_takes_four_queries(site: Site, person: Callable[[str], Person]) -> None:
+    journals = site.catalogue.journals
+    parent = journals.open("Parent")
+    number = journals.open("Water", parent=parent)
+    journals.record(number, "opened", {})
+    journals.close(number, "succeeded", duration=1)
+    site.database().writer.flush()
+    viewer = person("view")
+    viewer.get(f"/runs/{number}")
+    asked: list[str] = []
+    site.database().connection().set_trace_callback(asked.append)
+    page = viewer.get(f"/runs/{number}.json").json()
+    site.database().connection().set_trace_callback(None)
+    assert [(line["id"], line["more"]) for line in page["related"]] == [(parent, "parent of this")]
+    assert len(asked) == 4  # the session, the run with its relatives, its records, the runs before it

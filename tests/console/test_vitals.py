@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from atilite.console import vitals
+from atilite.console.desk import Desk
+from atilite.testing.clock import FakeClock
 
 
 def board(root: Path, celsius: str = "61234") -> Path:
@@ -58,3 +63,13 @@ def test_the_size_of_the_data_makes_up_for_a_figure_that_the_board_does_not_tell
 
     assert [vital.label for vital in vitals.vitals(three)] == ["Load, 1 min", "Memory", "Disk", "Data"]
     assert "Data" not in [vital.label for vital in vitals.vitals(four)]
+
+
+def test_the_vitals_are_read_at_most_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter(vitals.Reading(float(number)) for number in range(9))
+    monkeypatch.setattr(vitals, "read", lambda file: next(readings))
+    site, clock = SimpleNamespace(database=lambda: SimpleNamespace(path=tmp_path / "data.db")), FakeClock()
+    desk = Desk(SimpleNamespace(site=site), clock)
+    assert [desk.board().load, desk.board().load] == [0.0, 0.0]
+    clock.advance(1.0)
+    assert [desk.board().load, desk.board().load] == [1.0, 1.0]

@@ -62,6 +62,30 @@ def test_the_counts_are_those_of_the_runs_whatever_happens_between(
             agree(journals, clock)
 
 
+@pytest.mark.row("B46")
+def test_nothing_is_read_again_until_a_run_changes_or_a_half_hour_is_over(
+    journals: Journals, database: Database, clock: FakeClock
+) -> None:
+    number = journals.open("x")
+    database.writer.flush()
+    journals.day()
+    asked: list[str] = []
+    database.connection().set_trace_callback(asked.append)
+    assert journals.day() is journals.day()
+    assert journals.day().status == {"running": 1}
+    asked.clear()
+    journals.day()
+    assert asked == []
+    journals.close(number, "succeeded", duration=1)
+    database.writer.flush()
+    assert journals.day().status == {"succeeded": 1}
+    asked.clear()
+    clock.advance(30 * 60)
+    assert journals.day().slots[-2:] == ({"succeeded": 1}, {})
+    assert asked != []
+    database.connection().set_trace_callback(None)
+
+
 def test_what_was_removed_counts_until_all_is_counted_again(
     journals: Journals, database: Database, clock: FakeClock
 ) -> None:
