@@ -117,3 +117,25 @@ def test_a_lock_has_a_name_and_its_holder_may_take_it_again() -> None:
         assert Atilite("another").get_lock("index") is not app.get_lock("index")
     elsewhere("index")
     assert tried[-1]
+
+
+@pytest.mark.row("M19", "A26")
+def test_whatever_several_apps_hear_is_told_to_the_log_of_events_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.mount("/teller", Atilite("teller"), name="teller")
+    site.mount("/hearer", Atilite("hearer"), name="hearer", subscribe=["teller"])
+    site.open(Settings(db=f"sqlite:///{tmp_path}/data.db"))
+    atilite.register_g("tables.beds")
+    log = site.catalogue.events.log
+    start = log.begin()
+    teller = site.apps["teller"]
+    teller.emit("dry", 1)
+    teller.broadcast("frost", 2)
+    teller.setlu("tables.beds", 3)
+
+    found, _ = log.since(start, 10)
+
+    assert [(one.name, one.app, one.text) for one in found] == [
+        ("dry", "teller", "1"), ("broadcast:frost", "teller", "2"), ("setlu:tables.beds", "teller", "3"),
+    ]  # fmt: skip
+    site.close()
