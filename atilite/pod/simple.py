@@ -65,10 +65,13 @@ class SimpleServer:
     async def __call__(self, **kwargs: Any) -> Any:
         if kind_of(self.run) != "async":
             raise TypeError(f"{type(self).__qualname__}.run must be `async def`: it runs beside all other beans")
-        self._asked = asyncio.Event()
+        self._asked, self._begun = asyncio.Event(), False
         for name in STOP_SIGNALS:
             await outcome(self.context.add_signal_handler(name, self._told))
         try:
+            if self.context.cancelled:  # asked to end before it listened
+                return None
+            self._begun = True
             return await self._live(kwargs)
         finally:
             for name in STOP_SIGNALS:
@@ -90,6 +93,7 @@ class SimpleServer:
         return result
 
     async def _told(self, **kwargs: Any) -> None:
-        if not self._asked.is_set():
-            self._asked.set()
+        first = not self._asked.is_set()
+        self._asked.set()
+        if first and self._begun:
             await outcome(self.on_stop(**kwargs))

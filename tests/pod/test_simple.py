@@ -138,6 +138,28 @@ def test_a_server_whose_part_raises_cleans_up(alive: Alive, part: str) -> None:
     assert f"{part} went wrong" in (living.bean.error or "")
 
 
+@pytest.mark.row("P22", "pod-promise-10")
+def test_a_server_that_is_asked_to_end_before_it_listens_does_not_begin(alive: Alive) -> None:
+    happened = Happened()
+    go = asyncio.Event()
+
+    class Late(Told):
+        async def __call__(self, **kwargs: Any) -> Any:
+            happened("called")
+            await go.wait()
+            return await super().__call__(**kwargs)
+
+    living = alive(Late, happened=happened)
+    happened.wait_for("called")
+    living.pod.stop()
+    assert living.bean.life is not None
+    living.bean.life.stopping.wait(20)
+    living.call(go.set)
+
+    assert living.ended() == 0
+    assert happened.things == ["called"]
+
+
 def test_the_error_of_the_run_outlives_one_of_cleanup(alive: Alive, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(SimpleServer):
         async def run(self, **kwargs: Any) -> None:
