@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from atilite.server.certificates import load
-from atilite.server.cipher import PORTION, RECORD, Cipher
+from atilite.server.cipher import MAX_UNASKED, PORTION, RECORD, Cipher
 from atilite.server.secure import Sealer
 from tests.resources.authority import Authority
 
@@ -95,6 +95,14 @@ def test_what_comes_before_the_farewell_is_not_lost(cipher: Cipher, peer: Peer) 
 def test_rubbish_is_an_error(cipher: Cipher, peer: Peer) -> None:
     with pytest.raises(ssl.SSLError):
         cipher.open(b"GET / HTTP/1.1\r\n\r\n")
+
+
+def test_a_client_that_only_changes_its_keys_is_cut_off(cipher: Cipher, peer: Peer) -> None:
+    cipher._outgoing.write(bytes(MAX_UNASKED))  # the answers, which are sent with our next record
+    assert cipher.open(peer.sealed(b"hello")) == b"hello"
+    cipher._outgoing.write(b"one more")
+    with pytest.raises(ConnectionAbortedError):
+        cipher.open(peer.sealed(b"hello"))
 
 
 class Wire:

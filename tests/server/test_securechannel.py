@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import socket
 import ssl
@@ -355,6 +357,53 @@ def test_tls_before_1_2_is_refused(serve_secure: Serve, loop: Loop) -> None:
             else:
                 with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
                     context.wrap_socket(client.sock)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_comes_back_is_known_and_spares_the_server_a_signature(
+    serve_secure: Serve, loop: Loop, authority: Authority, version: ssl.TLSVersion
+) -> None:
+    address = serve_secure(Application(loop)).addresses[0]
+    context = ssl.create_default_context(cafile=authority.file)
+    context.maximum_version = version
+    session = None
+    for known in (False, True):
+        with Client(address, plain=True) as client:
+            sock = context.wrap_socket(client.sock, server_hostname="127.0.0.1", session=session)
+            client.sock = sock
+            for _ in range(2):
+                client.ask("/x", "POST", body=bytes(100_000))
+                assert client.answer().status == 200
+            assert (sock.version(), sock.session_reused) == (version.name.replace("_", "."), known)
+            session = sock.session
+
+
+def test_a_client_may_change_its_keys_at_any_time(serve_secure: Serve, loop: Loop) -> None:
+    require(shutil.which("openssl"), "the openssl command")
+    address = serve_secure(Application(loop)).addresses[0]
+    told, terminal = os.openpty()  # into a pipe it would write only when it ends
+    words = ["openssl", "s_client", "-connect", address, "-tls1_3", "-msg"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=terminal, stderr=terminal, bufsize=0) as process:
+        assert process.stdin is not None
+        found = b""
+
+        def until_told(what: bytes) -> None:
+            nonlocal found
+            while what not in found:
+                assert select.select([told], [], [], PATIENCE)[0], f"no {what!r} in {found!r}"
+                found += os.read(told, 4096)
+            found = found.partition(what)[2]
+
+        until_told(b"Verify return code")
+        for number in range(3):
+            process.stdin.write(b"K\n")  # new keys, and the server shall take new ones too
+            until_told(b"KEYUPDATE")
+            process.stdin.write(f"GET /{number} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            until_told(b"<<< TLS 1.3, Handshake [length 0005], KeyUpdate")
+            until_told(f"GET /{number}".encode())
+        process.kill()
+    os.close(terminal)
+    os.close(told)
 
 
 def test_http_1_1_is_agreed_on_where_others_are_offered(serve_secure: Serve, loop: Loop, authority: Authority) -> None:
