@@ -142,6 +142,7 @@ class Chain:
         except StoreError as error:
             # It stays noted: the next start of the app tries again.
             log.warning("action %r was not started after run %d: %s", follower.action, follower.run, error)
+            self._pending().release(follower)
         else:
             if noted and opening is not None:
                 opening.on_done(lambda _: self._pending().release(follower))

@@ -10,7 +10,7 @@ import pytest
 
 from atilite.automation.chain import Chain, Rule
 from atilite.automation.engine import Automation
-from atilite.errors import SetupError
+from atilite.errors import SetupError, StoreUnavailable
 from atilite.runtime.promise import Promise
 from atilite.store.followers import Follower, Followers
 from atilite.testing.clock import FakeClock
@@ -326,3 +326,22 @@ def test_a_follower_that_was_cancelled_before_it_began_does_not_begin(automation
             continue
 
     assert (calls, tells(automation)[0].status) == ([], "cancelled")
+
+
+def test_what_could_not_be_opened_is_tried_again(automation: Automation, monkeypatch: pytest.MonkeyPatch) -> None:
+    chained(automation)
+    run = dies_before_the_start(automation)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(automation.runs, "open", refuse)
+        automation.action.resume()
+        settled(automation)
+    assert tells(automation) == []
+
+    with automation.runs.ended.subscribe() as ends:
+        automation.action.resume()
+        ends.get(timeout=PATIENCE)
+    assert [one.parent for one in tells(automation)] == [run]
