@@ -39,6 +39,7 @@ ROOMS = {
     "control": ("emit",),
     "keys": ("kv",),
     "runs": ("runs",),
+    "pod": ("pod",),
 }
 
 # The commands that work on the data: whoever has installed a service most often means the data of that.
@@ -57,6 +58,8 @@ def main(
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if arguments[:1] == ["pod"]:  # beans need neither a site nor its settings, and have flags of their own
+            return int(importlib.import_module(".pod", __package__).main(arguments[1:], script_of(site)))
         chosen = any(word == "--app" or word.startswith("--app=") for word in arguments)
         if site is None and not chosen and Path("serve.py").exists():
             return run_script(Path("serve.py"), arguments)
@@ -97,7 +100,7 @@ def run_script(script: Path, arguments: Sequence[str]) -> int:
 
 def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str, object]) -> int:
     """Parse, load the settings, call the command."""
-    script = Path(sys.argv[0]).resolve() if site is not None and sys.argv[0].endswith(".py") else None
+    script = script_of(site)
     commands = Commands(script.name if script else "atilite", defaults, choose_app=site is None)
     serve.add(commands)
     options, others = commands.settings(arguments)
@@ -121,6 +124,11 @@ def dispatch(arguments: Sequence[str], site: Site | None, defaults: Mapping[str,
     finally:
         if others:
             hand_over(settings.db)
+
+
+def script_of(site: Site | None) -> Path | None:
+    """The user's own program, if that has called us."""
+    return Path(sys.argv[0]).resolve() if site is not None and sys.argv[0].endswith(".py") else None
 
 
 def rooms_for(word: str) -> list[str]:

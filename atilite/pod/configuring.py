@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -11,6 +13,8 @@ from typing import Any, NoReturn
 from atilite.config import PARSERS, PREFIX, Kind, Setting
 from atilite.errors import ConfigError, SetupError
 from atilite.pod.spec import BeanSpec
+
+log = logging.getLogger("atilite.pod")
 
 STOP_WAIT_TIME = 20.0
 
@@ -108,6 +112,21 @@ def merged(bean: Mapping[str, Any]) -> dict[str, Any]:
     own = execute(Path(named))
     # A module that the file imports is a means of its own, and nothing that it wants to tell.
     return {**bean, **{name: value for name, value in own.items() if not isinstance(value, ModuleType)}}
+
+
+def portable(config: object) -> dict[str, Any]:
+    """What of a configuration another process can be told: the values that can be pickled, the beans left out."""
+    values: Any = config._values if isinstance(config, Config) else config if isinstance(config, dict) else vars(config)
+    found = {}
+    for name, value in dict(values).items():
+        try:
+            pickle.dumps(value)
+        except Exception as error:
+            log.debug("%s of the configuration stays in this process: %s", name, error)
+        else:
+            found[name] = value
+    found.pop("BEANS", None)
+    return found
 
 
 # -- the file

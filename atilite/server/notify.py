@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from atilite.runtime.loop import Loop
 from atilite.runtime.timers import Timer
@@ -31,6 +32,11 @@ class Notifier:
             seconds = int(environ["WATCHDOG_USEC"]) / 1_000_000
         return cls(environ.get("NOTIFY_SOCKET") or None, watchdog_seconds=seconds)
 
+    @property
+    def heard(self) -> bool:
+        """Whether somebody wants to be told."""
+        return self._path is not None
+
     def ready(self, status: str = "") -> None:
         """The server answers requests."""
         self._send("READY=1", f"STATUS={_line(status)}" if status else "")
@@ -43,12 +49,21 @@ class Notifier:
         """The server has begun to stop."""
         self._send("STOPPING=1", f"STATUS={_line(status)}" if status else "")
 
-    def watch(self, loop: Loop) -> None:
-        """Tell from the loop, twice in the watchdog's interval, that it turns: a blocked one is then restarted."""
+    def reloading(self, status: str = "") -> None:
+        """The configuration is being read again; `ready` says when that is over."""
+        moment = f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}"
+        self._send("RELOADING=1", moment, f"STATUS={_line(status)}" if status else "")
+
+    def watch(self, loop: Loop, well: Callable[[], bool] = lambda: True) -> None:
+        """Tell from the loop, twice in the watchdog's interval, that it turns and that all is `well`.
+
+        One that is blocked, or unwell for so long, is then started again.
+        """
         if self._path is None or not self._watchdog_seconds:
             return
-        self._send("WATCHDOG=1")
-        self._timer = loop.call_later(self._watchdog_seconds / 2, self.watch, loop)
+        if well():
+            self._send("WATCHDOG=1")
+        self._timer = loop.call_later(self._watchdog_seconds / 2, self.watch, loop, well)
 
     def unwatch(self) -> None:
         """Stop telling."""

@@ -49,6 +49,33 @@ def test_the_loop_itself_tells_the_watchdog(manager: socket.socket, loop: Loop) 
     loop.call_soon(notifier.unwatch)
 
 
+def test_the_watchdog_is_not_told_while_something_is_unwell(manager: socket.socket, loop: Loop) -> None:
+    notifier = Notifier.from_environ({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "20000"}, pid=7)
+    answers = iter([True, False, True])
+
+    def well() -> bool:
+        answer = next(answers, None)
+        if answer is None:
+            notifier.status("enough")
+        return bool(answer)
+
+    loop.call_soon(notifier.watch, loop, well)
+
+    assert [manager.recv(100) for _ in range(3)] == [b"WATCHDOG=1", b"WATCHDOG=1", b"STATUS=enough"]
+    loop.call_soon(notifier.unwatch)
+
+
+def test_a_reload_is_told_with_its_moment(manager: socket.socket) -> None:
+    notifier = Notifier(manager.getsockname())
+    notifier.reloading("reading")
+
+    first, moment, status = manager.recv(1000).decode().split("\n")
+    assert (first, status) == ("RELOADING=1", "STATUS=reading")
+    assert moment.removeprefix("MONOTONIC_USEC=").isdigit()
+    assert notifier.heard
+    assert not Notifier(None).heard
+
+
 def test_the_watchdog_of_another_process_is_not_ours(manager: socket.socket, loop: Loop) -> None:
     environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "20000", "WATCHDOG_PID": "8"}
     notifier = Notifier.from_environ(environ, pid=7)

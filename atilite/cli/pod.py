@@ -1,0 +1,195 @@
+"""pod run: beans of a configuration file and of the command line, in a process without a site."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import AtiliteError, ConfigError
+from ..pod import configuring
+from ..pod.pod import Pod
+from ..pod.reloading import reload
+from ..pod.spec import BeanSpec
+from ..runtime.loop import process_loop
+from ..server.notify import Notifier
+from .parser import Commands, Parser
+
+log = logging.getLogger("atilite.pod")
+
+FORMAT = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
+# Seconds in which changes of beans are gathered before systemd is told of them: a thousand may start at once.
+GATHER = 0.1
+
+
+def add(commands: Commands) -> None:
+    """Name the command in the help of all; `main` sees to it before anything of a site is looked at."""
+    parser = commands.add("pod", _misplaced, "run beans, components of a file or of the command line: pod run")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _misplaced(call: object) -> NoReturn:
+    raise ConfigError("the settings of a site mean nothing to beans (let `pod run` be the first words)")
+
+
+def main(arguments: Sequence[str], script: Path | None) -> int:
+    """Do `pod ARGUMENTS`, for the user's `script` or alone; return the exit code. Raises AtiliteError. Main thread."""
+    options = vars(_parsed(arguments, script.name if script else "atilite"))
+    file, beans = options.pop("config_file"), options.pop("beans")
+    sys.path.insert(0, str(Path.cwd()))
+    return Command(Path(file) if file else None, options, beans, os.environ).run()
+
+
+def _parsed(arguments: Sequence[str], prog: str) -> argparse.Namespace:
+    parser = Parser(prog=f"{prog} pod", description="Beans: components under one supervisor.", allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    run = commands.add_parser(
+        "run", help="run beans until all have ended", description="Run beans until all have ended.", allow_abbrev=False
+    )
+    run.add_argument("beans", nargs="*", metavar="BEAN", help=r"module.function:key=value,key=value (or \, and \=)")
+    run.add_argument("-c", "--config-file", metavar="FILE", help="file of Python: BEANS, and other names in capitals")
+    for row in configuring.KEYS:
+        names = [f"--{row.name.lower().replace('_', '-')}", *(["-l"] if row.name == "LOG_LEVEL" else [])]
+        kind: dict[str, Any] = {"metavar": "|".join(row.choices) or "SECONDS"}
+        if row.kind == "boolean":
+            kind = {"action": "store_const", "const": True}
+        run.add_argument(*names, dest=row.name, help=f"{row.help} (default {row.default})", **kind)
+    if list(arguments[:1]) == ["run"]:
+        return run.parse_intermixed_args(arguments[1:])  # beans may stand between the flags
+    return parser.parse_args(arguments)
+
+
+class Command:
+    """One `pod run`. Main thread, unless a method says otherwise."""
+
+    def __init__(
+        self, file: Path | None, flags: Mapping[str, object], beans: Sequence[str], environ: Mapping[str, str]
+    ) -> None:
+        self._file, self._flags, self._beans, self._environ = file, flags, beans, environ
+        self._notifier = Notifier.from_environ(environ, os.getpid())
+        self._loop = process_loop()
+        self._reloading = threading.Lock()
+        self._telling = self._ready = False
+
+    def read(self) -> configuring.Config:
+        """The configuration as it is at this moment. Raises ConfigError."""
+        return configuring.read(self._file, flags=self._flags, environ=self._environ, beans=self._beans)
+
+    def run(self) -> int:
+        """Run the beans until all have ended; return the exit code."""
+        config = self.read()
+        specs = configuring.specs(config)
+        logging.basicConfig(format=FORMAT, level=config.LOG_LEVEL.upper())
+        if config.DEBUG:
+            print(config.as_json(), file=sys.stderr)
+            os.environ["PYTHONASYNCIODEBUG"] = "1"  # for the loops of child processes too
+        self._loop.adopt()
+        pod = Pod(config=config, stop_wait_time=config.STOP_WAIT_TIME, loop_type=config.LOOP_TYPE)
+        try:
+            with _interruptible():
+                complete = fill(pod, specs)
+        except KeyboardInterrupt:
+            log.info("stopped before any bean had begun")
+            return 0
+        return self._run(pod) if complete else 1
+
+    def _run(self, pod: Pod) -> int:
+        pod.changed.listen(lambda _: self._tell_soon(pod))
+        pod.stopping.on_done(lambda _: self._notifier.stopping("waiting for the beans"))
+        hang_up = self._loop.hub.loop.signal(signal.SIGHUP)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # who starts it with nohup wants it to go on
+            hang_up.start(pod.runtime.threads.submit, self._reload, pod)
+        self._notifier.watch(self._loop, lambda: well(pod))
+        try:
+            code = pod.run()
+        finally:
+            hang_up.close()
+            self._notifier.unwatch()
+        for line in verdict(pod):
+            print(f"atilite: {line}", file=sys.stderr)
+        return code
+
+    # -- systemd
+
+    def _tell_soon(self, pod: Pod) -> None:
+        """Tell systemd of the beans, once for all changes of a moment. Any thread."""
+        if not self._telling and self._notifier.heard:
+            self._telling = True
+            self._loop.call_later(GATHER, self._tell, pod)
+
+    def _tell(self, pod: Pod) -> None:
+        self._telling = False
+        states = [(status.state, pod.bean(status.id).spec.optional) for status in pod.statuses()]
+        text = f"{sum(state == 'running' for state, _ in states)} of {len(states)} beans run"
+        begun = all(optional or state not in ("new", "starting") for state, optional in states)
+        if begun and not self._ready:
+            self._ready = True
+            self._notifier.ready(text)
+        else:
+            self._notifier.status(text)
+
+    # -- SIGHUP
+
+    def _reload(self, pod: Pod) -> None:
+        """Read the configuration again and do what has changed in it. Any thread but the loop; blocks."""
+        with self._reloading:
+            self._notifier.reloading("reading the configuration")
+            try:
+                config = self.read()
+                text = reload(pod, config, configuring.specs(config))
+            except AtiliteError as error:
+                text = f"the configuration stays as it was: {error}"
+                log.error("%s", text)
+            else:
+                logging.getLogger().setLevel(config.LOG_LEVEL.upper())
+                log.info("the configuration was read again: %s", text)
+            self._notifier.ready(text)
+
+
+def fill(pod: Pod, specs: Sequence[BeanSpec]) -> bool:
+    """Load all beans; False if one cannot be, which is told with all others of that kind."""
+    complete = True
+    for spec in specs:
+        try:
+            pod.add_bean(spec)
+        except Exception as error:
+            log.error("%s cannot be loaded: %s", spec.key, error, exc_info=error)
+            complete = False
+    if not complete:
+        log.error("the pod was not started (mend what cannot be loaded, or call it optional)")
+    return complete
+
+
+def well(pod: Pod) -> bool:
+    """Whether no bean says that it is unwell, and all critical ones do their work or are about to."""
+    return not any(
+        status.state == "degraded" or (status.critical and status.state in ("failed", "restarting"))
+        for status in pod.statuses()
+    )
+
+
+def verdict(pod: Pod) -> Iterator[str]:
+    """What led to an exit code other than 0, with the names."""
+    failed = [f"{bean} ({bean.error})" if bean.error else str(bean) for bean in pod.beans if bean.state == "failed"]
+    if pod.enforced:
+        yield f"at the deadline these had to be ended: {', '.join(pod.enforced)}"
+    failed = [text for text in failed if text not in pod.enforced]
+    if failed:
+        yield f"failed: {', '.join(failed)}"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does: nothing runs yet that would have to be asked to end."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,232 @@
+"""`processes=n`: a bean that runs in n processes of its own, each kept up by itself.
+
+Over there each of them is a pod with this one bean, so every kind of bean works and stops there as it does here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from atilite.clock import Clock
+from atilite.pod.bean import Bean
+from atilite.pod.configuring import Config, portable
+from atilite.pod.pod import Change, Pod
+from atilite.pod.spec import BeanSpec
+from atilite.runtime.engine import Runtime
+from atilite.runtime.isolated import Isolated, Line
+from atilite.runtime.promise import Promise, Work
+from atilite.runtime.restarts import RestartPolicy
+from atilite.runtime.supervisor import Later, Supervisor
+from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
+
+# Of the time that a bean has to end, the part after which its processes are killed: so they are gone at the end of it.
+KILL_AT = 0.9
+# Seconds in which nothing here gives a process up: whoever stops the bean says when it is too long.
+PATIENT = 1e6
+
+
+class Crew:
+    """The processes of one life of a bean. Any thread; nothing blocks.
+
+    Each is started again as the bean's policy says. One that is given up after that takes the others along: what fails
+    over and over in one of them will in the next. Without restarts the others go on; either way `work` fails then.
+    """
+
+    def __init__(
+        self,
+        spec: BeanSpec,
+        log: logging.Logger,
+        *,
+        config: Any,
+        runtime: Runtime,
+        clock: Clock,
+        later: Later | None = None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`ready` is called when all run for the first time. The beans over there see of `config` what can be sent."""
+        self._spec, self._log, self._runtime, self._ready = spec, log, runtime, ready
+        self._config = portable(config)
+        self._supervisor = Supervisor(loop=runtime.loop, clock=clock, later=later)
+        self._members: dict[str, _Member] = {}
+        self._error: BaseException | None = None
+        self._closing = False
+        self._lock = threading.Lock()
+        self.work: Work[None] = Work(self.cancel)
+
+    def begin(self) -> Promise[None]:
+        """Start them. Promises the end of all; a cancel stops them, by force if that takes too long."""
+        spec = self._spec
+        policy = RestartPolicy(spec.restart, spec.restart_delay, spec.max_restarts, spec.within)
+        for number in range(1, spec.processes + 1):
+            self._supervisor.add(
+                Plan(
+                    f"process {number}", self._live, policy, ready="explicit", start_timeout=spec.start_timeout,
+                    stop_timeout=PATIENT,
+                )
+            )  # fmt: skip
+        self._supervisor.changed.listen(self._changed)
+        self._supervisor.start_all()
+        return self.work
+
+    def ask(self) -> None:
+        """Ask all to end, as a stop signal does, and start none again. They take what time they need."""
+        with self._lock:
+            first, self._closing = not self._closing, True
+        if first:
+            self._supervisor.stop_all(PATIENT)
+
+    def cancel(self) -> None:
+        """Ask all to end at once, and kill what is left just before the bean's `stop_timeout` is over."""
+        self.ask()
+        for member in list(self._members.values()):
+            member.hurry()
+        self._runtime.loop.call_later(self._spec.stop_timeout * KILL_AT, self.kill)
+
+    def kill(self) -> None:
+        """End all of them, and what they have started, without asking."""
+        for name, member in list(self._members.items()):
+            self._log.warning("%s is killed: it did not end in time", name)
+            member.kill()
+
+    # -- one process
+
+    def _live(self, life: Life) -> Promise[Any]:
+        """Begin one life of one process."""
+        member = self._members[life.name] = _Member(self._spec, self._config, life, self._log)
+        work: Work[Any] = Work(member.ask)
+        attended = self._runtime.threads.dedicated(member.run)
+        attended.on_done(lambda ended: self._left(life.name, ended, work))
+        return work
+
+    def _left(self, name: str, ended: Promise[Any], work: Work[Any]) -> None:
+        self._members.pop(name, None)
+        # One that is asked to end may do that in any way.
+        error = None if self._closing else ended.error
+        self._error = error or self._error
+        work.settle(None, error)
+
+    def _changed(self, change: Transition) -> None:
+        if change.new in (State.RUNNING, State.RESTARTING, *AT_REST):
+            self._log.info("%s: %s, %s", change.name, change.new, change.reason)
+        states = {status.name: status.state for status in self._supervisor.statuses()} | {change.name: change.new}
+        if all(state is State.RUNNING for state in states.values()):
+            self._ready()
+        if change.new is State.FAILED and self._spec.restart != "never" and not self._closing:
+            self.ask()
+        if all(state in AT_REST for state in states.values()):
+            failed = self._error if State.FAILED in states.values() else None
+            self.work.settle(None, failed)
+
+
+class _Member(Isolated):
+    """One life of one process: what it writes and logs is logged here."""
+
+    def __init__(self, spec: BeanSpec, config: Mapping[str, Any], life: Life, log: logging.Logger) -> None:
+        alone = replace(
+            spec, processes=1, restart="never", needs=(), after=(), optional=False, critical=False, health=None
+        )
+        self._lines = {"stdout": _Lines(partial(log.info, "%s: %s", life.name)),
+                       "stderr": _Lines(partial(log.warning, "%s: %s", life.name))}  # fmt: skip
+        self._life, self._log, self._asked = life, log, False
+        arguments = {"spec": alone, "config": config, "level": log.getEffectiveLevel()}
+        super().__init__(live, arguments, self._write, self._hear, wants_was=True)
+
+    def ask(self) -> None:
+        """Let the pod over there ask its bean to end. Any thread, any number of times."""
+        with self._lock:
+            if not self._asked:
+                self._asked = True
+                self._tell(signal.SIGTERM)
+
+    def hurry(self) -> None:
+        """Let the pod over there cancel its bean. Any thread."""
+        self.ask()
+        with self._lock:
+            # A second SIGTERM could arrive together with the first, and would be none.
+            self._tell(signal.SIGINT)
+
+    def _tell(self, number: signal.Signals) -> None:
+        if self._process is None or self._process.pid is None:
+            self._unwanted = True  # it need not be started any more
+            return
+        try:
+            # The bean itself ends what it has started; only `kill` reaches further.
+            os.kill(self._process.pid, number)
+        except ProcessLookupError:
+            self._log.debug("%s had ended before it could be told", self._life.name)
+
+    def run(self) -> Any:
+        try:
+            return super().run()
+        finally:
+            for lines in self._lines.values():
+                lines.close()
+
+    def _write(self, stream: str, text: str) -> None:
+        self._lines[stream].take(text)
+
+    def _hear(self, kind: str, parts: tuple[Any, ...]) -> None:
+        if kind == "ready":
+            self._life.ready()
+        elif kind == "log":
+            name, level, text = parts
+            logging.getLogger(name).log(level, "%s: %s", self._life.name, text)
+
+    def _outcome(self, answer: bytes | None, code: int | None) -> Any:
+        # It may end itself with os._exit: then its exit code is what it tells.
+        return None if answer is None and code == 0 else super()._outcome(answer, code)
+
+
+class _Lines:
+    """Pieces of text as whole lines."""
+
+    def __init__(self, told: Callable[[str], object]) -> None:
+        self._told, self._rest = told, ""
+
+    def take(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._told(line)
+
+    def close(self) -> None:
+        if self._rest:
+            self._told(self._rest)
+            self._rest = ""
+
+
+# -- over there
+
+
+def live(line: Line, spec: BeanSpec, config: Mapping[str, Any], level: int) -> None:
+    """Be a pod of one bean, in the main thread of a process made for it, until that has ended.
+
+    Raises what the bean raised. SIGTERM asks it to end, and a second one cancels it.
+    """
+    logging.getLogger().setLevel(level)
+    ends: list[Promise[Any]] = []
+
+    def launch(bean: Bean, life: Life) -> Promise[Any]:
+        work = bean.begin(life)
+        ends.append(work)
+        return work
+
+    known = Config(config)
+    pod = Pod(config=known, stop_wait_time=PATIENT, loop_type=known.LOOP_TYPE, launch=launch)
+
+    def tell(change: Change) -> None:
+        if change.new == "running":
+            line.send("ready")
+
+    pod.changed.listen(tell)
+    pod.add_bean(spec)
+    pod.run()
+    for end in ends:
+        if end.error is not None and not pod.enforced:
+            raise end.error

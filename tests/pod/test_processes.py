@@ -1,0 +1,298 @@
+"""Beans in processes of their own: kept up, asked to end, killed when they must be, and never left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atilite.clock import Clock
+from atilite.pod.configuring import Config
+from atilite.pod.processes import Crew
+from atilite.pod.spec import BeanSpec
+from atilite.runtime.engine import Runtime
+from atilite.runtime.promise import Promise
+
+WAIT = 60.0  # seconds; only to tell what hangs from what is slow
+
+WORKERS = '''\
+import asyncio
+import os
+import signal
+import sys
+
+
+def say(*words):
+    os.write(1, f"{' '.join(map(str, words))}\\n".encode())
+
+
+def plain(context, place="here"):
+    say("plain", place, os.getpid())
+    context.wait()
+    say("plain ends")
+
+
+async def polite(**kwargs):
+    say("polite", os.getpid())
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say("cancelled")
+        raise
+
+
+class Server:
+    def __init__(self, context):
+        self.context, self.over = context, asyncio.Event()
+        context.add_signal_handler("SIGTERM", self.on_stop)
+
+    def on_stop(self, signal, **kwargs):
+        self.over.set()
+
+    async def __call__(self, **kwargs):
+        say("server", self.context.config.PLACE, os.getpid())
+        await self.over.wait()
+        say("server ends")
+
+
+def deaf(context):
+    say("deaf", os.getpid())
+    while True:
+        context.wait(0.05) and signal.pause()
+
+
+def short():
+    import logging
+
+    logging.getLogger("workers").warning("short of time")
+    sys.stderr.write("and of words")
+
+
+def fails():
+    raise ValueError("no water")
+
+
+def exits(code):
+    os._exit(int(code))
+
+
+def dies():
+    os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "workers.py").write_text(WORKERS, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+class Heard(logging.Handler):
+    """What the log of the crew's bean says; `wait_for` some of it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self._wanted: list[tuple[Callable[[list[str]], bool], Promise[None]]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.name} {record.levelname} {record.getMessage()}")
+        for wanted, promise in self._wanted:
+            if wanted(self.lines):
+                promise.set(None)
+
+    def wait_for(self, text: str, times: int = 1) -> list[str]:
+        """Wait for so many lines with `text` in them, and return those."""
+
+        def wanted(lines: list[str]) -> bool:
+            return sum(text in line for line in lines) >= times
+
+        promise: Promise[None] = Promise()
+        self._wanted.append((wanted, promise))
+        if not wanted(self.lines):
+            try:
+                promise.wait(WAIT)
+            except TimeoutError:
+                raise AssertionError(f"no {text!r} in {self.lines}") from None
+        return [line for line in self.lines if text in line]
+
+    def pids(self, text: str, times: int) -> list[int]:
+        return [int(line.rsplit(" ", 1)[1]) for line in self.wait_for(text, times)]
+
+
+@pytest.fixture
+def runtime() -> Iterator[Runtime]:
+    runtime = Runtime()
+    yield runtime
+    runtime.stop(5.0)
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    handler = Heard()
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+Make = Callable[..., Crew]
+
+
+@pytest.fixture
+def crew(workers: Path, runtime: Runtime) -> Iterator[Make]:
+    made: list[Crew] = []
+
+    def make(core: str, processes: int = 2, ready: Callable[[], None] = lambda: None, **keys: Any) -> Crew:
+        spec = BeanSpec.of({"core": core, "processes": processes, **keys})
+        log = logging.getLogger("atilite.pod.crew")
+        config = Config({"PLACE": "garden", "LOCK": threading.Lock()})
+        made.append(Crew(spec, log, config=config, runtime=runtime, clock=Clock(), ready=ready))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
+        one.ask()
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended, a zombie's time included."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.row("pod-promise-6")
+def test_a_bean_runs_in_so_many_processes_of_its_own_and_all_are_asked_to_end(crew: Make, heard: Heard) -> None:
+    ready: Promise[None] = Promise()
+    one = crew("workers.plain", 3, place="there", ready=lambda: ready.set(None))
+    work = one.begin()
+    pids = heard.pids("plain there", 3)
+
+    assert len({*pids, os.getpid()}) == 4
+    ready.wait(WAIT)
+    one.ask()
+    work.wait(WAIT)
+    assert sum("plain ends" in line for line in heard.lines) == 3
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.row("P21")
+def test_what_they_write_and_log_reaches_the_log(crew: Make, heard: Heard) -> None:
+    crew("workers.short", 1).begin().wait(WAIT)
+
+    assert "workers WARNING process 1: short of time" in heard.lines
+    assert "atilite.pod.crew WARNING process 1: and of words" in heard.lines
+
+
+def test_every_kind_of_bean_stops_there_as_it_does_here(crew: Make, heard: Heard) -> None:
+    server, polite = crew("workers.Server"), crew("workers.polite", 2, stop_timeout=WAIT)
+    works = [server.begin(), polite.begin()]
+    heard.wait_for("server garden", 2)
+    heard.wait_for("process 1: polite")
+    heard.wait_for("process 2: polite")
+
+    server.ask()
+    polite.cancel()
+
+    works[0].wait(WAIT)
+    assert sum("server ends" in line for line in heard.lines) == 2
+    works[1].wait(WAIT)
+    assert sum("cancelled" in line for line in heard.lines) == 2
+
+
+@pytest.mark.row("pod-promise-6", "pod-defect-5")
+def test_one_that_does_not_listen_is_killed_before_its_time_is_over(crew: Make, heard: Heard) -> None:
+    one = crew("workers.deaf", 2, stop_timeout=0.5)
+    work = one.begin()
+    pids = heard.pids(": deaf", 2)
+
+    one.cancel()
+
+    work.wait(WAIT)
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.row("pod-promise-2")
+@pytest.mark.parametrize(
+    ("core", "keys", "error"),
+    [
+        ("workers.short", {}, None),
+        ("workers.exits", {"code": 0}, None),
+        ("workers.exits", {"code": 3}, "exit code 3"),
+        ("workers.fails", {}, "no water"),
+        ("workers.dies", {}, "SIGKILL"),
+    ],
+)
+def test_how_it_ended_is_judged_by_the_process(
+    core: str, keys: dict[str, Any], error: str | None, crew: Make
+) -> None:
+    work = crew(core, 2, **keys).begin()
+
+    if error is None:
+        work.wait(WAIT)
+    else:
+        with pytest.raises(Exception, match=error):
+            work.wait(WAIT)
+
+
+@pytest.mark.row("pod-promise-2", "pod-promise-3")
+def test_each_is_started_again_by_itself_and_one_that_is_given_up_takes_the_others_along(
+    crew: Make, heard: Heard
+) -> None:
+    one = crew("workers.plain", 2, restart="on_failure", restart_delay=0, max_restarts=2)
+    work = one.begin()
+    pids = heard.pids("process 1: plain", 1)
+    other = heard.pids("process 2: plain", 1)
+
+    for times in (2, 3):
+        os.kill(pids[-1], signal.SIGKILL)
+        pids = heard.pids("process 1: plain", times)
+    assert not gone(other[0])
+    os.kill(pids[-1], signal.SIGKILL)
+
+    with pytest.raises(Exception, match="SIGKILL"):
+        work.wait(WAIT)
+    assert gone(other[0])
+
+
+@pytest.mark.row("pod-promise-10")
+def test_none_is_left_behind_when_the_parent_is_killed(workers: Path, tmp_path: Path) -> None:
+    pod = subprocess.Popen(
+        [sys.executable, "-m", "atilite", "pod", "run", "workers.deaf:processes=2"],
+        cwd=workers, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert pod.stderr is not None
+    try:
+        pids: list[int] = []
+        for line in pod.stderr:
+            if ": deaf " in line:
+                pids.append(int(line.rsplit(" ", 1)[1]))
+            if len(pids) == 2:
+                break
+        watches = [os.pidfd_open(pid) for pid in pids]
+
+        pod.kill()
+
+        for watch in watches:
+            assert select.select([watch], [], [], WAIT)[0], "it goes on without its parent"
+            os.close(watch)
+    finally:
+        pod.kill()
+        pod.wait(WAIT)
+        pod.stderr.close()
