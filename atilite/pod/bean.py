@@ -75,7 +75,7 @@ class Bean:
         self.context = Context(self, home)
         # A bean in processes of its own has its objects there.
         self.instance: Any = self.core(self.context) if self.form == "class" and spec.processes == 1 else None
-        self.life: Life | None = None
+        self.life: Life | None = None  # the present one, or the last
         self.stop_agreed = False
         self._living: _Living | None = None
         self._home = home
@@ -104,9 +104,8 @@ class Bean:
         try:
             status = supervisor.status(str(self))
         except LookupError:  # its pod has not been started, or it was removed
-            return BeanStatus(
-                *who, "new", "not started yet", supervisor.clock.now(), None, 0, None, None, self.spec.critical
-            )
+            state, reason = ("new", "not started yet") if self.life is None else ("stopped", "removed")
+            return BeanStatus(*who, state, reason, supervisor.clock.now(), None, 0, None, None, self.spec.critical)
         return BeanStatus(
             *who, str(status.state), status.reason, status.since, status.uptime, status.restarts, status.error,
             status.traceback, self.spec.critical,
@@ -156,7 +155,7 @@ class Bean:
             self._home.signals.forget(self)
             if self.instance is not None:
                 self.instance = self.core(self.context)
-        self.life, self.stop_agreed = life, False
+        self.stop_agreed = False
         self._living = living = _Living(self, life, self._home)
         return living.begin()
 
@@ -265,6 +264,8 @@ class _Living:
             vetoed = asked.error if isinstance(asked.error, Vetoed) else None
             self._work.settle(None, core.error or vetoed)
 
+        with self._lock:
+            self._unwanted = False  # that was for the core
         self._leave_to(self._ask("after_stop"), settle)
 
     # -- its end

@@ -297,6 +297,7 @@ class Pod:
         return tuple(found)
 
     def _begin(self, bean: Bean, life: Life) -> Promise[Any]:
+        bean.life = life
         # In a context of its own: whoever started it, or the life before, is not its parent.
         return Variables().run(self._launch, bean, life)
 
