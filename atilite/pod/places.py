@@ -19,7 +19,9 @@ def call_beside(
 
     An `async def` function always runs on the asyncio loop. Any thread; promises the result.
     """
-    if kind == "async" and kind_of(function) == "plain":
+    if kind_of(function) == "plain" and kind != "plain":
+        if kind == "generator":
+            return runtime.loop.spawn(function, *args, **kwargs)
         function = functools.partial(_on_the_loop, function)
     return run_function(
         function, tuple(args), kwargs, runtime=runtime, start="hub" if kind == "generator" else "thread"

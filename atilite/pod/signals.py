@@ -130,10 +130,9 @@ def _tell(signal: Hashable, bean: Listener, ended: Promise[Any]) -> None:
 
 
 def _weak(callback: Callback) -> Callable[[], Callback | None]:
-    try:
-        return weakref.WeakMethod(callback) if inspect.ismethod(callback) else weakref.ref(callback)
-    except TypeError:  # methods of built-in types cannot be held weakly
+    if inspect.isbuiltin(callback):  # a method of a built-in type is made anew each time, and would be gone at once
         return lambda: callback
+    return weakref.WeakMethod(callback) if inspect.ismethod(callback) else weakref.ref(callback)
 
 
 def _keywords(callback: Callback) -> frozenset[str] | None:
