@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -45,7 +46,12 @@ class Figure:
     @property
     def rects(self) -> Markup:
         """The bars as SVG. A page of actions has hundreds: numbers and classes of our own, so nothing is escaped."""
-        return Markup("".join(map(_rect, self.bars)))
+        return _rects(self.bars)
+
+
+@lru_cache(maxsize=256)
+def _rects(bars: tuple[Bar, ...]) -> Markup:
+    return Markup("".join(map(_rect, bars)))
 
 
 def _rect(bar: Bar) -> str:
@@ -55,9 +61,12 @@ def _rect(bar: Bar) -> str:
 
 def durations(runs: Sequence[tuple[float, bool]]) -> Figure | None:
     """The last ten durations in seconds, oldest first, each with whether it succeeded; None when there are none."""
-    shown = runs[-MINI_BARS:]
-    if not shown:
-        return None
+    return _mini(tuple(runs[-MINI_BARS:])) if runs else None
+
+
+# An action that has not run meanwhile has the figure that it had.
+@lru_cache(maxsize=256)
+def _mini(shown: tuple[tuple[float, bool], ...]) -> Figure:
     longest = max(seconds for seconds, _ in shown) or 1.0
     bars = tuple(_mini_bar(place, seconds / longest, good) for place, (seconds, good) in enumerate(shown))
     bad = sum(not good for _, good in shown)

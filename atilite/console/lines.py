@@ -110,11 +110,13 @@ def deed(action: Any, last: Headline | None, may_run: bool) -> Deed | None:
     return Deed("post", action.name, path)
 
 
+@lru_cache(maxsize=512)
 def action_path(name: str) -> str:
     """Where the form of an action is, below the console."""
     return "/actions/" + quote(name, safe="")
 
 
+@lru_cache(maxsize=512)
 def runs_path(**filters: str) -> str:
     """Where the runs of these filters are, below the console."""
     return "/runs?" + urlencode(filters)

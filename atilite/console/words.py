@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from zlib import crc32
 
 from ..quickly import dataclass
@@ -90,6 +91,7 @@ def full_stop(text: str) -> str:
     return f"{text}." if text and text[-1] not in ".!?:" else text
 
 
+@lru_cache(maxsize=512)
 def slug(name: str) -> str:
     """A name as an HTML id: letters, digits and hyphens, the same each time, another one for another name."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
