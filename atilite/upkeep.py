@@ -1,4 +1,4 @@
-"""Upkeep of the data while the server runs: what is kept no longer goes, soon after a run has ended.
+"""Upkeep while the server runs: data that is kept no longer goes, soon after a run has ended, and so does freed memory.
 
 There is no clock that ticks: an idle process does nothing at all. The first change after a sweep sets a timer, and
 whatever changes until it fires is dealt with by the same sweep.
@@ -9,15 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .automation.actions import ActionInfo
 from .config import Settings
 from .errors import StoreError, StoreFull
+from .lazily import LazyModule
 from .runtime.engine import Runtime
 from .runtime.timers import Timer
 from .store.database import Database
 from .store.journals import Journals
 from .store.retention import Limits, sweep
+
+if TYPE_CHECKING:
+    import ctypes
+else:
+    ctypes = LazyModule("ctypes")
 
 log = logging.getLogger("atilite.upkeep")
 
@@ -76,3 +83,18 @@ class Upkeep:
         except StoreError as error:
             # The disk is full, or the server ends just now; the next change tries again.
             log.warning("old runs could not be removed: %s", error)
+        # Each sweep is in another thread of the pool, whose connection would keep a megabyte of pages for the next.
+        self._database.leave()
+        give_back_memory()
+
+
+def give_back_memory() -> bool:
+    """Give the system what the allocator keeps of memory that was freed; False where the C library has no way to.
+
+    Each thread has a store of its own of freed pieces, in between those in use: after 100,000 runs that were 2.6 MB of
+    77, though the program used no more than before. It takes less than a millisecond. Any thread.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    return trim is not None

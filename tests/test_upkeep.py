@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,8 @@ from atilite.errors import StoreFull
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.retention import Limits
-from atilite.upkeep import DELAY, FIRST, Upkeep, limits_of
+from atilite.upkeep import DELAY, FIRST, Upkeep, give_back_memory, limits_of
+from tests.require import require
 
 
 class Timer:
@@ -142,3 +146,53 @@ def test_an_action_may_say_for_itself_how_long_its_runs_are_kept() -> None:
     assert general == Limits(days=30.0, bytes=5 * 2**20)
     assert own == {"water": Limits(days=7.0, runs=10)}
     assert limits_of(Settings(keep_megabytes=0), ())[0].bytes is None
+
+
+def resident() -> int:
+    """Bytes of memory in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.row("reliability-5")
+def test_memory_that_was_freed_between_pieces_in_use_is_given_back(database: Database) -> None:
+    library = ctypes.CDLL(None)
+    require(hasattr(library, "malloc_trim"), "this C library has no malloc_trim")
+    library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    pieces = [library.malloc(40_000) for _ in range(1000)]
+    for piece in pieces:
+        ctypes.memset(piece, 1, 40_000)
+    for piece in pieces[::2]:
+        library.free(piece)
+    runtime = Runtime()
+    before = resident()
+    upkeep(database, runtime, days=30)
+    runtime.timers.pop().call()
+    after = resident()
+    for piece in pieces[1::2]:
+        library.free(piece)
+
+    assert before - after > 10_000_000
+
+
+def test_a_c_library_without_that_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atilite.upkeep.ctypes", SimpleNamespace(CDLL=lambda name: SimpleNamespace()))
+
+    assert not give_back_memory()
+
+
+def test_a_sweep_leaves_no_connection_behind(database: Database) -> None:
+    database.writer.flush()
+    counts: list[int] = []
+
+    def sweep_apart(call: Callable[[], None]) -> None:
+        apart = threading.Thread(target=lambda: (call(), counts.append(len(database.peewee.opened))))
+        apart.start()
+        apart.join(20)
+
+    runtime = Runtime()
+    runtime.submit = sweep_apart  # type: ignore[method-assign]
+    upkeep(database, runtime, days=30)
+    before = len(database.peewee.opened)
+    runtime.timers.pop().call()
+
+    assert counts == [before]

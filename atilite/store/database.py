@@ -175,6 +175,11 @@ class Database:
         connection: sqlite3.Connection = self.peewee.connection()
         return connection
 
+    def leave(self) -> None:
+        """Close the calling thread's connection: it does not read again soon. The next reading opens another one."""
+        if not self._closed.is_set():
+            self.peewee.close()
+
     def part(self, make: Callable[..., T], *arguments: Any) -> T:
         """Return the one `make(database, *arguments)` of this database, made at the first call. Any thread.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import stat
@@ -271,3 +272,15 @@ def test_every_error_of_sqlite_is_one_line_with_a_remedy(code: int, kind: str, w
     assert "\n" not in str(told)
     other = KeyError("not of SQLite")
     assert translate(other, Path("/data.db")) is other
+
+
+def test_a_thread_that_leaves_has_no_connection_until_it_reads_again(url: str) -> None:
+    with Database.open(url) as database:
+        database.writer.flush()
+        before = len(database.peewee.opened)
+        database.leave()
+        gc.collect()
+        assert len(database.peewee.opened) == before - 1
+        assert database.connection().execute("SELECT 1").fetchone() == (1,)
+        assert len(database.peewee.opened) == before
+    database.leave()
