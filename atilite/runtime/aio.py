@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
@@ -20,6 +21,8 @@ else:
     asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
+
+log = logging.getLogger("atilite.runtime")
 
 
 class Aio:
@@ -104,10 +107,22 @@ class Aio:
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while not _run_to_the_stop(loop):
+                pass
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
+
+
+def _run_to_the_stop(loop: asyncio.AbstractEventLoop) -> bool:
+    """Turn the loop; False if it has to be turned again."""
+    try:
+        loop.run_forever()
+    except (SystemExit, KeyboardInterrupt) as error:
+        # A task that somebody's function made ended with it. The task keeps the error; the loop is everybody's.
+        log.error("a task of an `async def` function ended with %s: %s", type(error).__name__, error)
+        return False
+    return True
 
 
 async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:

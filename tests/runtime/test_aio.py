@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 
 from atilite.context import current_journal
@@ -50,6 +52,32 @@ def test_errors_come_out_and_a_system_exit_ends_only_its_coroutine(aio: Aio) -> 
     with pytest.raises(TaskError, match="SystemExit: 2"):
         aio.run(leaves()).wait(10)
     assert aio.run(asyncio.sleep(0, "alive")).wait(10) == "alive"
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_system_exit_in_a_task_of_a_coroutine_leaves_the_loop_to_the_others(kind: str) -> None:
+    aio = Aio()
+    aio.choose(asyncio.new_event_loop if kind == "asyncio" else uvloop.new_event_loop)
+    go = asyncio.Event()
+
+    async def other() -> str:
+        await go.wait()
+        return "goes on"
+
+    async def leaves() -> None:
+        sys.exit(2)
+
+    async def makes() -> str:
+        task = asyncio.create_task(leaves())
+        await asyncio.wait([task])
+        go.set()
+        return repr(task.exception())
+
+    waiting = aio.run(other())
+
+    assert aio.run(makes()).wait(10) == "SystemExit(2)"
+    assert waiting.wait(10) == "goes on"
+    assert aio.stop() == 0
 
 
 def test_the_caller_s_journal_is_carried(aio: Aio) -> None:
