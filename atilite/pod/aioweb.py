@@ -77,8 +77,11 @@ class WebAdapter(SimpleServer):
 
     async def cleanup(self, **kwargs: Any) -> None:
         """Let the requests end, then the application."""
-        if self._runner is not None:
+        if self._runner is None:
+            return
+        try:
             await asyncio.wait_for(self._runner.cleanup(), None if self._asked.is_set() else LAST_WORDS)
+        finally:
             for path in self._paths:
                 Path(path).unlink(missing_ok=True)
 

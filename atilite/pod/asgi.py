@@ -88,9 +88,12 @@ class ASGIServer(SimpleServer):
             return
         self._server.should_exit = True
         self._server.force_exit = not (self._asked.is_set() or self._serving.done())
-        await asyncio.wait([self._serving])
-        if self._unix:
-            Path(self._unix).unlink(missing_ok=True)
+        try:
+            await asyncio.wait([self._serving])
+        finally:
+            self._serving.cancel()
+            if self._unix:
+                Path(self._unix).unlink(missing_ok=True)
         self._serving.result()
 
 

@@ -109,7 +109,7 @@ async def _serve(handler: Handler, reader: asyncio.StreamReader, writer: asyncio
             await writer.wait_closed()
     except ConnectionError as error:
         log.info("the client %s has left: %s", peer, error)
-    except Exception:
+    except (Exception, SystemExit):
         log.exception("the connection of %s failed", peer)
     finally:
         writer.close()

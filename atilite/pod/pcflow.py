@@ -47,7 +47,7 @@ class ProducerConsumer(SimpleServer):
     async def run(self, **kwargs: Any) -> None:
         flow, _ = keys_of(Flow, kwargs, self)
         self.failures = 0
-        self._first: Exception | None = None
+        self._first: BaseException | None = None
         self._kwargs = kwargs
         self._queue: asyncio.Queue[Any] = asyncio.Queue(flow.queue_size)
         self._threads = Threads(flow.consumer_num + 1, name="atilite-flow")
@@ -65,8 +65,7 @@ class ProducerConsumer(SimpleServer):
             self._threads.stop(0)
         if self._first is not None:
             raise self._first
-        if not self._producer.cancelled():
-            self._producer.result()
+        self._producer.result()
 
     async def _fill(self) -> None:
         objects = await outcome(self.produce(**self._kwargs))
@@ -93,12 +92,20 @@ class ProducerConsumer(SimpleServer):
                     await outcome(await self._threads.submit(self.consume, obj, **self._kwargs))
                 else:
                     await self.consume(obj, **self._kwargs)
-            except Exception as error:
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and being_cancelled():
+                    raise
                 self._failed(obj, error)
 
-    def _failed(self, obj: Any, error: Exception) -> None:
+    def _failed(self, obj: Any, error: BaseException) -> None:
         self.failures += 1
         self.logger.error("%s could not consume %.200r", type(self).__qualname__, obj, exc_info=error)
         if self.on_error == "fail":
             self._first = self._first or error
             self._producer.cancel()
+
+
+def being_cancelled() -> bool:
+    """Whether somebody has asked the calling task to end; else its cancellation is that of something it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -146,6 +146,40 @@ def test_errors_may_be_logged_and_counted_only(alive: Alive, caplog: pytest.LogC
 
 
 @pytest.mark.row("P23", "pod-defect-9")
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()], ids=["exit", "cancellation"])
+def test_a_consumer_is_not_lost_by_what_ends_others(alive: Alive, error: BaseException) -> None:
+    class Leaving(Numbers):
+        on_error = "log"
+
+        async def consume(self, obj: int, **kwargs: Any) -> None:
+            if obj % 2:
+                raise error
+            self.consumed.append(obj)
+
+    living = alive(Leaving, consumer_num=1, queue_size=1)
+
+    assert living.ended() == 0
+    assert living.instance.consumed == list(range(0, 20, 2))
+
+
+@pytest.mark.row("P23", "pod-defect-9")
+@pytest.mark.parametrize("part", ["produce", "consume"])
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError()], ids=["exit", "cancellation"])
+def test_whatever_ends_a_part_is_the_end_of_the_bean_alone(alive: Alive, part: str, error: BaseException) -> None:
+    class Leaving(Numbers):
+        pass
+
+    def leave(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    setattr(Leaving, part, leave)
+    living = alive(Leaving)
+
+    assert living.ended() == 1
+    assert living.call(lambda: "the loop turns") == "the loop turns"
+
+
+@pytest.mark.row("P23", "pod-defect-9")
 def test_a_consumer_that_fails_ends_a_producer_that_waits(alive: Alive) -> None:
     class Waiting(Numbers):
         async def produce(self, **kwargs: Any) -> AsyncIterator[int]:

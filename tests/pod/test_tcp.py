@@ -220,13 +220,14 @@ def test_connections_do_not_wait_to_fill_packets(alive: Alive, happened: Happene
 
 
 @pytest.mark.row("P25")
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
 def test_a_connection_that_raises_is_logged_with_its_peer_and_hurts_nobody(
-    alive: Alive, happened: Happened, client: Any, caplog: pytest.LogCaptureFixture
+    alive: Alive, happened: Happened, client: Any, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     class Fragile(Echo):
         async def on_connect(self, reader: Any, writer: Any) -> None:
             if await reader.readline() == b"break\n":
-                raise ValueError("broken by a client")
+                raise kind("broken by a client")
             writer.write(b"fine\n")
 
     living = echo(alive, happened, Fragile)
