@@ -22,7 +22,7 @@ from atilite.quickly import dataclass
 from atilite.runtime.functions import innermost, wants_was
 from atilite.runtime.promise import Promise
 from atilite.runtime.task import Task
-from atilite.store.followers import Follower, Followers
+from atilite.store.followers import Follower
 
 if TYPE_CHECKING:
     from atilite.automation import apart, commands
@@ -51,7 +51,7 @@ class Actions:
         self._storage, self._runs = storage, runs
         self._actions: dict[str, Action] = {}
         self._lanes: Lanes[Run] = Lanes()
-        self._chain = Chain(self._follow, self._soon, lambda: storage.database.part(Followers))
+        self._chain = Chain(self._follow, self._soon, lambda: runs.followers)
         self._frozen = False
         # Whether ends start what follows them.
         self.follows = True
@@ -296,7 +296,7 @@ class Actions:
             run_it(begin)
         else:
             # Nothing would tell that it has begun: it is struck out before that.
-            self._storage.database.part(Followers).strike([follower], lambda _, error: error or run_it(begin))
+            self._runs.followers.strike([follower], lambda _, error: error or run_it(begin))
 
     def _follow(self, follower: Follower) -> Promise[None] | None:
         return self._start(self._find(follower.action), {}, "chain", None, follower).opening

@@ -23,7 +23,7 @@ from atilite.context import current_journal, current_run
 from atilite.errors import StoreError, TaskCancelled, TaskTimeout
 from atilite.events import Emitter
 from atilite.runtime.promise import Promise
-from atilite.store.followers import Follower
+from atilite.store.followers import Follower, Followers
 
 
 class Runs:
@@ -48,6 +48,11 @@ class Runs:
         self.left: Emitter[Run] = Emitter()
         # What an end of a run leads to, asked for before it is stored; None while nothing follows anything.
         self.leads: Callable[[Run, str], tuple[Follower, ...]] | None = None
+
+    @property
+    def followers(self) -> Followers:
+        """What is to follow runs, as noted in their database."""
+        return self._storage.database.part(Followers)
 
     # -- opening and closing, for runs executed here or by the journal decorator
 

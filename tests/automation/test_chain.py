@@ -10,8 +10,10 @@ import pytest
 
 from atilite.automation.chain import Chain, Rule
 from atilite.automation.engine import Automation
+from atilite.automation.journal import Journals
 from atilite.errors import SetupError, StoreUnavailable
 from atilite.runtime.promise import Promise
+from atilite.store.database import Database
 from atilite.store.followers import Follower, Followers
 from atilite.testing.clock import FakeClock
 
@@ -345,3 +347,16 @@ def test_what_could_not_be_opened_is_tried_again(automation: Automation, monkeyp
         automation.action.resume()
         ends.get(timeout=PATIENCE)
     assert [one.parent for one in tells(automation)] == [run]
+
+
+def test_where_the_journals_have_a_database_of_their_own_the_notes_are_with_them(make: Any, tmp_path: Any) -> None:
+    with Database.open(f"sqlite:///{tmp_path}/journals.db") as database:
+        automation = chained(make("app", journal=Journals(database)))
+        run = dies_before_the_start(automation)
+        notes = database.part(Followers)
+        assert [one for one, _ in notes.waiting("app")] == [Follower(run, "app", "tell")]
+
+        with automation.runs.ended.subscribe() as ends:
+            automation.action.resume()
+            assert ends.get(timeout=PATIENCE).operation == "tell"
+        assert notes.waiting("app") == []
