@@ -7,7 +7,8 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from ..errors import RemoteError, ResourceError, TaskTimeout
+from ..context import current_run
+from ..errors import RemoteError, ResourceError, TaskCancelled, TaskTimeout
 from .messages import Messages
 from .wire import PASSING, Wire
 
@@ -27,7 +28,8 @@ def follow(
 
     With numbered messages nothing is missed and nothing comes twice: the stream goes on after the last one. Where they
     have no numbers, `{"type": "resumed"}` tells that something may have been missed. `patience` is for how many
-    seconds the board may be away. Raises what `Wire.stream` raises once that has passed.
+    seconds the board may be away. Raises what `Wire.stream` raises once that has passed, and TaskCancelled when the
+    run of this process that reads it shall end.
     """
     messages = _followed(wire, path, query, after, patience)
     # Begun here, not with the first message that is asked for: nothing from now on may be missed.
@@ -66,6 +68,8 @@ def _followed(
             if isinstance(error, RemoteError) and error.status_code not in PASSING:
                 raise
             broken = error
+        if getattr(current_run.get(), "cancelled", False):
+            raise TaskCancelled("the run that reads the stream was asked to end")
         # A stopping server ends its streams in good order: that is no end of what is followed.
         away = time.monotonic() if away is None else away
         if (broken is not None and time.monotonic() - away > patience) or not wire.pause(min(tries, 6), broken):

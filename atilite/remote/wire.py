@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from weakref import WeakKeyDictionary
 
 import urllib3
 from urllib3 import exceptions as broken
 from urllib3.connection import HTTPConnection
 
+from ..context import current_run
 from ..errors import ConfigError, RemoteError, ResourceError, TaskTimeout
 from ..quickly import dataclass
 from ..version import VERSION
@@ -80,6 +82,8 @@ class Wire:
         else:
             self._pool = urllib3.PoolManager(1, maxsize=KEPT, socket_options=ALIVE, **extra)
         self._streams: set[urllib3.BaseHTTPResponse] = set()
+        # By what tells a run of this process to end: the streams that it reads.
+        self._of_runs: WeakKeyDictionary[Any, set[urllib3.BaseHTTPResponse]] = WeakKeyDictionary()
 
     def ask(
         self,
@@ -123,11 +127,27 @@ class Wire:
         with self._open("GET", path, query, sent, None, urllib3.Timeout(connect=self.timeout, read=silence)) as found:
             if found.status not in (200, 204):
                 _read(self.url, found)
+            of_run = self._of_run()
             self._streams.add(found)
+            of_run.add(found)
+            if getattr(current_run.get(), "cancelled", False):
+                wake(of_run)  # it was asked to while the stream was opened
             try:
                 yield found
             finally:
                 self._streams.discard(found)
+                of_run.discard(found)
+
+    def _of_run(self) -> set[urllib3.BaseHTTPResponse]:
+        """The streams of the run that calls: they are broken off when it shall end, which wakes its thread."""
+        stopping = getattr(current_run.get(), "stopping", None)
+        if stopping is None:
+            return set()
+        if stopping not in self._of_runs:
+            streams: set[urllib3.BaseHTTPResponse] = set()
+            self._of_runs[stopping] = streams
+            stopping.on_done(lambda _: wake(streams))
+        return self._of_runs[stopping]
 
     def pause(self, number: int, error: Exception | None = None) -> bool:
         """Wait before the next try, as long as the board asks for if that is not too long; False once closed."""
@@ -137,9 +157,7 @@ class Wire:
     def close(self) -> None:
         """Close all connections. What is under way ends with an error."""
         self.closed.set()
-        for stream in self._streams.copy():
-            # Wakes the thread that reads it. Older versions of urllib3 cannot; it then ends with its next heartbeat.
-            getattr(stream, "shutdown", bool)()
+        wake(self._streams)
         self._pool.clear()
 
     @contextmanager
@@ -174,6 +192,12 @@ class Wire:
         if isinstance(error, broken.SSLError):
             return Unreached(self.url, f"is not trusted: {_words(error)}")
         return ResourceError(self.url, f"the connection broke: {_words(error)}")
+
+
+def wake(streams: set[urllib3.BaseHTTPResponse]) -> None:
+    """Break streams off, whichever threads read them. Older versions of urllib3 wait for their next heartbeat."""
+    for stream in streams.copy():
+        getattr(stream, "shutdown", bool)()
 
 
 class Unreached(ResourceError):

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
-from atilite import Client
-from atilite.errors import RemoteError, ResourceError
+from atilite import Atilite, Client
+from atilite.config import Settings
+from atilite.errors import RemoteError, ResourceError, RunFailed
 from atilite.remote import wire
+from atilite.site import Site
 from tests.remote.conftest import Board, Peer
+
+
+@contextmanager
+def opened(app: Atilite, folder: Path) -> Iterator[Site]:
+    """A site of its own with this app."""
+    folder.mkdir()
+    site = Site(folder)
+    site.mount("/", app)
+    site.open(Settings(db=f"sqlite:///{folder}/data.db"))
+    site.start()
+    try:
+        yield site
+    finally:
+        site.stop(5)
+        site.close()
+
 
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n"
 NO_MORE = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
@@ -136,3 +155,39 @@ def test_what_is_emitted_while_the_connection_is_broken_comes_afterwards(peer: C
 def test_a_stream_of_events_says_when_some_are_missing(peer: Callable[..., Peer]) -> None:
     told = peer(HEAD + b'id: 7\ndata: {"type": "missed", "id": 7}\n\n', NO_MORE)
     assert [event["type"] for event in Client(told.url).events.listen()] == ["missed"]
+
+
+@pytest.mark.row("M9", "M10")
+def test_a_run_that_reads_a_stream_ends_when_it_is_asked_to(client: Client, tmp_path: Path) -> None:
+    app, listening, left = Atilite("reader"), threading.Event(), threading.Event()
+
+    @app.action(name="read")
+    def read() -> None:
+        try:
+            with closing(client.events.listen()) as events:
+                listening.set()
+                next(events)
+        finally:
+            left.set()
+
+    @app.action(name="wait")
+    def wait() -> None:
+        run = client.actions.start("asleep")
+        listening.set()
+        try:
+            run.wait()
+        finally:
+            run.cancel()
+            left.set()
+
+    with opened(app, tmp_path / "reader") as site:
+        for name in ("read", "wait"):
+            listening.clear()
+            left.clear()
+            number, task = site.catalogue.start_action(name, {}, "call")
+            assert listening.wait(20)
+            assert site.catalogue.cancel(number)
+            # Sooner than the next heartbeat of the stream, which comes after 15 s.
+            assert left.wait(10)
+            with pytest.raises(RunFailed, match="cancelled"):
+                task.fetch(20)
