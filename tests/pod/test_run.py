@@ -13,14 +13,14 @@ import pytest
 WAIT = 60.0  # seconds; only to tell what hangs from what is slow
 
 PROGRAM = '''\
-import asyncio, logging, sys, threading
+import asyncio, logging, os, sys, threading
 from atilite.pod import Pod, pass_context
 
 logging.basicConfig(stream=sys.stderr, level="INFO", format="%(message)s")
 
 
 def say(*words):
-    print(*words, flush=True)
+    os.write(1, (" ".join(words) + "\\n").encode())
 
 
 class Server:
