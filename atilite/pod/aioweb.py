@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from atilite.errors import SetupError
-from atilite.pod.connections import address_of, open_listeners, place_of, tune
+from atilite.pod.connections import address_of, listen, place_of
 from atilite.pod.keys import keys_of
 from atilite.pod.loading import load
 from atilite.pod.simple import SimpleServer, patience
@@ -89,10 +89,7 @@ class WebAdapter(SimpleServer):
         if keys.sock is not None:
             return list(keys.sock) if isinstance(keys.sock, (list, tuple)) else [keys.sock]
         places = [f"unix:{path}" for path in self._paths] or [place_of(host, keys.port) for host in _listed(keys.host)]
-        found = [sock for place in places for sock in open_listeners(place)]
-        for sock in found:
-            tune(sock)
-        return found
+        return [sock for place in places for sock in listen(place)]
 
 
 def _listed(one_or_more: list[str] | str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from atilite.errors import SetupError
-from atilite.pod.connections import address_of, open_listeners, place_of, tune
+from atilite.pod.connections import address_of, listen, place_of
 from atilite.pod.keys import keys_of
 from atilite.pod.simple import SimpleServer, patience
 from atilite.pod.wsgi import application
@@ -61,9 +61,7 @@ class ASGIServer(SimpleServer):
         self._unix = keys.unix
         app = application(keys.app, self.context)
         self._server = quiet_server(app, others, grace=patience(self.context, keys.grace))
-        listening = open_listeners(f"unix:{keys.unix}" if keys.unix else place_of(keys.host, keys.port))
-        for sock in listening:
-            tune(sock)
+        listening = listen(f"unix:{keys.unix}" if keys.unix else place_of(keys.host, keys.port))
         self.addresses = [address_of(sock) for sock in listening]
         self._serving = asyncio.create_task(_serve(self._server, listening))
         begun = asyncio.ensure_future(self._server.begun.wait())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ LAST_WORDS = 1.0
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 
+def listen(address: str) -> list[socket.socket]:
+    """Return sockets that listen at this address, fit for a loop. Raises SetupError with the remedy."""
+    found: list[socket.socket] = open_listeners(address)
+    for sock in found:
+        tune(sock)
+    return found
+
+
 def place_of(host: str, port: int) -> str:
     """`host` and `port` in the form in which addresses are written."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -34,18 +43,16 @@ class Listening:
 
     def __init__(self, address: str, factory: Callable[[], Any], backlog: int = 100) -> None:
         self._address, self._factory, self._backlog = address, factory, backlog
-        self._sockets: list[Any] = []
         self._servers: list[asyncio.Server] = []
 
     async def open(self) -> list[str]:
         """Listen; return where, such as `127.0.0.1:9399`. Raises SetupError with the remedy."""
-        self._sockets = open_listeners(self._address)
         loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            tune(sock)
-            make = loop.create_unix_server if self._address.startswith("unix:") else loop.create_server
+        make: Any = loop.create_unix_server if self._address.startswith("unix:") else loop.create_server
+        sockets = listen(self._address)
+        for sock in sockets:
             self._servers.append(await make(self._factory, sock=sock, backlog=self._backlog))
-        return [address_of(sock) for sock in self._sockets]
+        return [address_of(sock) for sock in sockets]
 
     def close(self) -> None:
         """Take no more connections; those that are open go on."""

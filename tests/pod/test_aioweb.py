@@ -19,19 +19,6 @@ from tests.pod.living import Happened, Living
 Alive = Callable[..., Living]
 
 
-class Config:
-    def __init__(self) -> None:
-        self.happened = Happened()
-
-
-class Telling(WebAdapter):
-    """Tells when it serves."""
-
-    async def run(self, **kwargs: Any) -> None:
-        self.context.pod.config.happened("serving")
-        await super().run(**kwargs)
-
-
 def application(happened: Happened, go: asyncio.Event | None = None) -> web.Application:
     app = web.Application()
 
@@ -56,10 +43,8 @@ def application(happened: Happened, go: asyncio.Event | None = None) -> web.Appl
 
 
 def serving(alive: Alive, app: Any, **keys: Any) -> Living:
-    config = Config()
-    living = alive(Telling, app=app, config=config, **{"port": 0, **keys})
-    config.happened.wait_for("serving")
-    return living
+    """A bean that serves already."""
+    return alive(WebAdapter, app=app, ready="explicit", **{"port": 0, **keys})
 
 
 def get(address: str, path: str) -> str:

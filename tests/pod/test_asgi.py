@@ -55,24 +55,9 @@ class Application:
 found = Application()
 
 
-class Telling(ASGIServer):
-    """Tells when it serves."""
-
-    async def run(self, **kwargs: Any) -> None:
-        self.context.pod.config.happened("serving")
-        await super().run(**kwargs)
-
-
-class Config:
-    def __init__(self) -> None:
-        self.happened = Happened()
-
-
 def serving(alive: Alive, app: Any, **keys: Any) -> Living:
-    config = Config()
-    living = alive(Telling, app=app, config=config, **{"port": 0, **keys})
-    config.happened.wait_for("serving")
-    return living
+    """A bean that serves already."""
+    return alive(ASGIServer, app=app, ready="explicit", **{"port": 0, **keys})
 
 
 def get(living: Living, path: str) -> tuple[int, str]:

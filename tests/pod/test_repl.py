@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from atilite.pod.repl import Console
-from tests.pod.living import Happened, Living
-from tests.require import require
+from tests.pod.living import Living
 
 Alive = Callable[..., Living]
 Open = Callable[..., "Telling"]
@@ -26,26 +24,10 @@ TOKEN = "a token of the test"
 PROMPT = ">>> "
 
 
-class Served(Console):
-    """Tells when it listens."""
-
-    async def run(self, **kwargs: Any) -> None:
-        self.context.pod.config.happened("listening")
-        await super().run(**kwargs)
-
-
-class Config:
-    NAME = "garden"
-
-    def __init__(self) -> None:
-        self.happened = Happened()
-
-
 def served(alive: Alive, **keys: Any) -> Living:
-    config = Config()
-    living = alive(Served, config=config, **{"port": 0, "token": TOKEN, "label": "repl", **keys})
-    config.happened.wait_for("listening")
-    return living
+    """A console that listens already."""
+    config = SimpleNamespace(NAME="garden")
+    return alive(Console, config=config, ready="explicit", **{"port": 0, "token": TOKEN, "label": "repl", **keys})
 
 
 class Telling:
@@ -330,15 +312,3 @@ def test_a_folder_where_no_token_can_be_made_is_told(alive: Alive, tmp_path: Pat
 
     assert living.ended() == 1
     assert "name another token_file" in (living.bean.error or "")
-
-
-@pytest.mark.row("P29")
-def test_nc_is_all_that_one_needs(alive: Alive) -> None:
-    program = shutil.which("nc") or shutil.which("ncat")
-    require(program, "nc is not installed")
-    assert program is not None
-    host, _, port = served(alive).instance.address.rpartition(":")
-    typed = f"{TOKEN}\n6 * 7\nexit()\n"
-    done = subprocess.run([program, host, port], input=typed, capture_output=True, text=True, timeout=20, check=False)
-
-    assert f"{PROMPT}42\n{PROMPT}" in done.stdout

@@ -33,9 +33,7 @@ class Serving:
     """A bean that serves, and what one asks it."""
 
     def __init__(self, alive: Alive, app: Any, **keys: Any) -> None:
-        self.happened = Happened()
-        self.living = alive(Telling, app=app, happened=self.happened, **{"port": 0, **keys})
-        self.happened.wait_for("serving")
+        self.living = alive(WSGIServer, app=app, ready="explicit", **{"port": 0, **keys})
         self.address = self.living.instance.addresses[0]
 
     def get(self, path: str) -> tuple[int, str]:
@@ -47,14 +45,6 @@ class Serving:
             return answer.status, answer.read().decode()
         finally:
             connection.close()
-
-
-class Telling(WSGIServer):
-    """Tells when it serves."""
-
-    async def run(self, **kwargs: Any) -> None:
-        kwargs["happened"]("serving")
-        await super().run(**kwargs)
 
 
 @pytest.mark.row("P26")
