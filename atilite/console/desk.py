@@ -95,7 +95,7 @@ class Desk:
         return Attempts(self._tell_failed, self.app.runtime.loop.call_later)
 
     def _tell_failed(self, name: str, address: str, result: str, more: int) -> None:
-        given = {"more times": more} if more else {}
+        given = {"tries": more} if more else {}
         note(self.site.database(), FAILED_LOGIN, who=None, via="console", target=name, address=address,
              parameters=given, result=result)  # fmt: skip
 

@@ -176,6 +176,7 @@ def test_a_task_is_cancelled_by_its_button_and_the_page_says_what_came_of_it(
     page = runner.get("/tasks").text
     assert f'/tasks/{rows["sleep"]["id"]}/cancel' in page
     assert f'/tasks/{rows["Busy"]["id"]}/cancel' not in page  # nobody can stop a thread
+    assert "name go" not in page  # a link as large as its row would lie over the button
     answer = runner.post(f'/tasks/{rows["sleep"]["id"]}/cancel')
     assert answer.status_code == 303
     assert "sleep was asked to end." in runner.get("/tasks").text
