@@ -202,6 +202,26 @@ def test_a_run_that_is_plain_is_refused_before_anything_has_begun(alive: Alive) 
     assert happened.things == []
 
 
+@pytest.mark.row("P22", "pod-promise-2")
+def test_each_life_has_an_instance_of_its_own_that_hears_of_the_end(alive: Alive) -> None:
+    happened = Happened()
+
+    class Fragile(Told):
+        async def run(self, **kwargs: Any) -> None:
+            if "broken" not in happened.things:
+                happened("broken")
+                raise ValueError("the first time")
+            await super().run(**kwargs)
+
+    living = alive(Fragile, happened=happened, restart="on_failure", restart_delay=0)
+    happened.wait_for("run")
+
+    assert living.stop() == 0
+    assert happened.things[:4] == ["startup", "broken", "cleanup", "startup"]
+    assert happened.things.count("on_stop") == 1
+    assert happened.things[-1] == "cleanup"
+
+
 def test_an_explicitly_ready_server_is_so_once_startup_has_ended(alive: Alive) -> None:
     happened = Happened()
     go = asyncio.Event()

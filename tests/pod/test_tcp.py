@@ -273,6 +273,31 @@ def test_clients_that_stay_are_ended_after_the_grace(alive: Alive, happened: Hap
     assert happened.things[-1] == "cleanup"
 
 
+@pytest.mark.row("P25")
+def test_it_can_be_stopped_and_started_again_at_the_same_port_beside_others(
+    alive: Alive, happened: Happened, client: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    living = alive(TCPServerAdapter, server=Echo, port=port, happened=happened, grace=0, ready="explicit")
+    beside = Happened()
+    living.pod.add_bean(TCPServerAdapter, server=Echo, port=0, happened=beside)
+    beside.wait_for("start")
+    there = client(living)
+    there.write(b"one\n")
+    assert there.readline() == b"one\n"
+    living.bean.stop().wait(20)
+    assert there.read(1) == b""
+    assert happened.things[-1] == "cleanup"
+
+    living.bean.start().wait(20)
+    there = client(living)
+    there.write(b"two\n")
+    assert there.readline() == b"two\n"
+    assert living.instance.server.address == f"127.0.0.1:{port}"
+    assert beside.things == ["setup", "start"]
+
+
 class Loud(asyncio.Protocol):
     """Answers what comes, with the port of its server in front."""
 
