@@ -74,6 +74,9 @@ class Outlet(HTTPChannel):  # type: ignore[misc]
                 self.total_outbufs_len += size - sent
         if sent < size:
             self.nudge()
+            if self.will_close:
+                # Else one who writes on the loop would go on to the end of a long answer before anybody notices.
+                raise ClientDisconnected
         return size
 
     def _send_now(self, data: bytes) -> int:

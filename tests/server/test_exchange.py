@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import struct
 import threading
 from typing import Any
 
@@ -179,6 +181,32 @@ def test_a_client_that_left_before_the_request_was_parked_is_told_too(serve: Ser
     assert seen.wait(20)
 
 
+def test_whoever_writes_to_a_client_that_has_left_is_told_with_that_write(serve: Serve, loop: Loop) -> None:
+    begun, gone, told = threading.Event(), threading.Event(), threading.Event()
+    after: list[bool] = []
+
+    def begin(exchange: Any) -> None:
+        exchange.on_close(told.set)
+        exchange.start("200 OK", TEXT)
+        begun.set()
+        assert gone.wait(20)  # the loop has not had a chance to see it
+        exchange.write(b"one")
+        after.append(exchange.closed)
+
+    def hold(environ: dict[str, Any], _: Any) -> list[bytes]:
+        raise Park(begin)
+
+    server = serve(Application(loop, hold=hold))
+    with Client(server.addresses[0]) as client:
+        client.ask("/hold")
+        assert begun.wait(20)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    gone.set()
+    assert told.wait(20)
+    until(lambda: after)
+    assert after == [True]
+
+
 def test_leaving_and_finishing_at_the_same_moment_never_confuses_the_server(serve: Serve, loop: Loop) -> None:
     """Closing and completion race on two threads unless every change of state happens on the loop."""
     server = serve(Application(loop))
@@ -328,12 +356,10 @@ def test_a_writer_waits_only_beyond_the_water_mark(serve: Serve, loop: Loop) -> 
 
 
 def test_a_connection_that_was_taken_over_echoes_from_the_loop(serve: Serve, loop: Loop) -> None:
-    import socket as sockets
-
     delays: list[int] = []
 
     def talk(sock: Any) -> None:
-        delays.append(sock.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY))
+        delays.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
         while data := sock.recv(100):
             sock.sendall(data.upper())

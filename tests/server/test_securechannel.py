@@ -259,6 +259,7 @@ def test_a_certificate_that_the_system_does_not_take_at_once_is_sent_to_its_end(
         with Slow(server.addresses[0]) as client:
             client.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             client.client.send(client.step())
+            until(lambda: server.channels)
             (channel,) = server.channels.values()
             until(lambda: channel._writer is not None)
             client.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
