@@ -155,6 +155,8 @@ class Atilite(
     db = property(lambda self: databases.Databases(self.runtime, self.aliases, setlu=self.setlu))
     # `app.serve_grpc(add_RoutesServicer_to_server, port=50051)`: its routes as methods of gRPC.
     serve_grpc = function_of("atilite.grpcport", "declare")
+    # `@app.bean`, `app.bean("garden.Valve", label="valve")`: a bean that runs beside the services.
+    bean = function_of("atilite.beans", "declare")
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
     test_client = function_of("atilite.testing.inside", "local_site")
 

@@ -39,6 +39,8 @@ FLAG_PREFIX = "setting_"
 OTHER_VARIABLES = frozenset(
     {"ATILITE_REQUIRE", "ATILITE_BEANS", "ATILITE_DEBUG", "ATILITE_LOOP_TYPE", "ATILITE_STOP_WAIT_TIME"}
 )
+# What a file says that is no setting: the program's own values, and the beans of the site.
+OWN_TABLES = frozenset({"config", "BEANS"})
 # Before the name of a secret, which is no setting either.
 SECRET = "ATILITE_SECRET_"
 # Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
@@ -228,6 +230,7 @@ class Settings:
     )
     public_docs: bool = setting(False, "Let everybody read /openapi.json and /docs; else that takes the role view.")
     config: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    beans: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -273,7 +276,7 @@ def load(
         for name, raw in given.items():
             if raw is not None:
                 values[name] = known(name, source).parse(raw, source)
-    return Settings(**values, config=MappingProxyType(_own_values(toml)))
+    return Settings(**values, config=MappingProxyType(_own_values(toml)), beans=_beans(toml))
 
 
 def of_process() -> Settings:
@@ -319,7 +322,7 @@ def _read(toml: Path | None) -> dict[str, Any]:
 
 
 def _file_layers(toml: Path | None) -> list[tuple[str, dict[str, object]]]:
-    return [(str(toml), {name: raw for name, raw in _read(toml).items() if name != "config"})]
+    return [(str(toml), {name: raw for name, raw in _read(toml).items() if name not in OWN_TABLES})]
 
 
 def _own_values(toml: Path | None) -> dict[str, Any]:
@@ -328,6 +331,14 @@ def _own_values(toml: Path | None) -> dict[str, Any]:
     if not isinstance(own, dict):
         raise ConfigError(f"{toml}: config is not a table (write a line [config] and the values below it)")
     return own
+
+
+def _beans(toml: Path | None) -> tuple[Mapping[str, Any], ...]:
+    """The tables `[[BEANS]]` of the file: what the site keeps running beside its services."""
+    beans = _read(toml).get("BEANS", [])
+    if not isinstance(beans, list) or not all(isinstance(bean, dict) for bean in beans):
+        raise ConfigError(f"{toml}: BEANS is no list of tables (write a line [[BEANS]] above each bean's keys)")
+    return tuple(beans)
 
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Mapping[str, object] | None = None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .mounting import Preference
 from .resources.aliases import Aliases
-from .site import Site, Target, script_folder
+from .site import Site, Target
 
 
 @functools.cache
@@ -55,3 +56,13 @@ def aliases() -> Aliases:
 def abspath(*parts: str) -> str:
     """A path relative to the folder of the script that was started, whatever the working directory is."""
     return str(Path(script_folder(), *parts))
+
+
+def script_folder() -> Path:
+    """The folder of the script that was started: what `abspath` counts from."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    folder = Path(path).resolve().parent if path else Path.cwd()
+    # gunicorn is started in place of the script, then the folder in which that was done is the program's.
+    installed = folder == Path(sys.executable).parent.resolve() or {"site-packages", "dist-packages"} & {*folder.parts}
+    return Path.cwd() if installed else folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ from .clock import Clock
 from .config import Settings
 from .errors import Error, SetupError
 from .foreign import Foreign
+from .lazily import function_of
 from .mounting import Preference, clean_point
 from .quickly import dataclass
 from .resources.aliases import Aliases
@@ -39,6 +39,9 @@ from .web.hosts import Hosts, permitted
 from .web.static import StaticFiles
 
 log = logging.getLogger("atilite")
+
+# Loaded where atilite.toml has beans.
+register_beans = function_of("atilite.beans", "of_site")
 
 Wsgi = Callable[..., Iterable[bytes]]
 # The parts of our own, by name: they are loaded after the server has begun to answer, or when they are first asked for.
@@ -166,6 +169,9 @@ class Site:
         self.mounts = [self.build(wanted) for wanted in self.wanted]
         self._hosts = permitted(settings.allowed_host, self.apps.values(), loopback=settings.loopback)
         self._subscribe()
+        if settings.beans:
+            register_beans(self._bare, settings.beans, settings.config)
+            self._bare.freeze()
         own = [("/internal", API, "internal"), ("", HEALTH, "root"), ("", DOCS, "docs")]
         if not settings.no_console:
             own.append((settings.console_path, CONSOLE, "console"))
@@ -259,7 +265,8 @@ class Site:
             first: [one for one in ordered if first_segment(one.prefix) == first] + self._at_root for first in firsts
         }
         # Without any app of the user's the console still has runs, keys and accounts to show.
-        self.catalogue = Catalogue([app.automation for app in self.apps.values()] or [self._bare])
+        bare = [self._bare] if self.settings.beans or not self.apps else []
+        self.catalogue = Catalogue([*(app.automation for app in self.apps.values()), *bare])
 
     def abspath(self, *parts: str) -> Path:
         """A path relative to the folder of the script that was started."""
@@ -311,9 +318,13 @@ class Site:
         _ = self.access  # makes the keys that are missing now: the first request may come on the loop
         for app in self.apps.values():
             app.start()
+        if self.settings.beans:
+            self._bare.start()
 
     def stop(self, timeout: float) -> None:
         """Stop services, schedules and runs, the app that was mounted last first. Blocks; never on the loop."""
+        if self.settings.beans:
+            self._bare.stop(timeout)
         for app in reversed(list(self.apps.values())):
             app.stop(timeout)
 
@@ -381,13 +392,3 @@ def first_segment(path: str) -> str:
     """The path up to its second slash: "/a" of "/a/b"."""
     end = path.find("/", 1)
     return path if end < 0 else path[:end]
-
-
-def script_folder() -> Path:
-    """The folder of the script that was started: what `abspath` counts from."""
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
-    folder = Path(path).resolve().parent if path else Path.cwd()
-    # gunicorn is started in place of the script, then the folder in which that was done is the program's.
-    installed = folder == Path(sys.executable).parent.resolve() or {"site-packages", "dist-packages"} & {*folder.parts}
-    return Path.cwd() if installed else folder

@@ -110,7 +110,7 @@ def _services(was: Any) -> list[Metric]:
     found: list[Metric] = []
     for info in catalogue(was).services:
         labels = {"service": info.name}
-        up = int(info.status == "running")
+        up = int(info.status in ("running", "degraded"))
         found.append(Metric("atilite_service_up", "gauge", "1 when the service is running.", up, labels))
         restarts = info.restarts
         found.append(Metric("atilite_service_restarts_total", "counter", "Restarts of a service.", restarts, labels))

@@ -106,7 +106,8 @@ SCHEMAS: Mapping[str, Schema] = {
         {"name": TEXT, "description": TEXT, "status": TEXT, "autostart": FLAG, "restart": FLAG,
          "restart_delay": {"type": "number"}},
         {"restarts": WHOLE, "since": maybe(MOMENT), "uptime": maybe({"type": "number"}), "error": maybe(TEXT),
-         "run": maybe(WHOLE), "needs": many(TEXT), "health": maybe(TEXT), "critical": FLAG},
+         "run": maybe(WHOLE), "needs": many(TEXT), "health": maybe(TEXT), "critical": FLAG,
+         "kind": {"type": "string", "enum": ["service", "bean"]}},
     ),
     "Schedule": shape(
         {"id": TEXT, "action": TEXT, "words": TEXT, "next": maybe(MOMENT), "last": maybe(MOMENT), "paused": FLAG},

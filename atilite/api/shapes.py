@@ -13,7 +13,7 @@ ACTION_FIELDS = (
 )  # fmt: skip
 SERVICE_FIELDS = (
     "name", "description", "status", "autostart", "restart", "restart_delay", "restarts", "since", "uptime", "error",
-    "critical", "source", "run", "needs",
+    "critical", "source", "run", "needs", "kind",
 )  # fmt: skip
 SCHEDULE_FIELDS = (
     "id", "action", "rule", "every", "timezone", "words", "next", "last", "paused", "missed", "window", "times",
@@ -92,7 +92,7 @@ def action(found: Any) -> dict[str, Any]:
 
 def service(info: Any, fault: str | None = None) -> dict[str, Any]:
     """A service and how it is; `health` is what is wrong with one that runs."""
-    return {**_given(info, SERVICE_FIELDS), "health": fault if info.status == "running" else None}
+    return {**_given(info, SERVICE_FIELDS), "health": fault if info.status in ("running", "degraded") else None}
 
 
 def schedule(info: Any) -> dict[str, Any]:

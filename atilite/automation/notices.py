@@ -233,7 +233,7 @@ class Notices:
         now, active = self._storage.clock.monotonic(), dict(self._runs.active)
         self._told_slow &= active.keys()
         for number, run in active.items():
-            if number not in self._told_slow and run.status == "running" and run.job.kind != "service":
+            if number not in self._told_slow and run.status == "running" and not run.job.endless:
                 self._look_at(number, run, now)
         with self._lock:
             if self._running:

@@ -193,6 +193,8 @@ class Services:
         self._frozen = True
         if self.others is not None:
             self.others.freeze()
+            for name in self._facts.keys() & set(self.others.names):
+                raise SetupError(f"bean {name!r} has the name of a service; give one of them another")
 
     # -- looking
 
@@ -270,16 +272,24 @@ class Services:
         return [name for left in stopped for name in left.wait()]
 
     def _run(self, job: Job, life: Life) -> Promise[Any]:
-        """Begin one life of a service: it has a journal of its own. Promises the real end of the function."""
-        run = Run(job, {}, "start" if job.operation not in self._lives else "service")
-        run.life = life
-        work: Promise[Any] = Promise(lambda: self._runs.end_early(run) and None)
-        # In a context of its own: whoever started it, or the life before, is not its parent.
-        Context().run(self._runs.open, run, {})
+        run, work = lived(self._runs, job, life, first=job.operation not in self._lives)
         self._lives[job.operation] = run.id
-
-        def left(ended: Promise[Any]) -> None:
-            work.settle(None, ended.error)
-
-        self._runs.launch(run, left)
         return work
+
+
+def lived(runs: Runs, job: Job, life: Life, *, first: bool) -> tuple[Run, Promise[Any]]:
+    """Begin one life of something that is kept running: it has a journal of its own. Any thread.
+
+    Returns its run and the promise of the real end of its function; a cancel of that ends the run.
+    """
+    run = Run(job, {}, "start" if first else "service")
+    run.life = life
+    work: Promise[Any] = Promise(lambda: runs.end_early(run) and None)
+    # In a context of its own: whoever started it, or the life before, is not its parent.
+    Context().run(runs.open, run, {})
+
+    def left(ended: Promise[Any]) -> None:
+        work.settle(None, ended.error)
+
+    runs.launch(run, left)
+    return run, work

@@ -17,7 +17,7 @@ from .table import Row, show
 
 ROUTE_COLUMNS = ("method", "path", "role", "access", "mount", "name", "source")
 ACTION_COLUMNS = ("name", "role", "parameters", "labels", "description")
-SERVICE_COLUMNS = ("name", "status", "autostart", "restart", "description")
+SERVICE_COLUMNS = ("name", "kind", "status", "autostart", "restart", "description")
 TRIGGER_COLUMNS = ("action", "kind", "source")
 SCHEDULE_COLUMNS = ("action", "cron", "every", "next", "last", "paused", "missed")
 
@@ -111,6 +111,7 @@ def service_rows(site: Site) -> list[Row]:
     return [
         {
             "name": service.name,
+            "kind": service.kind,
             "description": service.description,
             "status": service.status,
             "autostart": service.autostart,

@@ -133,12 +133,13 @@ def facts(info: Any, error: str, fault: str) -> tuple[Fact, ...]:
         else "not restarted"
     )
     return (
+        *((Fact("Kind", info.kind),) if info.kind != "service" else ()),
         Fact("Starts", "with the program" if info.autostart else "by hand only"),
         Fact("Restarts", words.number(info.restarts) if info.restarts else "none"),
         Fact("If it fails", restart),
         *((Fact("Needs", ", ".join(info.needs)),) if info.needs else ()),
         *((Fact("Matters", "while it does not run, the whole program counts as unwell"),) if info.critical else ()),
-        *((Fact("Health", fault),) if fault and info.status == "running" else ()),
+        *((Fact("Health", fault),) if fault and info.status in ("running", "degraded") else ()),
         *(() if error else (Fact("Last error", "none"),)),
     )
 

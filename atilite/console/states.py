@@ -22,6 +22,7 @@ SERVICE_STATES = {
     "stopped": ("stopped", "Stopped"),
     "starting": ("starting", "Starting"),
     "running": ("running", "Running"),
+    "degraded": ("running", "Degraded"),
     "restarting": ("restarting", "Restarting"),
     "backoff": ("restarting", "Restarting"),
     "stopping": ("starting", "Stopping"),

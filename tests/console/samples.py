@@ -38,7 +38,7 @@ def service(**given: Any) -> Any:
     values: dict[str, Any] = {
         "name": "poll", "description": "", "status": "running", "autostart": True, "restart": True,
         "restart_delay": 3.0, "restarts": 0, "since": NOW - timedelta(hours=2), "error": None, "traceback": None,
-        "uptime": 7200.0, "run": None, "needs": (), "critical": False,
+        "uptime": 7200.0, "run": None, "needs": (), "critical": False, "kind": "service",
     }  # fmt: skip
     return SimpleNamespace(**{**values, **given})
 

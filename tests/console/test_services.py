@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
+from typing import Any
+
 import pytest
 
 from atilite.console import services
+from tests.console.conftest import Garden
 from tests.console.samples import FACE, service
 
 
@@ -70,3 +74,42 @@ def test_a_card_leads_to_the_log_of_the_present_life_and_says_what_is_wrong() ->
     assert "unwell" in told["Matters"]
     stopped = services.row(service(status="stopped"), FACE, True, "stopped: stopped")
     assert not {"Health", "Needs", "Matters"} & {fact.name for fact in stopped.facts}
+
+
+@pytest.mark.row("pod-promise-8")
+def test_a_bean_says_that_it_is_one_and_a_degraded_one_what_is_wrong() -> None:
+    row = services.row(service(kind="bean", status="degraded"), FACE, True, "health() says no (1 of 3)")
+
+    facts = {fact.name: fact.value for fact in row.facts}
+    assert (facts["Kind"], facts["Health"]) == ("bean", "health() says no (1 of 3)")
+    assert (row.state.word, [deed.verb for deed in row.deeds]) == ("Degraded", ["Restart", "Stop"])
+    assert "Kind" not in {fact.name for fact in services.row(service(), FACE, True).facts}
+
+
+@pytest.mark.row("pod-promise-8")
+def test_the_buttons_of_a_bean_stop_and_start_it_and_its_log_is_one_click_away(
+    garden: Garden, request: pytest.FixtureRequest
+) -> None:
+    @garden.app.bean(label="pump")
+    def pump(context: Any) -> None:
+        print("the pump begins")
+        context.wait()
+
+    person, site = request.getfixturevalue("person")("run"), request.getfixturevalue("site")
+    reached: SimpleQueue[str] = SimpleQueue()
+    site.catalogue.service_changed.listen(lambda info: reached.put(info.status) if info.name == "pump" else None)
+
+    def wait_for(status: str) -> None:
+        while reached.get(timeout=20) != status:
+            assert status
+
+    site.start()
+    wait_for("running")
+    assert person.post("/services/pump/stop", page="/services").status_code == 303
+    wait_for("stopped")
+    assert person.post("/services/pump/start", page="/services").status_code == 303
+    wait_for("running")
+    run = site.catalogue.service("pump").info.run
+    assert f'/runs/{run}">its log' in person.get("/services").text
+    site.database().writer.flush()
+    assert [record.message for record in site.catalogue.journals.records(run)] == ["the pump begins"]
