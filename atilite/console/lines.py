@@ -80,7 +80,7 @@ class Row:
             f'<td class="c-name"><a class="name go" href="{_same(at)}/runs/{self.id}">{_same(self.name)}</a>'
             f'{labels}{more}</td>'
             f'<td class="c-num">{took}</td><td class="c-soft">#{self.id} {_same(self.by)}</td>'
-            f'<td class="c-when" title="{escape(when.title)}">{when.words}</td></tr>'
+            f'<td class="c-when" title="{escape(when.title)}">{when.words}</td></tr>\n'
         )
 
 

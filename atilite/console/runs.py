@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
+
+from markupsafe import Markup
 
 from atilite.console import lines, states, words
 from atilite.console.desk import Desk, Visit
@@ -70,6 +73,10 @@ class RunsPage:
     def chips(self) -> tuple[Facet, ...]:
         """What is not well, and every filter that is on."""
         return chips(self.filters, self.day)
+
+    def table(self, at: str) -> Markup:
+        """The rows as one piece of HTML; the console is mounted at `at`."""
+        return Markup("".join([row.html(at) for row in self.rows]))
 
     @property
     def spanned(self) -> str:
@@ -137,8 +144,14 @@ def criteria(filters: Mapping[str, str], zone: tzinfo | None) -> dict[str, Any]:
 
 def with_filter(filters: Mapping[str, str], name: str, value: str) -> str:
     """The query that adds a filter, or removes it when it is already on."""
-    chosen = {key: old for key, old in filters.items() if key != name}
-    if filters.get(name) != value:
+    return _query_with(tuple(filters.items()), name, value)
+
+
+# The list of runs offers the same filters each time.
+@lru_cache(maxsize=512)
+def _query_with(filters: tuple[tuple[str, str], ...], name: str, value: str) -> str:
+    chosen = {key: old for key, old in filters if key != name}
+    if (name, value) not in filters:
         chosen[name] = value
     return "?" + urlencode(chosen) if chosen else ""
 
