@@ -80,7 +80,7 @@ class WebAdapter(SimpleServer):
         if self._runner is None:
             return
         try:
-            await asyncio.wait_for(self._runner.cleanup(), None if self._asked.is_set() else LAST_WORDS)
+            await asyncio.wait_for(self._runner.cleanup(), None if self._stop_asked.is_set() else LAST_WORDS)
         finally:
             for path in self._paths:
                 Path(path).unlink(missing_ok=True)

@@ -85,7 +85,7 @@ class ASGIServer(SimpleServer):
         if self._serving is None:
             return
         self._server.should_exit = True
-        self._server.force_exit = not (self._asked.is_set() or self._serving.done())
+        self._server.force_exit = not (self._stop_asked.is_set() or self._serving.done())
         try:
             await asyncio.wait([self._serving])
         finally:

@@ -36,6 +36,7 @@ class ProducerConsumer(SimpleServer):
     """
 
     on_error: Literal["fail", "log"] = "fail"
+    failures = 0
 
     def produce(self, **kwargs: Any) -> Any:
         """Give the objects."""
@@ -45,32 +46,44 @@ class ProducerConsumer(SimpleServer):
         """Take one object."""
 
     async def run(self, **kwargs: Any) -> None:
+        """Produce and consume until both are through. Raises the first error."""
         flow, _ = keys_of(Flow, kwargs, self)
         self.failures = 0
-        self._first: BaseException | None = None
-        self._kwargs = kwargs
+        await Passing(self, flow, kwargs).run()
+
+
+class Passing:
+    """The way of the objects from one producer to its consumers. Asyncio loop only."""
+
+    def __init__(self, server: ProducerConsumer, flow: Flow, kwargs: dict[str, Any]) -> None:
+        self._server, self._kwargs = server, kwargs
         self._queue: asyncio.Queue[Any] = asyncio.Queue(flow.queue_size)
         self._threads = Threads(flow.consumer_num + 1, name="atilite-flow")
         self._producer = asyncio.create_task(self._fill())
-        consumers = [asyncio.create_task(self._empty()) for _ in range(flow.consumer_num)]
+        self._consumers = [asyncio.create_task(self._empty()) for _ in range(flow.consumer_num)]
+        self._first: BaseException | None = None
+
+    async def run(self) -> None:
+        """Wait until all is consumed. Raises the first error of a consumer that counts, or the producer's."""
+        everybody = self._producer, *self._consumers
         try:
             await asyncio.wait([self._producer])
-            for _ in consumers:
+            for _ in self._consumers:
                 await self._queue.put(END)
-            await asyncio.wait(consumers)
+            await asyncio.wait(self._consumers)
         finally:
-            for task in (self._producer, *consumers):
+            for task in everybody:
                 task.cancel()
-            await asyncio.gather(self._producer, *consumers, return_exceptions=True)
+            await asyncio.gather(*everybody, return_exceptions=True)
             self._threads.stop(0)
         if self._first is not None:
             raise self._first
         self._producer.result()
 
     async def _fill(self) -> None:
-        objects = await outcome(self.produce(**self._kwargs))
+        objects = await outcome(self._server.produce(**self._kwargs))
         if not isinstance(objects, AsyncIterable):
-            objects = self._stepped(objects)
+            objects = stepped(objects, self._threads)
         try:
             async for obj in objects:
                 await self._queue.put(obj)
@@ -79,30 +92,34 @@ class ProducerConsumer(SimpleServer):
             if close is not None:
                 await close()
 
-    async def _stepped(self, objects: Iterable[Any]) -> AsyncIterator[Any]:
-        iterator = iter(objects)
-        while (obj := await self._threads.submit(next, iterator, END)) is not END:
-            yield obj
-
     async def _empty(self) -> None:
-        plain = kind_of(self.consume) == "plain"
+        consume = self._server.consume
+        plain = kind_of(consume) == "plain"
         while (obj := await self._queue.get()) is not END:
             try:
                 if plain:
-                    await outcome(await self._threads.submit(self.consume, obj, **self._kwargs))
+                    await outcome(await self._threads.submit(consume, obj, **self._kwargs))
                 else:
-                    await self.consume(obj, **self._kwargs)
+                    await consume(obj, **self._kwargs)
             except (Exception, SystemExit, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and being_cancelled():
                     raise
                 self._failed(obj, error)
 
     def _failed(self, obj: Any, error: BaseException) -> None:
-        self.failures += 1
-        self.logger.error("%s could not consume %.200r", type(self).__qualname__, obj, exc_info=error)
-        if self.on_error == "fail":
+        server = self._server
+        server.failures += 1
+        server.logger.error("%s could not consume %.200r", type(server).__qualname__, obj, exc_info=error)
+        if server.on_error == "fail":
             self._first = self._first or error
             self._producer.cancel()
+
+
+async def stepped(objects: Iterable[Any], threads: Threads) -> AsyncIterator[Any]:
+    """Read a plain generator or the like, each step on a thread."""
+    iterator = iter(objects)
+    while (obj := await threads.submit(next, iterator, END)) is not END:
+        yield obj
 
 
 def being_cancelled() -> bool:

@@ -60,18 +60,18 @@ class SimpleServer:
 
     async def stop_asked(self) -> None:
         """Wait until the pod is about to end."""
-        await self._asked.wait()
+        await self._stop_asked.wait()
 
     async def __call__(self, **kwargs: Any) -> Any:
         if kind_of(self.run) != "async":
             raise TypeError(f"{type(self).__qualname__}.run must be `async def`: it runs beside all other beans")
-        self._asked, self._begun = asyncio.Event(), False
+        self._stop_asked, self._has_begun = asyncio.Event(), False
         for name in STOP_SIGNALS:
             await outcome(self.context.add_signal_handler(name, self._told))
         try:
             if self.context.cancelled:  # asked to end before it listened
                 return None
-            self._begun = True
+            self._has_begun = True
             return await self._live(kwargs)
         finally:
             for name in STOP_SIGNALS:
@@ -93,7 +93,7 @@ class SimpleServer:
         return result
 
     async def _told(self, **kwargs: Any) -> None:
-        first = not self._asked.is_set()
-        self._asked.set()
-        if first and self._begun:
+        first = not self._stop_asked.is_set()
+        self._stop_asked.set()
+        if first and self._has_begun:
             await outcome(self.on_stop(**kwargs))

@@ -135,9 +135,9 @@ class TCPServerAdapter(SimpleServer):
         finally:
             self._setup.cancel()
             await asyncio.wait([self._setup])
-        if not (self._setup.cancelled() and self._asked.is_set()):
+        if not (self._setup.cancelled() and self._stop_asked.is_set()):
             self._setup.result()
-        return not self._asked.is_set()
+        return not self._stop_asked.is_set()
 
 
 def bound(protocol: Any, server: TCPServer, connections: Connections) -> Any:

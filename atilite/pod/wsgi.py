@@ -85,7 +85,7 @@ class WSGIServer(SimpleServer):
         seconds = patience(self.context, self._grace)
         try:
             if self._server is not None:
-                cut_off = await self._server.stop(seconds if self._asked.is_set() else 0.0)
+                cut_off = await self._server.stop(seconds if self._stop_asked.is_set() else 0.0)
                 if cut_off:
                     self.logger.warning("%d requests were cut off", cut_off)
         finally:
