@@ -21,6 +21,7 @@ from atilite.runtime.functions import Kind, kind_of
 from atilite.runtime.kinds import run_function
 from atilite.runtime.promise import Promise
 from atilite.runtime.supervisor import Supervisor
+from atilite.runtime.traces import line_of
 from atilite.runtime.unit import Life
 
 log = logging.getLogger("atilite.pod")
@@ -164,6 +165,13 @@ class Bean:
         if self._living is not None:
             self._living.is_ready()
 
+    def ending(self) -> Promise[None]:
+        """Promise the moment in which its present life is asked to end, which gives that time to do so by itself."""
+        if self.life is None:
+            raise LookupError(f"{self} has not been started yet; ask for its end in what runs")
+        self.life.grace = self.spec.stop_timeout
+        return self.life.stopping
+
     def close(self) -> None:
         """Let go what has never begun."""
         if self.form == "coroutine" and self.life is None:
@@ -258,11 +266,18 @@ class _Living:
         if self._health is not None:
             self._health.end()
 
+        error = core.error
+        if self._crew is not None and error is not None and not isinstance(error, TaskCancelled):
+            # Its processes were started again as often as the bean's policy allows; all of them are not, once more.
+            final = Vetoed(line_of(error))
+            final.__cause__ = error
+            error = final
+
         def settle(asked: Promise[None]) -> None:
-            if core.error is not None and isinstance(asked.error, Vetoed):
-                log.error("%s: %s", self._bean, asked.error, exc_info=asked.error)
             vetoed = asked.error if isinstance(asked.error, Vetoed) else None
-            self._work.settle(None, core.error or vetoed)
+            if error is not None and vetoed is not None:
+                log.error("%s: %s", self._bean, vetoed, exc_info=vetoed)
+            self._work.settle(None, error or vetoed)
 
         with self._lock:
             self._unwanted = False  # that was for the core

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from atilite.pod.signals import Listener, Signals
 from atilite.runtime.engine import Runtime
 from atilite.runtime.functions import kind_of
+from atilite.runtime.promise import Promise
 from atilite.runtime.stopping import Stopping
 from atilite.runtime.task import Task
 
@@ -33,6 +34,7 @@ class Member(Listener, Protocol):
     @property
     def life(self) -> Stopping | None: ...
     def is_ready(self) -> None: ...
+    def ending(self) -> Promise[None]: ...
 
 
 class House(Protocol):
@@ -98,6 +100,14 @@ class Context:
         """Sleep for so long, but only until it should end; True if it should. Blocks: not in coroutines."""
         life = self._member.life
         return life is not None and life.wait(seconds)
+
+    @property
+    def ending(self) -> Task:
+        """The task that ends when it should end: `await` it or `yield` it. LookupError before its first life.
+
+        A bean that asks for it has its `stop_timeout` to end by itself before it is cancelled.
+        """
+        return Task(self._member.ending(), timeout=None, runner=self._house.runtime.run)
 
     def ready(self) -> None:
         """Say that it does its work from now on; a bean with `ready="explicit"` counts as started only then."""

@@ -43,7 +43,7 @@ async def coroutine(context, number):
 
 @pass_context
 def generator(context, number):
-    yield context.bean.life.stopping
+    yield context.ending
 
 
 async def fails():

@@ -7,6 +7,7 @@ import inspect
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -393,6 +394,62 @@ def test_one_bean_that_is_stopped_by_a_person_is_asked_before_it_is_cancelled(ma
 
     assert bean.stop().wait(PATIENCE) == "stopped"
     assert told.things == ["ended by itself"]
+
+
+@pytest.mark.row("pod-promise-3")
+def test_processes_that_were_given_up_are_not_all_started_once_more(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "podfails.py").write_text("def fails():\n    raise ValueError('no water')\n")
+    pod = make()
+
+    bean = run(pod, "podfails.fails", processes=2, restart="on_failure", restart_delay=0, max_restarts=1)
+
+    assert pod.done.wait(3 * PATIENCE) == 1
+    assert (bean.state, bean.error, bean.status().restarts) == ("failed", "ValueError: no water", 0)
+
+
+def test_a_thousand_beans_that_wait_hold_no_threads(make: Make) -> None:
+    @pass_context
+    async def coroutine(context: Context) -> None:
+        await context.ending
+
+    @pass_context
+    def generator(context: Context) -> Generator[Any, Any, None]:
+        yield context.ending
+
+    pod = make()
+    before = threading.active_count()
+    for number in range(1000):
+        pod.add_bean(coroutine if number % 2 else generator)
+    pod.start().wait(PATIENCE)
+
+    assert {bean.state for bean in pod.beans} == {"running"}
+    assert threading.active_count() <= before + 2  # the hub and the asyncio loop, if they were not there yet
+    assert pod.stop().wait(PATIENCE) == 0
+
+
+@pytest.mark.row("pod-promise-6")
+def test_who_waits_for_the_end_ends_by_itself_when_it_alone_is_stopped(make: Make) -> None:
+    told = Happened()
+
+    @pass_context
+    async def coroutine(context: Context) -> None:
+        told("begun")
+        await context.ending
+        await asyncio.sleep(0.01)
+        told("ended by itself")
+
+    pod = make()
+    pod.add_bean(asyncio.sleep, delay=1000)
+    bean = run(pod, coroutine)
+    with pytest.raises(LookupError, match="has not been started yet"):
+        _ = Pod().add_bean(coroutine).context.ending
+    told.wait_for("begun")
+
+    assert bean.stop().wait(PATIENCE) == "stopped"
+    assert told.things == ["begun", "ended by itself"]
 
 
 # -- hooks
