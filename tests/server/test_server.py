@@ -123,7 +123,7 @@ def test_counters_tell_what_it_does(serve: Serve, loop: Loop) -> None:
     until(lambda: server.stats.parked == 1)
     for client in clients[1:]:
         client.ask("/block")
-    until(lambda: server.stats.queued == 2)
+    until(lambda: (server.stats.busy, server.stats.queued) == (2, 2))
     stats = server.stats
     assert (stats.connections, stats.parked, stats.requests, stats.busy, stats.queued) == (5, 1, 5, 2, 2)
     release.set()
@@ -157,6 +157,7 @@ def test_an_idle_connection_makes_room_for_a_new_one(serve: Serve, loop: Loop, m
     with Client(server.addresses[0]) as oldest, Client(server.addresses[0]) as older:
         for client in (oldest, older):
             assert client.get("/x").status == 200
+            until(lambda: server.stats.busy == 0)  # it is idle when its worker has let go of it
         with Client(server.addresses[0]) as newest:
             assert newest.get("/x").status == 200
         assert oldest.ended()
