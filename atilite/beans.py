@@ -15,7 +15,7 @@ from .automation.engine import Automation
 from .automation.naming import description_of, source_of
 from .automation.run import Job
 from .automation.services import Info, lived
-from .errors import ConfigError, Frozen, SetupError, TaskCancelled
+from .errors import ConfigError, Frozen, SetupError, TaskCancelled, TaskError
 from .events import Emitter
 from .pod.bean import Bean
 from .pod.configuring import Config, capitals, merged
@@ -25,6 +25,9 @@ from .quickly import dataclass
 from .runtime.promise import Promise
 from .runtime.task import Task
 from .runtime.unit import Life
+
+# The part of the time for their end that beans have before they are cancelled.
+BY_THEMSELVES = 0.6
 
 
 @dataclass
@@ -132,23 +135,29 @@ class Beans:
             left.set([])
         else:
             pod, self._pod = self._pod, None
-            pod.stop_wait_time = timeout
+            pod.stop_wait_time = timeout * BY_THEMSELVES
             ended = pod.stop("the site stops")
             self._keeping.close()
-            ended.on_done(lambda _: left.set(list(pod.enforced)) and None)
+            last = self._automation.storage.runtime.loop.call_later(timeout, _abandon, pod)
+
+            def over(_: object) -> None:
+                last.cancel()
+                left.set(list(pod.enforced))
+
+            ended.on_done(over)
         return left
 
     def start(self, name: str) -> Promise[Any]:
         """Start a bean; promises the state that it came to."""
-        return self._bean(name).start()
+        return self._told(name, "start")
 
     def stop(self, name: str) -> Promise[Any]:
-        """Stop a bean; promises the state that it came to."""
-        return self._bean(name).stop()
+        """Stop a bean; promises the state that it came to. Vetoed if a hook says no."""
+        return self._told(name, "stop")
 
     def restart(self, name: str) -> Promise[Any]:
-        """Stop a bean if it runs, and start it; promises the state that it came to."""
-        return self._bean(name).restart()
+        """Stop a bean if it runs, and start it; promises the state that it came to. Vetoed if a hook says no."""
+        return self._told(name, "restart")
 
     # -- beneath
 
@@ -158,11 +167,12 @@ class Beans:
         except KeyError:
             raise LookupError(f"no bean named {name!r}; known: {', '.join(self._entries) or 'none'}") from None
 
-    def _bean(self, name: str) -> Bean:
+    def _told(self, name: str, verb: str) -> Promise[Any]:
         bean = self._entry(name).bean
         if bean is None:
-            raise LookupError(f"bean {name!r} has not been loaded")
-        return bean
+            return Promise.failed(TaskError(f"bean {name!r} has not been loaded; see the log of the start"))
+        told: Promise[Any] = getattr(bean, verb)()
+        return told
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else masked(text, self._automation.runs.hidden())
@@ -196,6 +206,12 @@ class _Begin:
         if self._life.cancelled:
             raise TaskCancelled("it was stopped before it began")
         return self._task(self._bean.begin(self._life))
+
+
+def _abandon(pod: Pod) -> None:
+    # The second call cancels, as the first one's deadline has done; the third one waits for nobody any more.
+    pod.stop()
+    pod.stop()
 
 
 def declare(app: Any, core: Any = None, /, **keys: Any) -> Any:

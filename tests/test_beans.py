@@ -14,7 +14,7 @@ import pytest
 from atilite import Atilite
 from atilite.automation.services import Info
 from atilite.config import Settings, load
-from atilite.errors import ConfigError, Frozen, SetupError
+from atilite.errors import ConfigError, Frozen, SetupError, TaskError
 from atilite.pod import Context, pass_context
 from atilite.runtime.promise import Promise
 from atilite.site import Site
@@ -222,6 +222,24 @@ def test_beans_end_with_the_site_in_reverse_and_before_the_data_closes(board: Bo
     assert headline.status == "succeeded"
 
 
+@pytest.mark.row("pod-defect-5", "pod-promise-6")
+def test_a_bean_that_does_not_end_is_left_behind_in_time(board: Board) -> None:
+    go = threading.Event()
+
+    @board.app.bean(label="deaf", stop_timeout=600)
+    def deaf() -> None:
+        go.wait()
+
+    board.start()
+    board.wait_for("deaf", "running")
+    others = board.app.automation.service.others
+    assert others is not None
+
+    assert others.stop_all(0.2).wait(WAIT) == ["bean 1 (deaf)"]
+    assert board.info("deaf")["status"] == "failed"
+    go.set()
+
+
 @pytest.mark.row("P7")
 def test_beans_of_one_label_have_names_of_their_own(board: Board) -> None:
     for _ in range(2):
@@ -251,6 +269,8 @@ def test_a_bean_that_cannot_be_loaded_keeps_the_site_from_starting_and_an_option
     board.app.bean("nowhere.bean", label="spare", optional=True)
     board.start()
     assert board.info("spare")["status"] == "stopped"
+    with pytest.raises(TaskError, match="bean 'spare' has not been loaded"):
+        board.site.catalogue.start_service("spare").fetch()
     with pytest.raises(Frozen):
         board.app.bean("nowhere.other")
 

@@ -144,9 +144,9 @@ class Command:
             try:
                 config = self.read()
                 text = reload(pod, config, configuring.specs(config))
-            except AtiliteError as error:
+            except Exception as error:  # the end of what SIGHUP has begun
                 text = f"the configuration stays as it was: {error}"
-                log.error("%s", text)
+                log.error("%s", text, exc_info=None if isinstance(error, AtiliteError) else error)
             else:
                 logging.getLogger().setLevel(config.LOG_LEVEL.upper())
                 log.info("the configuration was read again: %s", text)
@@ -187,9 +187,14 @@ def verdict(pod: Pod) -> Iterator[str]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does: nothing runs yet that would have to be asked to end."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does: nothing runs yet that would have to be asked to end.
+
+    SIGHUP has nothing to say yet: the configuration was read a moment ago.
+    """
+    for_now: dict[int, Any] = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: signal.SIG_IGN}
+    before = {number: signal.signal(number, handler) for number, handler in for_now.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -282,9 +282,11 @@ class Pod:
 
     def _plan(self, bean: Bean) -> Plan:
         spec = bean.spec
+        # Of several processes each is started again by itself; see Crew.
+        restart = spec.restart if spec.processes == 1 else "never"
         return Plan(
             str(bean), functools.partial(self._begin, bean),
-            RestartPolicy(spec.restart, spec.restart_delay, spec.max_restarts, spec.within, max_delay=LONGEST_DELAY),
+            RestartPolicy(restart, spec.restart_delay, spec.max_restarts, spec.within, max_delay=LONGEST_DELAY),
             needs=self._units(spec.needs), after=self._units(spec.after), ready="explicit", bound=True,
             start_timeout=spec.start_timeout, stop_timeout=spec.stop_timeout, critical=spec.critical,
         )  # fmt: skip

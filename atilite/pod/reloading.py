@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from atilite.pod.bean import Bean
 from atilite.pod.loading import load
 from atilite.pod.pod import Pod
 from atilite.pod.spec import BeanSpec
+
+log = logging.getLogger("atilite.pod")
 
 
 class Difference(NamedTuple):
@@ -57,6 +60,13 @@ def reload(pod: Pod, config: Any, specs: Sequence[BeanSpec]) -> str:
     with pod.kept():
         for bean in (*found.gone, *(bean for bean, _ in found.changed)):
             pod.remove_bean(bean).wait()
-        for spec in (*(spec for _, spec in found.changed), *found.added):
-            pod.add_bean(spec)
-    return str(found)
+        failed = [spec.key for spec in (*(spec for _, spec in found.changed), *found.added) if not _added(pod, spec)]
+    return f"{found}; not loaded: {', '.join(failed)}" if failed else str(found)
+
+
+def _added(pod: Pod, spec: BeanSpec) -> bool:
+    try:
+        return pod.add_bean(spec) is not None
+    except Exception as error:  # the class of a bean may do anything when it is made
+        log.error("%s cannot be loaded: %s", spec.key, error, exc_info=error)
+        return False

@@ -406,6 +406,38 @@ def test_a_signal_while_beans_start_ends_them(start: Start) -> None:
     assert "second runs" not in run.out
 
 
+@pytest.mark.row("pod-promise-6", "P21")
+def test_processes_of_a_bean_write_to_the_log_and_end_with_the_pod(start: Start) -> None:
+    run = start("garden.Polite:label=web,processes=2", "garden.slow:processes=2", "--loop-type", "asyncio")
+    run.wait_for("[atilite.pod.web] [INFO] process 1: polite runs as ")
+    run.wait_for("[atilite.pod.web] [INFO] process 2: polite runs as ")
+    run.wait_for("slow runs", times=2)
+
+    run.send(signal.SIGTERM)
+
+    assert run.code() == 0, run.err
+    assert run.err.count("asked by SIGTERM") == 2
+    assert run.err.count("slow ends") == 2
+
+
+@pytest.mark.row("pod-defect-5", "pod-promise-6")
+def test_a_process_that_does_not_end_is_killed_and_its_bean_named(start: Start, folder: Path) -> None:
+    (folder / "deaf.py").write_text(
+        "import os, threading\n\n"
+        "def run():\n    print('deaf', os.getpid(), flush=True)\n    threading.Event().wait()\n", encoding="utf-8",
+    )
+    run = start("deaf.run:label=wall,processes=2,stop_timeout=0.5", "--stop-wait-time", "0.1")
+    run.wait_for(": deaf ", times=2)
+
+    run.send(signal.SIGTERM)
+
+    assert run.code() == 1
+    assert "is killed: it did not end in time" in run.err
+    assert run.lines["err"][-1] == "atilite: at the deadline these had to be ended: bean 1 (wall)"
+    for pid in re.findall(r": deaf (\d+)", run.err):
+        assert not Path(f"/proc/{pid}").exists()
+
+
 @pytest.mark.row("P11")
 def test_hanging_up_reads_the_configuration_again_and_touches_only_what_has_changed(start: Start, folder: Path) -> None:
     table = "{{'core': 'garden.Polite', 'label': '{0}', 'name': '{1}'}}, "
