@@ -73,12 +73,12 @@ class Row:
         Written here and not in the template: there are fifty of them on a page, and it takes a third of the time.
         """
         labels = "".join([f' <span class="tag">{_same(label)}</span>' for label in self.labels])
-        more = f' <small{_WRONG if self.wrong else ""}>{escape(self.more)}</small>' if self.more else ""
+        more = f" <small{_WRONG if self.wrong else ''}>{escape(self.more)}</small>" if self.more else ""
         when, took = self.when, self.took.words if self.took else ""
         return Markup(
-            f'<tr><td>{self.state.__html__()}</td>'
+            f"<tr><td>{self.state.__html__()}</td>"
             f'<td class="c-name"><a class="name go" href="{_same(at)}/runs/{self.id}">{_same(self.name)}</a>'
-            f'{labels}{more}</td>'
+            f"{labels}{more}</td>"
             f'<td class="c-num">{took}</td><td class="c-soft">#{self.id} {_same(self.by)}</td>'
             f'<td class="c-when" title="{escape(when.title)}">{when.words}</td></tr>\n'
         )

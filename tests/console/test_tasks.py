@@ -174,17 +174,17 @@ def test_a_task_is_cancelled_by_its_button_and_the_page_says_what_came_of_it(
     runner = person("run")
     rows = rows_of(runner)
     page = runner.get("/tasks").text
-    assert f'/tasks/{rows["sleep"]["id"]}/cancel' in page
-    assert f'/tasks/{rows["Busy"]["id"]}/cancel' not in page  # nobody can stop a thread
+    assert f"/tasks/{rows['sleep']['id']}/cancel" in page
+    assert f"/tasks/{rows['Busy']['id']}/cancel" not in page  # nobody can stop a thread
     assert "name go" not in page  # a link as large as its row would lie over the button
-    answer = runner.post(f'/tasks/{rows["sleep"]["id"]}/cancel')
+    answer = runner.post(f"/tasks/{rows['sleep']['id']}/cancel")
     assert answer.status_code == 303
     assert "sleep was asked to end." in runner.get("/tasks").text
     with pytest.raises(TaskCancelled):
         task.fetch(30)
-    runner.post(f'/tasks/{rows["Busy"]["id"]}/cancel')
+    runner.post(f"/tasks/{rows['Busy']['id']}/cancel")
     assert "cannot be stopped: it goes on" in runner.get("/tasks").text
-    runner.post(f'/tasks/{rows["sleep"]["id"]}/cancel')
+    runner.post(f"/tasks/{rows['sleep']['id']}/cancel")
     assert "It had ended already." in runner.get("/tasks").text
     trail = [(one.what, one.target) for one in site.database().part(Audit).search(Wanted(what="cancel task"))]
     assert ("cancel task", "sleep") in trail
