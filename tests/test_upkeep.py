@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from atilite.errors import StoreFull
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.retention import Limits
-from atilite.upkeep import DELAY, FIRST, Upkeep, give_back_memory, limits_of
+from atilite.upkeep import DELAY, FIRST, Upkeep, give_back_memory, limits_of, share_arenas
 from tests.require import require
 
 
@@ -178,6 +180,37 @@ def test_a_c_library_without_that_is_left_alone(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("atilite.upkeep.ctypes", SimpleNamespace(CDLL=lambda name: SimpleNamespace()))
 
     assert not give_back_memory()
+    assert not share_arenas()
+
+
+PLACES = """
+import ctypes, sys, threading
+from atilite.upkeep import share_arenas
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+if sys.argv[1] == "few":
+    share_arenas()
+found, together = set(), threading.Barrier(12)
+def take():
+    together.wait()
+    found.add(library.malloc(100) >> 26)  # an arena begins at a multiple of 64 MiB
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+for one in threads: one.start()
+for one in threads: one.join()
+print(len(found))
+"""
+
+
+@pytest.mark.row("reliability-5")
+def test_threads_share_the_places_of_their_memory() -> None:
+    require(hasattr(ctypes.CDLL(None), "mallopt"), "this C library has no mallopt")
+
+    def places(how: str) -> int:
+        words = [sys.executable, "-c", PLACES, how]
+        return int(subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout)
+
+    assert places("few") <= 2 < places("each")
 
 
 def test_a_sweep_leaves_no_connection_behind(database: Database) -> None:
