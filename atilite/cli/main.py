@@ -40,6 +40,7 @@ ROOMS = {
     "keys": ("kv",),
     "runs": ("runs",),
     "pod": ("pod",),
+    "flow": ("flow",),
 }
 
 # The commands that work on the data: whoever has installed a service most often means the data of that.
@@ -58,8 +59,8 @@ def main(
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments[:1] == ["pod"]:  # beans need neither a site nor its settings, and have flags of their own
-            return int(importlib.import_module(".pod", __package__).main(arguments[1:], script_of(site)))
+        if arguments[:1] in (["pod"], ["flow"]):  # they need neither a site nor its settings, and have their own flags
+            return int(importlib.import_module(f".{arguments[0]}", __package__).main(arguments[1:], script_of(site)))
         chosen = any(word == "--app" or word.startswith("--app=") for word in arguments)
         if site is None and not chosen and Path("serve.py").exists():
             return run_script(Path("serve.py"), arguments)

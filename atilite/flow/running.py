@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from atilite.clock import Clock
@@ -22,15 +24,13 @@ from atilite.flow.turns import Turns
 log = logging.getLogger("atilite.flow")
 
 CONTROLS = ("stop", "start", "run", "abort", "ready")
-# How long a real-time turn may be late before the turns that it missed are left out.
-PATIENCE = 1.0
 
 
 class Wish(NamedTuple):
     """Something that was asked for from outside, done before the turn with this number (0 is the first)."""
 
     turn: int
-    kind: str  # bid or write
+    kind: str  # bid or write; skip where turns were missed in real time
     house: str
     name: str  # of a framer, or the path of a share
     value: Any  # a control, or fields
@@ -61,7 +61,8 @@ class Running:
     """The houses of a plan and their turns.
 
     `start`, `stop`, `pause`, `resume` and `step` are for any thread, as is what asks and reads. `overruns` counts the
-    turns that took longer than the period. `moved` emits each transition, `printed` each text, `faulted` each fault.
+    turns that took longer than the period, `missed` those that were left out because others took too long. `moved`
+    emits each transition, `printed` each text, `faulted` each fault.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Running:
             raise FlowError("\n".join(str(problem) for problem in problems))
         self.houses = {house.name: house for house in houses}
         self.turns = Turns(houses, period)
-        self.overruns, self.longest, self.failure = 0, 0.0, ""
+        self.overruns, self.missed, self.longest, self.failure = 0, 0, 0.0, ""
         self.wishes: list[Wish] = []  # all that were done, for a replay
         self.moved: Emitter[Moved] = Emitter()
         self.printed: Emitter[tuple[str, str, str]] = Emitter()
@@ -93,10 +94,12 @@ class Running:
         self._lock = threading.Lock()  # held for a turn, and for a look between two
         self._wanted: deque[tuple[str, str, str, Any]] = deque()
         self._repeated: deque[Wish] = deque()
-        self._wake = threading.Event()
+        # Turns to step; 0 only wakes. A handler of a signal may put into it, whatever of the thread it interrupts.
+        self._wake: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ending = False
         self._paused, self._steps = False, 0
+        self._begun = 0.0  # the time of the clock at which the plan's was 0, but for pauses
         for house in houses:
             house.listen(self._listener(house))
 
@@ -129,34 +132,55 @@ class Running:
 
     def run(self, until: float | None = None) -> None:
         """Turn on the simulated clock until nothing runs; at most to the last turn at or before `until` seconds."""
-        while until is None or self.turns.stamp <= until + 1e-9:
+        while not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
             if not self.turn():
                 return
+        if self._ending:
+            self._end()
 
     def run_realtime(self, until: float | None = None) -> None:
         """Turn in this thread, each turn at its time, until nothing runs, `until` is over, or `stop` is called."""
-        begun = self._clock.monotonic() - self.turns.stamp
+        self._begun = self._clock.monotonic() - self.turns.stamp
         more = True
         while more and not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
-            wait = begun + self.turns.stamp - self._clock.monotonic()
-            if self._paused and not self._steps:
-                self._wake.wait()
-                self._wake.clear()
-                begun = self._clock.monotonic() - self.turns.stamp
-                continue
-            if wait > 0 and not self._steps:
-                if self._wake.wait(wait):
-                    self._wake.clear()
-                continue
-            if wait < -PATIENCE:  # the machine slept, or a turn was very long: those turns are not made up for
-                begun = self._clock.monotonic() - self.turns.stamp
-            self._steps = max(0, self._steps - 1)
-            before = self._clock.monotonic()
-            more = self.turn()
-            took = self._clock.monotonic() - before
-            self.longest = max(self.longest, took)
-            if took > self.turns.period:
-                self.overruns += 1
+            if self._is_due():
+                before = self._clock.monotonic()
+                more = self.turn()
+                took = self._clock.monotonic() - before
+                self.longest = max(self.longest, took)
+                if took > self.turns.period:
+                    self.overruns += 1
+        if self._ending:
+            self._end()
+
+    def _is_due(self) -> bool:
+        """Whether a turn is to be made now; waits for its time first, or until something is asked for."""
+        if self._paused:
+            if self._steps:
+                self._steps -= 1
+                return True
+            self._wait(None)
+            self._begun = self._clock.monotonic() - self.turns.stamp
+            return False
+        self._steps = 0
+        wait = self._begun + self.turns.stamp - self._clock.monotonic()
+        if wait > 0:
+            self._wait(wait)
+            return False
+        missed = int(-wait / self.turns.period)
+        if missed:  # a turn was long, or the machine slept: what was missed is not made up for
+            self._skip(missed)
+        return True
+
+    def _wait(self, seconds: float | None) -> None:
+        with suppress(queue.Empty):
+            self._steps += self._wake.get(timeout=seconds)
+
+    def _skip(self, turns: int) -> None:
+        with self._lock:
+            self.wishes.append(Wish(self.turns.count, "skip", "", "", turns))
+            self.turns.skip(turns)
+        self.missed += turns
 
     # -- a thread of its own ------------------------------------------------------------------------------------------
 
@@ -179,7 +203,7 @@ class Running:
     def stop(self, timeout: float = 5.0) -> bool:
         """End the turns; all framers exit their frames, bottom up. False if a turn did not end in time."""
         self._ending = True
-        self._wake.set()
+        self._wake.put(0)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
@@ -189,18 +213,17 @@ class Running:
     def pause(self) -> None:
         """Hold the clock of the plan behind the turn under way."""
         self._paused = True
-        self._wake.set()
+        self._wake.put(0)
 
     def resume(self) -> None:
-        self._paused, self._steps = False, 0
-        self._wake.set()
+        self._paused = False
+        self._wake.put(0)
 
     def step(self, turns: int = 1) -> None:
         """While it is paused: make so many turns, as fast as they go."""
         if not self._paused:
             raise FlowError(f"{self.name} is not paused; pause its clock before you step")
-        self._steps += turns
-        self._wake.set()
+        self._wake.put(turns)
 
     def _in_thread(self) -> None:
         try:
@@ -209,16 +232,19 @@ class Running:
             log.exception("the plan %s has ended by an error", self.name)
             self.failure = "it has ended by an error of the engine; the log has the traceback"
         finally:
-            with self._lock:
-                self._end()
+            self._end()
 
     def _end(self) -> None:
-        for house in self.houses.values():
-            for tasker in house.scheduled:
-                try:
-                    tasker.obey("stop")
-                except Fault as fault:
-                    house.tell_fault(fault)
+        """Let all framers exit their frames."""
+        with self._lock:
+            for house in self.houses.values():
+                for tasker in house.scheduled:
+                    try:
+                        tasker.obey("stop")
+                    except Fault as fault:
+                        house.tell_fault(fault)
+            for function in self._told:
+                function()
 
     # -- asking from outside ------------------------------------------------------------------------------------------
 
@@ -251,8 +277,11 @@ class Running:
             self._wanted.append((wish.kind, wish.house, wish.name, wish.value))
         while self._wanted:
             kind, house_name, name, value = self._wanted.popleft()
-            house = self._house(house_name)
             self.wishes.append(Wish(self.turns.count, kind, house_name, name, value))
+            if kind == "skip":
+                self.turns.skip(value)
+                continue
+            house = self._house(house_name)
             if kind == "bid":
                 self._tasker(house, name).desire = value
             else:

@@ -54,6 +54,13 @@ class Turns:
         self.count += 1
         return more
 
+    def skip(self, turns: int) -> None:
+        """Leave out turns that were missed in real time. What had been due meanwhile is due once, not once for each."""
+        self.stamp += turns * self.period
+        for _, tasker in self._ready:
+            if tasker.period > 0 and tasker.due < self.stamp:
+                tasker.due += int((self.stamp - tasker.due) / tasker.period) * tasker.period
+
     def _faulted(self, house: House, tasker: Framer, fault: Fault) -> None:
         """A behaviour has failed: its framer goes to the frame that is named for that, or stops."""
         house.tell_fault(fault)

@@ -1,0 +1,129 @@
+"""flow check, run, test, show: plans from files, in a process without a site."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ..errors import ConfigError, FlowError
+from ..flow.behaviors import Behavior, Behaviors
+from ..flow.checking import Verdict, check
+from ..flow.lines import Problem
+from ..flow.loading import read_plan
+from .flowrun import run
+from .parser import Commands, Parser
+
+FAILED = 1
+
+
+def add(commands: Commands) -> None:
+    """Name the command in the help of all; `main` sees to it before anything of a site is looked at."""
+    parser = commands.add("flow", _misplaced, "check, run and test plans of FloScript: flow check, flow run")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _misplaced(call: object) -> NoReturn:
+    raise ConfigError("the settings of a site mean nothing to a plan (let `flow` be the first word)")
+
+
+def main(arguments: Sequence[str], script: Path | None) -> int:
+    """Do `flow ARGUMENTS`, for the user's `script` or alone; return the exit code. Raises AtiliteError. Main thread."""
+    options = _parser(script.name if script else "atilite").parse_args(arguments)
+    # The modules of a plan's behaviours are looked for where the user is, and beside the program.
+    sys.path.insert(0, str(Path.cwd()))
+    command: Callable[[argparse.Namespace, Behaviors], int] = options.command
+    try:
+        return command(options, behaviors_of(options.behaviors))
+    except FlowError as error:
+        # One line for each thing that is wrong, as `flow check` tells them.
+        print(error, file=sys.stderr)
+        return FAILED
+
+
+def _parser(prog: str) -> Parser:
+    parser = Parser(prog=f"{prog} flow", description="Plans: check, run and test them.", allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, does: Callable[[argparse.Namespace, Behaviors], int], help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", allow_abbrev=False)
+        added.set_defaults(command=does)
+        added.add_argument(
+            "--behaviors", action="append", default=[], metavar="MODULE", help="whose behaviours a plan may name, too"
+        )
+        return added
+
+    checks = command("check", _check, "tell all that is wrong with plans, without running them")
+    checks.add_argument("files", nargs="+", metavar="FILE", help="a script")
+    runs = command("run", run, "run a plan")
+    runs.add_argument("file", metavar="FILE", help="a script")
+    runs.add_argument("--period", type=_period, default=0.125, metavar="SECONDS", help="between turns (default 0.125)")
+    runs.add_argument("--until", type=float, metavar="SECONDS", help="end with the last turn at or before this time")
+    runs.add_argument("--realtime", action="store_true", help="each turn at its time; else as fast as they go")
+    runs.add_argument("--trace", action="store_true", help="tell each event, not only texts and transitions")
+    runs.add_argument("--json", action="store_true", help="tell each event as an object in a line of its own")
+    runs.add_argument("--watch", action="append", default=[], metavar="SHARE", help="tell when this share changes")
+    runs.add_argument("--log-dir", default=".", metavar="DIR", help="where the files of loggers go (default: here)")
+    return parser
+
+
+def _period(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return value
+
+
+# -- behaviours -------------------------------------------------------------------------------------------------------
+
+
+def behaviors_of(modules: Sequence[str]) -> Behaviors:
+    """What every plan may name, and the behaviours of these modules. ConfigError for a module that cannot be loaded."""
+    found = Behaviors(_standard())
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"--behaviors {name}: {error.msg} (start in its folder, or correct its name)") from None
+        for behavior in _declared(module):
+            found.add(behavior, replace=True)
+    return found
+
+
+def _standard() -> Behaviors:
+    try:
+        standard: Behaviors = importlib.import_module("atilite.flow.library").standard()
+    except ModuleNotFoundError:
+        return Behaviors()
+    return standard
+
+
+def _declared(module: object) -> Iterator[Behavior]:
+    for value in vars(module).values():
+        behavior = getattr(value, "__behavior__", None)
+        if isinstance(behavior, Behavior):
+            yield behavior
+
+
+# -- check ------------------------------------------------------------------------------------------------------------
+
+
+def _check(options: argparse.Namespace, behaviors: Behaviors) -> int:
+    verdicts = [_verdict(file, behaviors) for file in options.files]
+    return FAILED if any(verdict.errors for verdict in verdicts) else 0
+
+
+def _verdict(file: str, behaviors: Behaviors) -> Verdict:
+    """Check one file, and print what is wrong with it."""
+    plan, problems = read_plan(file)
+    verdict = check(plan, behaviors, problems)
+    for problem in verdict.errors:
+        print(problem)
+    for problem in verdict.warnings:
+        print(Problem(problem.place, f"warning: {problem.message}"), file=sys.stderr)
+    if not verdict.errors:
+        print(f"{file}: {verdict.size}, no errors")
+    return verdict

@@ -1,0 +1,109 @@
+"""flow run: one plan, with what happens in it told line by line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from ..errors import FlowError
+from ..flow.behaviors import Behaviors
+from ..flow.checking import StillLogger, check
+from ..flow.events import Telling, line_of, rounded
+from ..flow.loading import read_plan
+from ..flow.running import Running
+
+FAILED = 1
+# What a person wants to see of a plan, unless each event.
+COARSE = frozenset({"start", "stop", "abort", "transition", "suspend", "resume", "print", "fault", "share", "end"})
+
+
+def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
+    """Do `flow run`; 1 when the plan has errors or a framer of it has failed. Main thread."""
+    plan, problems = read_plan(options.file)
+    if problems:
+        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
+    running = Running(plan, behaviors, name=options.file, period=options.period, logger=StillLogger)
+    told = Told(sys.stdout, running, as_json=options.json, all_events=options.trace, at_once=options.realtime)
+    telling = Telling(
+        list(running.houses.values()), told.event, watch=options.watch, detailed=options.json or options.trace
+    )
+    running.after_turn(telling.turned)
+    with _ended_by_signals(running):
+        if options.realtime:
+            running.run_realtime(options.until)
+        else:
+            running.run(options.until)
+    told.end()
+    return FAILED if running.failure or told.gone else 0
+
+
+class Told:
+    """Writes events as lines. A reader who has gone away ends the plan, with all exits."""
+
+    def __init__(self, out: TextIO, running: Running, *, as_json: bool, all_events: bool, at_once: bool) -> None:
+        self._out, self._running = out, running
+        self._json, self._all = as_json, all_events or as_json
+        self._at_once = at_once or out.isatty()
+        self.gone = False
+
+    def event(self, told: dict[str, Any]) -> None:
+        """Write one event, if it is of those that are wanted."""
+        if self._all or told["event"] in COARSE:
+            self._write(_as_json(told) if self._json else line_of(told))
+
+    def end(self) -> None:
+        """Write the last line."""
+        running = self._running
+        self.event({
+            "event": "end", "turns": running.turns.count, "t": rounded(running.turns.now), "failure": running.failure,
+        })  # fmt: skip
+        self._flush()
+
+    def _write(self, line: str) -> None:
+        if self.gone:
+            return
+        try:
+            self._out.write(line + "\n")
+        except BrokenPipeError:
+            self._leave()
+        if self._at_once:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            if not self.gone:
+                self._out.flush()
+        except BrokenPipeError:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.gone = True
+        self._running.stop()
+        # Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+
+def _as_json(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, default=repr)
+
+
+@contextmanager
+def _ended_by_signals(running: Running) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the plan behind the turn under way; a second one ends the process."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        running.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
