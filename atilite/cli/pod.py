@@ -94,11 +94,13 @@ class Command:
         pod = Pod(config=config, stop_wait_time=config.STOP_WAIT_TIME, loop_type=config.LOOP_TYPE)
         try:
             with _interruptible():
-                complete = fill(pod, specs)
+                faults = fill(pod, specs)
         except KeyboardInterrupt:
             log.info("stopped before any bean had begun")
             return 0
-        return self._run(pod) if complete else 1
+        for fault in faults:
+            print(f"atilite: {fault}", file=sys.stderr)
+        return 1 if faults else self._run(pod)
 
     def _run(self, pod: Pod) -> int:
         pod.changed.listen(lambda _: self._tell_soon(pod))
@@ -153,18 +155,17 @@ class Command:
             self._notifier.ready(text)
 
 
-def fill(pod: Pod, specs: Sequence[BeanSpec]) -> bool:
-    """Load all beans; False if one cannot be, which is told with all others of that kind."""
-    complete = True
+def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:
+    """Load all beans; returns those that cannot be, each with the reason in a line."""
+    faults = []
     for spec in specs:
         try:
             pod.add_bean(spec)
         except Exception as error:
-            log.error("%s cannot be loaded: %s", spec.key, error, exc_info=error)
-            complete = False
-    if not complete:
-        log.error("the pod was not started (mend what cannot be loaded, or call it optional)")
-    return complete
+            faults.append(f"bean {spec.key} cannot be loaded: {error}")
+            if error.__cause__ is not None or not isinstance(error, AtiliteError):
+                log.error("%s", faults[-1], exc_info=error)
+    return faults
 
 
 def well(pod: Pod) -> bool:
