@@ -35,6 +35,7 @@ class Supervisor:
         self._returning: set[str] = set()
         self._descents: list[Descent] = []
         self._closing: _Closing | None = None
+        self._over = False  # whether nothing is ever started again
 
     # -- the units
 
@@ -107,7 +108,7 @@ class Supervisor:
         return [self.start(name) for name in in_order(self._relations()) if self._units[name].plan.autostart]
 
     def wind_down(self) -> Promise[list[str]]:
-        """Ask all units to end, in reverse, and start none again; promises as `stop_all` does.
+        """Ask all units to end, in reverse, and never start one again; promises as `stop_all` does.
 
         Nothing is cancelled, so this may take for ever: `stop_all` shortens it.
         """
@@ -152,7 +153,7 @@ class Supervisor:
         except SetupError as error:
             promise.fail(error)
             return
-        if self._closing is None:
+        if self._open:
             self._want(unit)
         # Asked afterwards: a start that was refused leaves it at rest, which is the answer.
         _pass_on(unit.when(State.RUNNING, *AT_REST), promise)
@@ -163,13 +164,18 @@ class Supervisor:
         _pass_on(unit.when(*AT_REST), promise)
 
     def _restart(self, unit: Unit, promise: Promise[State]) -> None:
-        if self._closing is None:
+        if self._open:
             if unit.alive:
                 unit.restart()
             else:
                 self._start(unit, promise)
                 return
         _pass_on(unit.when(State.RUNNING, *AT_REST), promise)
+
+    @property
+    def _open(self) -> bool:
+        """Whether units may be started."""
+        return self._closing is None and not self._over
 
     def _relations(self) -> dict[str, Relations]:
         return {name: (unit.plan.needs, unit.plan.after) for name, unit in list(self._units.items())}
@@ -214,7 +220,7 @@ class Supervisor:
             for descent in list(self._descents):
                 descent.rests(change.name)
         need = self._units.get(change.name)
-        if need is None or self._closing is not None:
+        if need is None or not self._open:
             return
         if change.new in (State.RESTARTING, State.FAILED) or need.comes_back:
             self._regroup(need)
@@ -293,8 +299,10 @@ class Supervisor:
 
     def _wind_down(self, promise: Promise[list[str]]) -> None:
         first = self._closing is None
+        self._over = True
         closing = self._close(promise)
         if first:
+            self._descents.clear()  # whoever was on the way down, to come back, goes down for good
             self._descend(self._alive(), lambda unit: unit.retire("everything is stopped"), lambda: self._ends(closing))
 
     def _stop_all(self, timeout: float | None, promise: Promise[list[str]]) -> None:

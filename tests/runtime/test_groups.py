@@ -149,6 +149,32 @@ def test_winding_down_ends_what_waits_for_a_restart_or_for_another(stage: Stage)
     assert wound.wait(1) == []
 
 
+def test_a_group_on_its_way_down_does_not_come_back_from_a_winding_down(stage: Stage) -> None:
+    chain(stage, stubborn=True)
+    stage.end("a", ValueError("lost"))
+    assert stage.state("c") == "stopping"
+
+    wound = stage.supervisor.wind_down()
+    stage.end("c")
+    stage.end("b")
+
+    assert [stage.state(name) for name in "abc"] == ["stopped"] * 3
+    assert wound.wait(1) == []
+    assert len(stage.lives["b"]) == 1
+
+
+def test_what_was_wound_down_is_not_started_any_more(stage: Stage) -> None:
+    stage.add("a")
+    stage.supervisor.start("a")
+    stage.supervisor.wind_down()
+    stage.end("a")
+
+    assert stage.supervisor.start("a").wait(1) is State.STOPPED
+    assert stage.supervisor.restart("a").wait(1) is State.STOPPED
+
+    assert len(stage.lives["a"]) == 1
+
+
 @pytest.mark.row("pod-promise-6")
 def test_a_stop_shortens_the_winding_down_and_keeps_its_order(stage: Stage) -> None:
     chain(stage, stubborn=True)
