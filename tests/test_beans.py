@@ -240,6 +240,39 @@ def test_a_bean_that_does_not_end_is_left_behind_in_time(board: Board) -> None:
     go.set()
 
 
+@pytest.mark.row("P21", "pod-promise-8")
+def test_what_the_processes_of_a_bean_say_is_in_its_journal_also_after_a_restart(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mill.py").write_text(
+        "import os\n\n\ndef grind(once):\n    print('grinding', os.path.exists(once), flush=True)\n"
+        "    if not os.path.exists(once):\n        open(once, 'w').close()\n        os._exit(3)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    board.app.bean(
+        "mill.grind", label="mill", processes=2, restart="on_failure", restart_delay=0, once=str(tmp_path / "once")
+    )
+
+    board.start()
+    board.wait_for("mill", "stopped")
+
+    # Two, and at least one of them once more.
+    assert sum(": grinding " in line for line in board.log("mill")) >= 3
+    sys.modules.pop("mill", None)
+
+
+def test_a_coroutine_object_is_a_bean_too(board: Board) -> None:
+    async def once() -> None:
+        print("once and for all")
+
+    board.app.bean(once(), label="once")
+    board.start()
+    board.wait_for("once", "stopped")
+
+    assert board.log("once") == ["once and for all"]
+
+
 @pytest.mark.row("P7")
 def test_beans_of_one_label_have_names_of_their_own(board: Board) -> None:
     for _ in range(2):

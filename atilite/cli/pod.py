@@ -130,8 +130,7 @@ class Command:
         self._telling = False
         states = [(status.state, pod.bean(status.id).spec.optional) for status in pod.statuses()]
         text = f"{sum(state == 'running' for state, _ in states)} of {len(states)} beans run"
-        begun = all(optional or state not in ("new", "starting") for state, optional in states)
-        if begun and not self._ready:
+        if not self._ready and begun(states):
             self._ready = True
             self._notifier.ready(text)
         else:
@@ -166,6 +165,11 @@ def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:
             if error.__cause__ is not None or not isinstance(error, AtiliteError):
                 log.error("%s", faults[-1], exc_info=error)
     return faults
+
+
+def begun(states: Sequence[tuple[str, bool]]) -> bool:
+    """Whether all beans do their work, or have done it; `states` are theirs, each with whether it is optional."""
+    return all(optional or state in ("running", "degraded", "stopping", "stopped") for state, optional in states)
 
 
 def well(pod: Pod) -> bool:

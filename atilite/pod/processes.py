@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -58,6 +59,8 @@ class Crew:
         self._error: BaseException | None = None
         self._closing = False
         self._lock = threading.Lock()
+        # Whatever starts one of them again, what it says belongs to the life that they are.
+        self._variables = copy_context()
         self.work: Work[None] = Work(self.cancel)
 
     def begin(self) -> Promise[None]:
@@ -101,7 +104,7 @@ class Crew:
         """Begin one life of one process."""
         member = self._members[life.name] = _Member(self._spec, self._config, life, self._log)
         work: Work[Any] = Work(member.ask)
-        attended = self._runtime.threads.dedicated(member.run)
+        attended = self._variables.copy().run(self._runtime.threads.dedicated, member.run)
         attended.on_done(lambda ended: self._left(life.name, ended, work))
         return work
 
@@ -114,7 +117,7 @@ class Crew:
 
     def _changed(self, change: Transition) -> None:
         if change.new in (State.RUNNING, State.RESTARTING, *AT_REST):
-            self._log.info("%s: %s, %s", change.name, change.new, change.reason)
+            self._variables.copy().run(self._log.info, "%s: %s, %s", change.name, change.new, change.reason)
         states = {status.name: status.state for status in self._supervisor.statuses()} | {change.name: change.new}
         if all(state is State.RUNNING for state in states.values()):
             self._ready()

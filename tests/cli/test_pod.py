@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from atilite.cli.main import main
-from atilite.cli.pod import well
+from atilite.cli.pod import begun, well
 
 WAIT = 30.0  # seconds; only to tell what hangs from what is slow
 
@@ -509,6 +509,26 @@ def test_the_watchdog_is_fed_while_the_hub_turns(start: Start, manager: socket.s
         heard(manager, "WATCHDOG=1")
     run.send(signal.SIGTERM)
     assert run.code() == 0, run.err
+
+
+@pytest.mark.row("pod-promise-5")
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([], True),
+        ([("running", False), ("stopped", False), ("degraded", False)], True),
+        ([("starting", True), ("running", False)], True),
+        ([("failed", True), ("running", False)], True),
+        ([("starting", False)], False),
+        ([("new", False), ("running", False)], False),
+        ([("restarting", False)], False),
+        ([("failed", False)], False),
+    ],
+)
+def test_the_pod_is_ready_when_all_beans_but_the_optional_ones_run_or_have_ended_well(
+    states: list[tuple[str, bool]], expected: bool
+) -> None:
+    assert begun(states) is expected
 
 
 @pytest.mark.row("pod-promise-10")
