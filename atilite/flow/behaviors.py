@@ -35,7 +35,8 @@ class Io:
 class Behavior:
     """A behaviour: a function or a class with `action(**parms)`, its inputs and outputs, and defaults.
 
-    With `parametric` shares are handed over as parameters, else they are attributes of `self`.
+    A class may have a `restart()`, too, which is called when the frame is entered, before anything else there. With
+    `parametric` shares are handed over as parameters, else they are attributes of `self`.
     """
 
     name: str
@@ -139,6 +140,10 @@ class _Binding:
         for name, share in shares.items():
             setattr(made, name, share)
         made.name = self._name
+        restart = getattr(made, "restart", None)
+        if restart is not None:  # behaviours are bound before other acts are compiled: this is the first of its enters
+            scope = self._plain
+            scope.frame.acts["enter"].append(scope.house.contained(restart, scope.frame, scope.place))
         return self._called(made.action, None, parms)
 
     def _called(self, function: Callable[..., Any], itself: Itself | None, given: dict[str, Any]) -> Act:
