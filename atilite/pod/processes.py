@@ -70,8 +70,8 @@ class Crew:
         for number in range(1, spec.processes + 1):
             self._supervisor.add(
                 Plan(
-                    f"process {number}", self._live, policy, ready="explicit", start_timeout=spec.start_timeout,
-                    stop_timeout=PATIENT,
+                    f"{spec.key}, process {number}", self._live, policy, ready="explicit",
+                    start_timeout=spec.start_timeout, stop_timeout=PATIENT,
                 )
             )  # fmt: skip
         self._supervisor.changed.listen(self._changed)
@@ -95,7 +95,7 @@ class Crew:
     def kill(self) -> None:
         """End all of them, and what they have started, without asking."""
         for name, member in list(self._members.items()):
-            self._log.warning("%s is killed: it did not end in time", name)
+            self._log.warning("%s is killed: it did not end in time", shown(name))
             member.kill()
 
     # -- one process
@@ -117,7 +117,8 @@ class Crew:
 
     def _changed(self, change: Transition) -> None:
         if change.new in (State.RUNNING, State.RESTARTING, *AT_REST):
-            self._variables.copy().run(self._log.info, "%s: %s, %s", change.name, change.new, change.reason)
+            told = (shown(change.name), change.new, change.reason)
+            self._variables.copy().run(self._log.info, "%s: %s, %s", *told)
         states = {status.name: status.state for status in self._supervisor.statuses()} | {change.name: change.new}
         if all(state is State.RUNNING for state in states.values()):
             self._ready()
@@ -135,11 +136,13 @@ class _Member(Isolated):
         alone = replace(
             spec, processes=1, restart="never", needs=(), after=(), optional=False, critical=False, health=None
         )
-        self._lines = {"stdout": _Lines(partial(log.info, "%s: %s", life.name)),
-                       "stderr": _Lines(partial(log.warning, "%s: %s", life.name))}  # fmt: skip
+        self._shown = shown(life.name)
+        self._lines = {"stdout": _Lines(partial(log.info, "%s: %s", self._shown)),
+                       "stderr": _Lines(partial(log.warning, "%s: %s", self._shown))}  # fmt: skip
         self._life, self._log, self._asked = life, log, False
         arguments = {"spec": alone, "config": config, "level": log.getEffectiveLevel()}
         super().__init__(live, arguments, self._write, self._hear, wants_was=True)
+        self.name = spec.key
 
     def ask(self) -> None:
         """Let the pod over there ask its bean to end. Any thread, any number of times."""
@@ -163,7 +166,7 @@ class _Member(Isolated):
             # The bean itself ends what it has started; only `kill` reaches further.
             os.kill(self._process.pid, number)
         except ProcessLookupError:
-            self._log.debug("%s had ended before it could be told", self._life.name)
+            self._log.debug("%s had ended before it could be told", self._shown)
 
     def run(self) -> Any:
         try:
@@ -180,11 +183,16 @@ class _Member(Isolated):
             self._life.ready()
         elif kind == "log":
             name, level, text = parts
-            logging.getLogger(name).log(level, "%s: %s", self._life.name, text)
+            logging.getLogger(name).log(level, "%s: %s", self._shown, text)
 
     def _outcome(self, answer: bytes | None, code: int | None) -> Any:
         # It may end itself with os._exit: then its exit code is what it tells.
         return None if answer is None and code == 0 else super()._outcome(answer, code)
+
+
+def shown(name: str) -> str:
+    """What stands before the lines of one process, in a log that is the bean's already."""
+    return name.rpartition(", ")[2]
 
 
 class _Lines:

@@ -70,6 +70,13 @@ def deaf(context):
         context.wait(0.05) and signal.pause()
 
 
+def parent(context):
+    import subprocess
+
+    say("deaf", subprocess.Popen(["sleep", "600"]).pid)
+    deaf(context)
+
+
 def short():
     import logging
 
@@ -274,7 +281,7 @@ def test_each_is_started_again_by_itself_and_one_that_is_given_up_takes_the_othe
 @pytest.mark.row("pod-promise-10")
 def test_none_is_left_behind_when_the_parent_is_killed(workers: Path, tmp_path: Path) -> None:
     pod = subprocess.Popen(
-        [sys.executable, "-m", "atilite", "pod", "run", "workers.deaf:processes=2"],
+        [sys.executable, "-m", "atilite", "pod", "run", "workers.parent:processes=2"],
         cwd=workers, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert pod.stderr is not None
@@ -283,7 +290,7 @@ def test_none_is_left_behind_when_the_parent_is_killed(workers: Path, tmp_path: 
         for line in pod.stderr:
             if ": deaf " in line:
                 pids.append(int(line.rsplit(" ", 1)[1]))
-            if len(pids) == 2:
+            if len(pids) == 4:  # theirs, and those of what they have started
                 break
         watches = [os.pidfd_open(pid) for pid in pids]
 
