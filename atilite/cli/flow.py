@@ -12,8 +12,11 @@ from typing import NoReturn
 from ..errors import ConfigError, FlowError
 from ..flow.behaviors import Behavior, Behaviors
 from ..flow.checking import Verdict, check
+from ..flow.expecting import tried
+from ..flow.library import standard
 from ..flow.lines import Problem
 from ..flow.loading import read_plan
+from ..flow.outlining import outline
 from .flowrun import run
 from .parser import Commands, Parser
 
@@ -66,7 +69,15 @@ def _parser(prog: str) -> Parser:
     runs.add_argument("--trace", action="store_true", help="tell each event, not only texts and transitions")
     runs.add_argument("--json", action="store_true", help="tell each event as an object in a line of its own")
     runs.add_argument("--watch", action="append", default=[], metavar="SHARE", help="tell when this share changes")
+    either = runs.add_mutually_exclusive_group()
+    either.add_argument("--record", metavar="FILE", help="write into this file what a replay needs")
+    either.add_argument("--replay", metavar="FILE", help="run as it was recorded, and tell what differs")
     runs.add_argument("--log-dir", default=".", metavar="DIR", help="where the files of loggers go (default: here)")
+    tests = command("test", _test, "run plans, and compare with what the files FILE.expect beside them say")
+    tests.add_argument("files", nargs="+", metavar="FILE", help="a script")
+    shows = command("show", _show, "print the frames of a plan and where they go")
+    shows.add_argument("file", metavar="FILE", help="a script")
+    shows.add_argument("--script", action="store_true", help="print it as a script instead, in one notation")
     return parser
 
 
@@ -82,7 +93,7 @@ def _period(text: str) -> float:
 
 def behaviors_of(modules: Sequence[str]) -> Behaviors:
     """What every plan may name, and the behaviours of these modules. ConfigError for a module that cannot be loaded."""
-    found = Behaviors(_standard())
+    found = standard()
     for name in modules:
         try:
             module = importlib.import_module(name)
@@ -91,14 +102,6 @@ def behaviors_of(modules: Sequence[str]) -> Behaviors:
         for behavior in _declared(module):
             found.add(behavior, replace=True)
     return found
-
-
-def _standard() -> Behaviors:
-    try:
-        standard: Behaviors = importlib.import_module("atilite.flow.library").standard()
-    except ModuleNotFoundError:
-        return Behaviors()
-    return standard
 
 
 def _declared(module: object) -> Iterator[Behavior]:
@@ -127,3 +130,30 @@ def _verdict(file: str, behaviors: Behaviors) -> Verdict:
     if not verdict.errors:
         print(f"{file}: {verdict.size}, no errors")
     return verdict
+
+
+# -- test -------------------------------------------------------------------------------------------------------------
+
+
+def _test(options: argparse.Namespace, behaviors: Behaviors) -> int:
+    reports = {file: tried(file, behaviors) for file in options.files}
+    for file, report in reports.items():
+        for problem in report.problems:
+            print(problem)
+        if not report.problems:
+            print(f"{file}: {report.expected} expectation{'' if report.expected == 1 else 's'} met")
+    return FAILED if any(report.problems for report in reports.values()) else 0
+
+
+# -- show -------------------------------------------------------------------------------------------------------------
+
+
+def _show(options: argparse.Namespace, behaviors: Behaviors) -> int:
+    plan, problems = read_plan(options.file)
+    if problems:
+        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
+    if options.script:
+        print(importlib.import_module("atilite.flow.text").to_floscript(plan), end="")
+    else:
+        print("\n".join(outline(plan)))
+    return 0

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..errors import FlowError
+from ..errors import ConfigError, FlowError
 from ..flow.behaviors import Behaviors
 from ..flow.checking import StillLogger, check
 from ..flow.events import Telling, line_of, rounded
 from ..flow.loading import read_plan
+from ..flow.replay import Recorder, Recording, read_recording, replay
 from ..flow.running import Running
 
 FAILED = 1
@@ -24,23 +26,60 @@ COARSE = frozenset({"start", "stop", "abort", "transition", "suspend", "resume",
 
 
 def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
-    """Do `flow run`; 1 when the plan has errors or a framer of it has failed. Main thread."""
-    plan, problems = read_plan(options.file)
-    if problems:
-        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
-    running = Running(plan, behaviors, name=options.file, period=options.period, logger=StillLogger)
+    """Do `flow run`; 1 when the plan has errors, a framer of it has failed, or a replay differs. Main thread."""
+    recording = _recording(options)
+    running = running_of(options, behaviors, recording)
     told = Told(sys.stdout, running, as_json=options.json, all_events=options.trace, at_once=options.realtime)
     telling = Telling(
         list(running.houses.values()), told.event, watch=options.watch, detailed=options.json or options.trace
     )
     running.after_turn(telling.turned)
     with _ended_by_signals(running):
-        if options.realtime:
-            running.run_realtime(options.until)
-        else:
-            running.run(options.until)
+        differs = _replayed(running, recording) if recording else _turned(running, options)
     told.end()
-    return FAILED if running.failure or told.gone else 0
+    if differs:
+        print(differs, file=sys.stderr)
+    return FAILED if running.failure or told.gone or differs else 0
+
+
+def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Recording | None) -> Running:
+    """The plan of a file, ready to run. FlowError with all that is wrong with it, one a line."""
+    plan, problems = read_plan(options.file)
+    if problems:
+        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
+    period, wishes = (recording.period, recording.wishes) if recording else (options.period, ())
+    return Running(plan, behaviors, name=options.file, period=period, logger=StillLogger, wishes=wishes)
+
+
+def _turned(running: Running, options: argparse.Namespace) -> str:
+    """Run it, and record it if that is wanted."""
+    recorder = None
+    if options.record:
+        seed = random.SystemRandom().getrandbits(32)
+        random.seed(seed)  # for behaviours that ask for chance
+        recorder = Recorder(options.record, running, seed=seed)
+    if options.realtime:
+        running.run_realtime(options.until)
+    else:
+        running.run(options.until)
+    if recorder:
+        recorder.close()
+    return ""
+
+
+def _recording(options: argparse.Namespace) -> Recording | None:
+    if options.replay and (options.realtime or options.until is not None):
+        raise ConfigError("--replay runs as it was recorded, so --realtime and --until mean nothing there")
+    return read_recording(options.replay) if options.replay else None
+
+
+def _replayed(running: Running, recording: Recording) -> str:
+    """Run it as it was recorded; what differs."""
+    changed = recording.changes(running.plan)
+    if changed:
+        print(f"changed since this was recorded: {', '.join(changed)}", file=sys.stderr)
+    random.seed(recording.seed)
+    return replay(running, recording)
 
 
 class Told:

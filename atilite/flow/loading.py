@@ -17,7 +17,7 @@ def read_plan(path: str | os.PathLike[str]) -> tuple[PlanDecl, list[Problem]]:
     """Read the script of a file and those that it loads: what is declared, and what is wrong. Blocks for the files."""
     file = os.fspath(path)
     try:
-        text = _text(Path(file))
+        text = read_text(Path(file))
     except (OSError, UnicodeError) as error:
         return PlanDecl(), [Problem(Place(file, 0, ""), f"the script cannot be read: {_reason(error)}")]
     plan, problems = parse(text, file, _beside)
@@ -31,10 +31,11 @@ def _beside(name: str, file: str) -> tuple[str, str]:
     found = Path(file).parent / name
     if not found.suffix and not found.exists():
         found = found.with_suffix(".flo")
-    return os.fspath(found), _text(found)
+    return os.fspath(found), read_text(found)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a small file. OSError or UnicodeError if it is none."""
     with path.open("rb") as stream:
         found = stream.read(LARGEST + 1)
     if len(found) > LARGEST:

@@ -62,7 +62,8 @@ class Running:
 
     `start`, `stop`, `pause`, `resume` and `step` are for any thread, as is what asks and reads. `overruns` counts the
     turns that took longer than the period, `missed` those that were left out because others took too long. `moved`
-    emits each transition, `printed` each text, `faulted` each fault.
+    emits each transition, `granted` what was asked for from outside and is done now, `printed` each text, `faulted`
+    each fault.
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Running:
         period: float = 0.125,
         clock: Clock | None = None,
         logger: Callable[[LoggerDecl, House], Tasker] | None = None,
+        wishes: Iterable[Wish] = (),
     ) -> None:
-        """Build all houses; FlowError with all problems, one a line."""
+        """Build all houses; FlowError with all problems, one a line. `wishes` are those of a run that is replayed."""
         if not period > 0:
             raise FlowError(f"the period of a plan is a number of seconds above 0, not {period}")
         self.name, self.plan = name, plan
@@ -86,14 +88,14 @@ class Running:
         self.houses = {house.name: house for house in houses}
         self.turns = Turns(houses, period)
         self.overruns, self.missed, self.longest, self.failure = 0, 0, 0.0, ""
-        self.wishes: list[Wish] = []  # all that were done, for a replay
+        self.granted: Emitter[Wish] = Emitter()
         self.moved: Emitter[Moved] = Emitter()
         self.printed: Emitter[tuple[str, str, str]] = Emitter()
         self.faulted: Emitter[tuple[str, str, str]] = Emitter()
         self._told: list[Callable[[], None]] = []
         self._lock = threading.Lock()  # held for a turn, and for a look between two
         self._wanted: deque[tuple[str, str, str, Any]] = deque()
-        self._repeated: deque[Wish] = deque()
+        self._repeated = deque(wishes)
         # Turns to step; 0 only wakes. A handler of a signal may put into it, whatever of the thread it interrupts.
         self._wake: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -136,7 +138,7 @@ class Running:
             if not self.turn():
                 return
         if self._ending:
-            self._end()
+            self.end()
 
     def run_realtime(self, until: float | None = None) -> None:
         """Turn in this thread, each turn at its time, until nothing runs, `until` is over, or `stop` is called."""
@@ -151,7 +153,7 @@ class Running:
                 if took > self.turns.period:
                     self.overruns += 1
         if self._ending:
-            self._end()
+            self.end()
 
     def _is_due(self) -> bool:
         """Whether a turn is to be made now; waits for its time first, or until something is asked for."""
@@ -178,7 +180,7 @@ class Running:
 
     def _skip(self, turns: int) -> None:
         with self._lock:
-            self.wishes.append(Wish(self.turns.count, "skip", "", "", turns))
+            self.granted.emit(Wish(self.turns.count, "skip", "", "", turns))
             self.turns.skip(turns)
         self.missed += turns
 
@@ -188,6 +190,11 @@ class Running:
     def running(self) -> bool:
         """Whether its thread turns it, or would if it were not paused."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop, since the last start."""
+        return self._ending
 
     @property
     def paused(self) -> bool:
@@ -232,10 +239,10 @@ class Running:
             log.exception("the plan %s has ended by an error", self.name)
             self.failure = "it has ended by an error of the engine; the log has the traceback"
         finally:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
-        """Let all framers exit their frames."""
+    def end(self) -> None:
+        """Let all framers exit their frames. In the thread that turned it, behind the last turn."""
         with self._lock:
             for house in self.houses.values():
                 for tasker in house.scheduled:
@@ -266,10 +273,6 @@ class Running:
             raise FlowError(f"{path} has no field {', '.join(sorted(unknown))}; it has {', '.join(share.fields)}")
         self._wanted.append(("write", house, path, dict(fields)))
 
-    def repeat(self, wishes: Iterable[Wish]) -> None:
-        """Do what was asked for in another run, each before its turn; for a replay. Before the first turn."""
-        self._repeated.extend(wishes)
-
     def _grant(self) -> None:
         """Do what was asked for since the last turn."""
         while self._repeated and self._repeated[0].turn <= self.turns.count:
@@ -277,7 +280,7 @@ class Running:
             self._wanted.append((wish.kind, wish.house, wish.name, wish.value))
         while self._wanted:
             kind, house_name, name, value = self._wanted.popleft()
-            self.wishes.append(Wish(self.turns.count, kind, house_name, name, value))
+            self.granted.emit(Wish(self.turns.count, kind, house_name, name, value))
             if kind == "skip":
                 self.turns.skip(value)
                 continue
