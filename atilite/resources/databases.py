@@ -15,7 +15,7 @@ from .balance import to_all
 from .caching import CacheRule
 from .pool import Pool
 from .servers import Servers, servers_of
-from .transaction import Transaction, transacted
+from .transaction import Statements, Transaction, transacted
 
 # What a call may be given beside the options of any task.
 _OWN = ("use_cache", "rm_cache")
@@ -121,7 +121,7 @@ class _Calls:
         return f"<{type(self).__name__} {self._sender.servers.alias.name}>"
 
 
-class SqlDatabase(_Calls):
+class SqlDatabase(_Calls, Statements):
     """SQLite or PostgreSQL."""
 
     def execute(self, statement: Any, params: Any = (), **options: Any) -> Task:
@@ -135,22 +135,6 @@ class SqlDatabase(_Calls):
             statement = statement.clone()  # it may be changed before a thread comes to it
         key = fingerprint(statement, params) if chosen.get("use_cache") else None
         return self._sender.start(lambda _, session: session.execute(statement, params), key, chosen)
-
-    def select(self, table: str) -> Statement:
-        """Begin a select: `select("users").filter(age__gte=18).get("id, name").execute()`."""
-        return Statement("select", table, self.execute)
-
-    def insert(self, table: str) -> Statement:
-        """Begin an insert: `insert("users").set(name="Ann").returning("id").execute()`."""
-        return Statement("insert", table, self.execute)
-
-    def update(self, table: str) -> Statement:
-        """Begin an update: `update("users").set(name="Ann").filter(id=1).execute()`."""
-        return Statement("update", table, self.execute)
-
-    def delete(self, table: str) -> Statement:
-        """Begin a delete: `delete("users").filter(id=1).execute()`."""
-        return Statement("delete", table, self.execute)
 
     def transaction(self, function: Callable[..., Any] | None = None, *args: Any, **options: Any) -> Any:
         """All or nothing: `transaction(function, *args)` is a task, `with transaction() as tx` a block.

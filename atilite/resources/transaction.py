@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -13,30 +14,31 @@ from ..store.querying import Statement
 from .pool import Lease, Pool
 
 
-class _Statements:
-    """The words that begin a statement; `execute` is what each kind of transaction does with it."""
+class Statements(ABC):
+    """The words that begin a statement; `execute` is what a database or a transaction does with it."""
 
+    @abstractmethod
     def execute(self, statement: Any, params: Any = (), **options: Any) -> Task:
-        raise NotImplementedError
+        """Run a statement with its parameters."""
 
     def select(self, table: str) -> Statement:
-        """Begin a select."""
+        """Begin a select: `select("users").filter(age__gte=18).get("id, name").execute()`."""
         return Statement("select", table, self.execute)
 
     def insert(self, table: str) -> Statement:
-        """Begin an insert."""
+        """Begin an insert: `insert("users").set(name="Ann").returning("id").execute()`."""
         return Statement("insert", table, self.execute)
 
     def update(self, table: str) -> Statement:
-        """Begin an update."""
+        """Begin an update: `update("users").set(name="Ann").filter(id=1).execute()`."""
         return Statement("update", table, self.execute)
 
     def delete(self, table: str) -> Statement:
-        """Begin a delete."""
+        """Begin a delete: `delete("users").filter(id=1).execute()`."""
         return Statement("delete", table, self.execute)
 
 
-class _InThread(_Statements):
+class _InThread(Statements):
     """The transaction of a function: its statements run at once, in the function's own thread."""
 
     def __init__(self, driver: Any, session: Any) -> None:
@@ -75,7 +77,7 @@ def _not_committed(alias: str, failure: BaseException) -> QueryError:
     return error
 
 
-class Transaction(_Statements):
+class Transaction(Statements):
     """`with was.db("@x").transaction() as tx`: its statements are tasks and run in the order of their making.
 
     The end of the block waits for all of them and commits; if one has failed, or the block raises, nothing has
