@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from atilite.config import OTHER_VARIABLES, PREFIX
+from atilite.config import PREFIX
 from atilite.store import passwords
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the developer's own settings away, so that a test sees the defaults and what it sets itself."""
     for variable in list(os.environ):
-        if variable in ("DB_URL", "DEV") or (variable.startswith(PREFIX) and variable not in OTHER_VARIABLES):
+        if variable in ("DB_URL", "DEV") or (variable.startswith(PREFIX) and variable != "ATILITE_REQUIRE"):
             monkeypatch.delenv(variable)
 
 

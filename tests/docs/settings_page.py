@@ -23,7 +23,8 @@ This page is made from the table in `atilite/config.py`.
 FOOT = """
 ## A file with every default
 
-Values of your own stand below `[config]`; they are `app.config.NAME` in your code.
+Values of your own stand below `[config]`; they are `app.config.NAME` in your code. Each `[[BEANS]]` is a
+[bean](beans-running.md#beside-the-services-of-a-site) that runs beside the services.
 
 ```toml
 {sample}
