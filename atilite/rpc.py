@@ -108,34 +108,25 @@ def _json(app: Any, environ: dict[str, Any], body: bytes) -> Reply:
     except Error as error:
         return Reply(*jsonrpc.answer_of(jsonrpc.unreadable(error.explanation)))
     if not isinstance(given, list):
-        said = _one_json(app, environ, given, body)
-        return said if isinstance(said, Reply) else Reply(*jsonrpc.answer_of(said))
+        return _json_call(app, environ, given, body)[0]
     if not given or len(given) > jsonrpc.MOST_CALLS:
         reason = f"a batch has 1 to {jsonrpc.MOST_CALLS} calls"
         return Reply(*jsonrpc.answer_of(jsonrpc.invalid(reason)))
-    answers = [_said(app, environ, one, body) for one in given]
+    answers = [_json_call(app, _held(environ), one, body)[1] for one in given]
     wanted = [said for said in answers if said is not None]
     return Reply(*(jsonrpc.answer_of(wanted, style) if wanted else jsonrpc.nothing()))
 
 
-def _one_json(app: Any, environ: dict[str, Any], given: Any, body: bytes) -> Reply | dict[str, Any]:
+def _json_call(app: Any, environ: dict[str, Any], given: Any, body: bytes) -> tuple[Reply, dict[str, Any] | None]:
+    """Make a call: the reply to it alone, and what it adds to the answer of a batch, None if it wants no answer."""
     try:
         asked = Asked.of(given)
     except ValueError as error:
-        return jsonrpc.invalid(str(error))
+        said = jsonrpc.invalid(str(error))
+        return Reply(*jsonrpc.answer_of(said)), said
     call = JsonCall({}, asked, app.pipeline.style)
-    return _made(app, environ, call, asked.method, asked.params, body)
-
-
-def _said(app: Any, environ: dict[str, Any], given: Any, body: bytes) -> dict[str, Any] | None:
-    """What one call of a batch comes to; None for one that wants no answer."""
-    try:
-        asked = Asked.of(given)
-    except ValueError as error:
-        return jsonrpc.invalid(str(error))
-    call = JsonCall({}, asked, app.pipeline.style)
-    _made(app, _held(environ), call, asked.method, asked.params, body)
-    return None if asked.notice else call.said
+    reply = _made(app, environ, call, asked.method, asked.params, body)
+    return reply, None if asked.notice else call.said
 
 
 # -- one call
