@@ -66,12 +66,12 @@ class Beans:
         name, number = spec.key, 2
         while name in self._entries:
             name, number = f"{spec.key} {number}", number + 1
-        told = ("", "") if isinstance(core, str) else (description_of(core), source_of(core))
+        told = ("", core) if isinstance(core, str) else (description_of(core), source_of(core))
         self._entries[name] = Entry(
             spec,
             Info(
                 name, told[0], "stopped", True, spec.restart != "never", spec.restart_delay, critical=spec.critical,
-                source=told[1] or spec.key, needs=spec.needs, kind="bean",
+                source=told[1], needs=spec.needs, kind="bean",
             ),
         )  # fmt: skip
 
@@ -125,6 +125,7 @@ class Beans:
             except Exception as error:
                 raise SetupError(f"bean {name}: {error}") from error
             if entry.bean is not None:
+                entry.info = replace(entry.info, description=description_of(entry.bean.core))
                 self._named[entry.bean.id] = entry
         pod.start()
 

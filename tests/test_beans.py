@@ -170,7 +170,9 @@ def test_a_critical_bean_that_does_not_run_makes_the_process_unwell_and_ends_not
 def test_a_class_and_a_dotted_path_are_beans_and_see_the_configuration_of_the_app(
     board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "shed.py").write_text("def tidy(context, place):\n    print('tidy', place)\n", encoding="utf-8")
+    (tmp_path / "shed.py").write_text(
+        "def tidy(context, place):\n    'Puts things back.'\n    print('tidy', place)\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     board.app.config.ZONE = "south"
 
@@ -190,6 +192,9 @@ def test_a_class_and_a_dotted_path_are_beans_and_see_the_configuration_of_the_ap
 
     assert board.log(name) == ["lamp of south"]
     assert board.log("shed.tidy") == ["tidy here"]
+    assert (board.info("shed.tidy")["description"], board.info("shed.tidy")["source"]) == (
+        "Puts things back.", "shed.tidy",
+    )  # fmt: skip
     sys.modules.pop("shed")
 
 
