@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 
 from atilite.errors import SetupError
-from atilite.runtime.unit import Unit
+from atilite.runtime.unit import AT_REST, Unit
 
 # The names that a unit needs, and those that it comes after.
 Relations = tuple[tuple[str, ...], tuple[str, ...]]
@@ -40,9 +41,7 @@ def in_order(relations: Mapping[str, Relations], names: Iterable[str] | None = N
 class Descent:
     """Units that end in reverse order: each is told when those of them that come after it have ended."""
 
-    def __init__(
-        self, units: list[Unit], tell: Callable[[Unit], None], ended: Callable[[Descent], None]
-    ) -> None:
+    def __init__(self, units: list[Unit], tell: Callable[[Unit], None], ended: Callable[[], None]) -> None:
         self._tell, self._ended = tell, ended
         self._left = {unit.plan.name: unit for unit in units}
         # The names of those that have to end before it.
@@ -51,16 +50,30 @@ class Descent:
             for other in self._earlier(unit):
                 self._before[other].add(unit.plan.name)
 
-    def begin(self) -> None:
-        """Tell those that nobody comes after."""
-        if not self._left:
-            self._ended(self)
+    def begin(self, post: Callable[..., None]) -> None:
+        """Tell those that nobody comes after; `post` has a call made in its turn."""
+        for unit in list(self._left.values()):
+            # From now on: an end that is still to be told of may be one before its present life.
+            unit.when(*AT_REST).on_done(functools.partial(self._rested, post, unit.plan.name))
         for name, before in list(self._before.items()):
             if not before:
                 self._tell(self._left[name])
+        if not self._left:
+            self._ended()
 
-    def rests(self, name: str) -> None:
-        """Note the end of one of them."""
+    @property
+    def going(self) -> bool:
+        """Whether some of them are left."""
+        return bool(self._left)
+
+    def drop(self) -> None:
+        """Tell nobody any more."""
+        self._left.clear()
+
+    def _rested(self, post: Callable[..., None], name: str, _: object) -> None:
+        post(self._rests, name)
+
+    def _rests(self, name: str) -> None:
         unit = self._left.pop(name, None)
         if unit is None:
             return
@@ -69,7 +82,7 @@ class Descent:
             if not self._before[other]:
                 self._tell(self._left[other])
         if not self._left:
-            self._ended(self)
+            self._ended()
 
     def _earlier(self, unit: Unit) -> list[str]:
         names = dict.fromkeys((*unit.plan.needs, *unit.plan.after))

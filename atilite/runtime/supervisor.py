@@ -164,7 +164,7 @@ class Supervisor:
         _pass_on(unit.when(*AT_REST), promise)
 
     def _restart(self, unit: Unit, promise: Promise[State]) -> None:
-        if self._open:
+        if self._open and unit.plan.name not in self._returning:
             if unit.alive:
                 unit.restart()
             else:
@@ -183,7 +183,7 @@ class Supervisor:
     def _want(self, unit: Unit) -> None:
         """Start `unit`, now or when those before it allow it."""
         name = unit.plan.name
-        if name in self._held:
+        if name in self._held or name in self._returning:
             return
         for need in unit.plan.needs:
             if not self._units[need].alive:
@@ -216,9 +216,6 @@ class Supervisor:
             unit = self._units[name]
             if change.name in unit.plan.needs or change.name in unit.plan.after:
                 self._look_at(unit)
-        if change.new in AT_REST:
-            for descent in list(self._descents):
-                descent.rests(change.name)
         need = self._units.get(change.name)
         if need is None or not self._open:
             return
@@ -287,13 +284,15 @@ class Supervisor:
                 unit.refuse(f"needs {lost}")
 
     def _descend(self, units: list[Unit], tell: Callable[[Unit], None], ended: Callable[[], None]) -> None:
-        def over(descent: Descent) -> None:
-            self._descents.remove(descent)
-            ended()
+        descent = Descent(units, tell, ended)
+        self._descents = [one for one in self._descents if one.going] + [descent]
+        descent.begin(self.post)
 
-        descent = Descent(units, tell, over)
-        self._descents.append(descent)
-        descent.begin()
+    def _drop_descents(self) -> None:
+        """Whoever is on its way down, to come back perhaps, goes down in another way."""
+        for descent in self._descents:
+            descent.drop()
+        self._descents.clear()
 
     # -- the end
 
@@ -302,7 +301,7 @@ class Supervisor:
         self._over = True
         closing = self._close(promise)
         if first:
-            self._descents.clear()  # whoever was on the way down, to come back, goes down for good
+            self._drop_descents()
             self._descend(self._alive(), lambda unit: unit.retire("everything is stopped"), lambda: self._ends(closing))
 
     def _stop_all(self, timeout: float | None, promise: Promise[list[str]]) -> None:
@@ -311,7 +310,7 @@ class Supervisor:
             closing.timers.append(self._later(timeout, lambda: self.post(self._enforce, closing)))
         if not closing.hard:
             closing.hard = True
-            self._descents.clear()
+            self._drop_descents()
             self._descend(self._alive(), lambda unit: unit.stop("everything is stopped"), lambda: self._ends(closing))
 
     def _close(self, promise: Promise[list[str]]) -> _Closing:

@@ -163,6 +163,36 @@ def test_a_group_on_its_way_down_does_not_come_back_from_a_winding_down(stage: S
     assert len(stage.lives["b"]) == 1
 
 
+def test_an_end_before_a_winding_down_is_not_taken_for_one_of_it(stage: Stage) -> None:
+    stage.add("a", policy=NEVER)
+    stage.supervisor.start("a")
+    wound: list[Promise[Any]] = []
+
+    def in_one_turn() -> None:
+        stage.end("a")
+        stage.supervisor.start("a")
+        wound.append(stage.supervisor.wind_down())
+
+    stage.supervisor.post(in_one_turn)
+    assert (stage.state("a"), stage.lives["a"][1].cancelled, wound[0].done) == ("running", True, False)
+    stage.end("a")
+
+    assert wound[0].wait(1) == []
+
+
+def test_a_restart_of_one_on_its_way_back_changes_nothing(stage: Stage) -> None:
+    chain(stage, stubborn=True)
+    stage.end("a", ValueError("lost"))
+
+    stage.supervisor.restart("c")
+    stage.end("c")
+    stage.end("b")
+    stage.time.advance(4)
+
+    assert [stage.state(name) for name in "abc"] == ["running"] * 3
+    assert [len(stage.lives[name]) for name in "abc"] == [2, 2, 2]
+
+
 def test_what_was_wound_down_is_not_started_any_more(stage: Stage) -> None:
     stage.add("a")
     stage.supervisor.start("a")
