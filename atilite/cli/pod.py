@@ -83,7 +83,16 @@ class Command:
         return configuring.read(self._file, flags=self._flags, environ=self._environ, beans=self._beans)
 
     def run(self) -> int:
-        """Run the beans until all have ended; return the exit code."""
+        """Run the beans until all have ended; return the exit code. Raises ConfigError, SetupError."""
+        hang_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # with nohup it shall go on
+        try:
+            with _interruptible():
+                return self._run(hang_up)
+        except KeyboardInterrupt:
+            log.info("stopped before any bean had begun")
+            return 0
+
+    def _run(self, hang_up: bool) -> int:
         config = self.read()
         specs = configuring.specs(config)
         logging.basicConfig(format=FORMAT, level=config.LOG_LEVEL.upper())
@@ -92,27 +101,22 @@ class Command:
             os.environ["PYTHONASYNCIODEBUG"] = "1"  # for the loops of child processes too
         self._loop.adopt()
         pod = Pod(config=config, stop_wait_time=config.STOP_WAIT_TIME, loop_type=config.LOOP_TYPE)
-        try:
-            with _interruptible():
-                faults = fill(pod, specs)
-        except KeyboardInterrupt:
-            log.info("stopped before any bean had begun")
-            return 0
+        faults = fill(pod, specs)
         for fault in faults:
             print(f"atilite: {fault}", file=sys.stderr)
-        return 1 if faults else self._run(pod)
+        return 1 if faults else self._serve(pod, hang_up)
 
-    def _run(self, pod: Pod) -> int:
+    def _serve(self, pod: Pod, hang_up: bool) -> int:
         pod.changed.listen(lambda _: self._tell_soon(pod))
         pod.stopping.on_done(lambda _: self._notifier.stopping("waiting for the beans"))
-        hang_up = self._loop.hub.loop.signal(signal.SIGHUP)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # who starts it with nohup wants it to go on
-            hang_up.start(pod.runtime.threads.submit, self._reload, pod)
+        watcher = self._loop.hub.loop.signal(signal.SIGHUP)
+        if hang_up:
+            watcher.start(pod.runtime.threads.submit, self._reload, pod)
         self._notifier.watch(self._loop, lambda: well(pod))
         try:
             code = pod.run()
         finally:
-            hang_up.close()
+            watcher.close()
             self._notifier.unwatch()
         for line in verdict(pod):
             print(f"atilite: {line}", file=sys.stderr)
@@ -128,7 +132,7 @@ class Command:
 
     def _tell(self, pod: Pod) -> None:
         self._telling = False
-        states = [(status.state, pod.bean(status.id).spec.optional) for status in pod.statuses()]
+        states = [(bean.state, bean.spec.optional) for bean in pod.beans]
         text = f"{sum(state == 'running' for state, _ in states)} of {len(states)} beans run"
         if not self._ready and begun(states):
             self._ready = True
@@ -182,19 +186,18 @@ def well(pod: Pod) -> bool:
 
 def verdict(pod: Pod) -> Iterator[str]:
     """What led to an exit code other than 0, with the names."""
-    failed = [f"{bean} ({bean.error})" if bean.error else str(bean) for bean in pod.beans if bean.state == "failed"]
     if pod.enforced:
         yield f"at the deadline these had to be ended: {', '.join(pod.enforced)}"
-    failed = [text for text in failed if text not in pod.enforced]
+    failed = [bean for bean in pod.beans if bean.state == "failed" and str(bean) not in pod.enforced]
     if failed:
-        yield f"failed: {', '.join(failed)}"
+        yield f"failed: {', '.join(f'{bean} ({bean.error})' if bean.error else str(bean) for bean in failed)}"
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does: nothing runs yet that would have to be asked to end.
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does, until the pod takes the signals: nothing runs before that.
 
-    SIGHUP has nothing to say yet: the configuration was read a moment ago.
+    SIGHUP has nothing to say then: the configuration is read anyhow.
     """
     for_now: dict[int, Any] = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: signal.SIG_IGN}
     before = {number: signal.signal(number, handler) for number, handler in for_now.items()}

@@ -394,6 +394,19 @@ def test_a_signal_while_beans_are_loaded_ends_it_before_any_has_begun(start: Sta
     assert "polite runs" not in run.out
 
 
+@pytest.mark.row("pod-promise-10")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_configuration_is_read_ends_it_too(start: Start, number: signal.Signals) -> None:
+    run = start(config="import threading\nprint('reading', flush=True)\nthreading.Event().wait()\n")
+    run.wait_for("reading")
+
+    run.send(signal.SIGHUP)
+    run.send(number)
+
+    assert run.code() == 0
+    assert run.err == ""
+
+
 @pytest.mark.row("pod-promise-10", "P11")
 def test_a_signal_while_beans_start_ends_them(start: Start) -> None:
     waits = "garden.Polite:needs=never,name=second"
