@@ -144,9 +144,9 @@ class GrpcCall(Call):
         self.value = value
         return "200 OK", [], b""
 
-    def refuse(self, error: Error) -> Answer:
+    def fault(self, code: int, message: str, error: Error | None = None) -> Answer:
         """Keep what went wrong."""
-        self.error = error
+        self.error = error or Error(500, message)
         return "200 OK", [], b""
 
     def stream(self) -> Answer:

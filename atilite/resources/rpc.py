@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import xmlrpc.client
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -40,7 +41,7 @@ class RemoteFunction:
         return self._call(self._name, args, named)
 
 
-class _Remote:
+class _Remote(ABC):
     """Every name that does not begin with an underscore is a function of the server's."""
 
     def __init__(self, stub: Stub) -> None:
@@ -54,11 +55,12 @@ class _Remote:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:  # noqa: B027 (for all of them)
         """Nothing to release."""
 
-    def _call(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _call(self, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Task:
+        """Begin a call as the protocol writes it."""
 
     def _post(self, body: bytes, kind: str, read: Callable[[bytes], Any]) -> Any:
         headers = {"Content-Type": kind, "Accept": f"{kind}, */*", **self._stub.headers}

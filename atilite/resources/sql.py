@@ -6,6 +6,7 @@ import functools
 import importlib
 import math
 import ssl as tls
+from abc import ABC, abstractmethod
 from typing import Any
 
 from ..errors import AliasError, QueryError, ResourceError, TaskTimeout
@@ -38,7 +39,7 @@ def authorities(alias: Alias) -> str | None:
     return found
 
 
-class SqlDriver:
+class SqlDriver(ABC):
     """What both SQL databases have in common: their sessions know how to be cleaned, limited and stopped."""
 
     idle_seconds = IDLE_SECONDS
@@ -47,7 +48,7 @@ class SqlDriver:
         self.alias, self.member = alias, member
         self.name = alias.name
 
-    def greet(self, session: SqlSession) -> None:
+    def greet(self, session: SqlSession) -> None:  # noqa: B027 (for both)
         """The driver's `open` has done that, in its own limit."""
 
     def close(self, session: SqlSession) -> None:
@@ -80,10 +81,11 @@ class SqlDriver:
             return Lost(self.name, f"{self.member}: {text}")
         return QueryError(self.name, text, fault.constraint)
 
+    @abstractmethod
     def fault(self, error: BaseException) -> Fault | None:
-        raise NotImplementedError
+        """What an error of the client library means; None if it is none."""
 
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027 (for both)
         """Nothing is shared."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -19,7 +20,7 @@ BODY_READ = 64 * 1024
 SEND_A_TURN = 1024 * 1024
 
 
-class Outlet(HTTPChannel):  # type: ignore[misc]
+class Outlet(HTTPChannel, ABC):  # type: ignore[misc]
     """A channel that sends at once what the client takes, and never makes the loop wait."""
 
     # What waitress's channel holds, with its types.
@@ -41,9 +42,9 @@ class Outlet(HTTPChannel):  # type: ignore[misc]
     _paused = False  # the read watcher is stopped
     _woken = False  # the loop has been asked to look
 
+    @abstractmethod
     def look(self) -> None:
         """Bring the watchers in line with the channel's state. Loop only."""
-        raise NotImplementedError
 
     def nudge(self) -> None:
         """Make the loop look at this channel if there is something for it to do. Any thread."""

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -64,7 +65,7 @@ def _storable(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, (dict, list)) else value
 
 
-class SqlSession:
+class SqlSession(ABC):
     """What both kinds of session do. Every method blocks but `sever`."""
 
     database: Any
@@ -120,11 +121,13 @@ class SqlSession:
         self.database.dispose()
 
     @property
+    @abstractmethod
     def in_transaction(self) -> bool:
-        raise NotImplementedError
+        """Whether a transaction is open."""
 
+    @abstractmethod
     def _set_limit(self, seconds: float | None) -> None:
-        raise NotImplementedError
+        """Tell the database how long a statement may take."""
 
 
 class SqliteSession(SqlSession):

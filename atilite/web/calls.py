@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ WORDS = {
 }
 
 
-class Call:
+class Call(ABC):
     """One call. `params` are its parameters by name.
 
     A protocol says how a value and a fault look, in `result` and `fault`.
@@ -36,13 +37,13 @@ class Call:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = dict(params)
 
+    @abstractmethod
     def result(self, value: Any) -> Answer:
         """The answer for what the handler came to. Raises TypeError for what the protocol cannot say."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fault(self, code: int, message: str, error: Error | None = None) -> Answer:
         """The answer that says what went wrong."""
-        raise NotImplementedError
 
     def answer(self, value: Any, request: Any) -> Answer:
         """The answer for what a handler or a hook returned. Raises Error, and TypeError for what cannot be said."""
