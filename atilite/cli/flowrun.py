@@ -35,11 +35,11 @@ def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
     )
     running.after_turn(telling.turned)
     with _ended_by_signals(running):
-        differs = _replayed(running, recording) if recording else _turned(running, options)
+        wrong = _replayed(running, recording) if recording else _turned(running, options)
     told.end()
-    if differs:
-        print(differs, file=sys.stderr)
-    return FAILED if running.failure or told.gone or differs else 0
+    if wrong:
+        print(wrong, file=sys.stderr)
+    return FAILED if running.failure or told.gone or wrong else 0
 
 
 def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Recording | None) -> Running:
@@ -52,7 +52,7 @@ def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Rec
 
 
 def _turned(running: Running, options: argparse.Namespace) -> str:
-    """Run it, and record it if that is wanted."""
+    """Run it, and record it if that is wanted; what was wrong with that."""
     recorder = None
     if options.record:
         seed = random.SystemRandom().getrandbits(32)
@@ -62,8 +62,11 @@ def _turned(running: Running, options: argparse.Namespace) -> str:
         running.run_realtime(options.until)
     else:
         running.run(options.until)
-    if recorder:
-        recorder.close()
+    try:
+        if recorder:
+            recorder.close()
+    except FlowError as error:
+        return str(error)
     return ""
 
 

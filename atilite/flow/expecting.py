@@ -88,10 +88,11 @@ class _Reader:
 
     def _take(self, words: Cursor, place: Place) -> None:
         if words.verb == "period":
-            self.period = float(words.number("the period in seconds"))
-            if self.period <= 0:
+            period = float(words.number("the period in seconds"))
+            if period <= 0:
                 raise Wrong("period: it is a number of seconds above 0")
             words.end()
+            self.period = period
         elif words.verb == "until":
             self.until = float(words.number("the time in seconds"))
             words.end()
@@ -302,12 +303,26 @@ VERBS: dict[str, Callable[[_Trial, Cursor], None]] = {
 
 
 def _condition(trial: _Trial, words: Cursor) -> tuple[Check, Callable[[], str]]:
-    """Whether something holds, and what is found in its place: `FRAMER in FRAME`, or needs as in a script."""
-    ahead = words.rest
-    if len(ahead) == 3 and ahead[1] == "in":
-        return _in_frame(trial, words)
-    pairs = [_needed(trial, need) for need in clauses.needs(words, "")]
+    """Whether something holds, and what is found in its place: needs as in a script, or `FRAMER in FRAME`."""
+    pairs = [_part(trial, words)]
+    while words.skip("and"):
+        pairs.append(_part(trial, words))
+    words.end()
     return (lambda: all(holds() for holds, _ in pairs)), (lambda: ", ".join(found() for _, found in pairs))
+
+
+def _part(trial: _Trial, words: Cursor) -> tuple[Check, Callable[[], str]]:
+    ahead = words.rest
+    negated = ahead[:1] == ("not",)
+    ahead = ahead[negated:]
+    if ahead[1:2] == ("in",) and ahead[3:4] in ((), ("and",)):
+        words.skip("not")
+        check, found = _in_frame(trial, words)
+    else:
+        need = clauses.need(words, "")
+        negated = need.negated
+        check, found = _compiled(trial.house, need)
+    return (lambda: not check()) if negated else check, found
 
 
 def _in_frame(trial: _Trial, words: Cursor) -> tuple[Check, Callable[[], str]]:
@@ -321,11 +336,6 @@ def _in_frame(trial: _Trial, words: Cursor) -> tuple[Check, Callable[[], str]]:
         return f"{framer.name} in {' > '.join(framer.outline)}" if framer.actives else f"{framer.name} {framer.status}"
 
     return (lambda: name in framer.outline), found
-
-
-def _needed(trial: _Trial, need: Need) -> tuple[Check, Callable[[], str]]:
-    check, found = _compiled(trial.house, need)
-    return (lambda: not check()) if need.negated else check, found
 
 
 def _compiled(house: House, need: Need) -> tuple[Check, Callable[[], str]]:

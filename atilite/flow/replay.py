@@ -84,7 +84,10 @@ class Recorder:
         """Write how it ended. FlowError if something could not be written, now or before."""
         self._lines.append({"end": {"turns": self._running.turns.count, "stopped": self._running.stopped}})
         self._turned()
-        self._out.close()
+        try:
+            self._out.close()
+        except OSError as error:
+            self._failure = error
         if self._failure is not None:
             raise FlowError(f"the recording is not complete: {self._failure.strerror}") from self._failure
 

@@ -55,6 +55,7 @@ class Look(NamedTuple):
     desire: str
     schedule: str
     fault: str
+    waits_for: tuple[str, ...] = ()  # the conditions and tasks that its generators wait for
 
 
 class Running:
@@ -233,13 +234,12 @@ class Running:
         self._wake.put(turns)
 
     def _in_thread(self) -> None:
-        try:
-            self.run_realtime()
-        except Exception:  # the engine itself has failed; nothing else would tell of it
-            log.exception("the plan %s has ended by an error", self.name)
-            self.failure = "it has ended by an error of the engine; the log has the traceback"
-        finally:
-            self.end()
+        for part in (self.run_realtime, self.end):
+            try:
+                part()
+            except Exception:  # the engine itself has failed; nothing else would tell of it
+                log.exception("the plan %s has ended by an error", self.name)
+                self.failure = "it has ended by an error of the engine; the log has the traceback"
 
     def end(self) -> None:
         """Let all framers exit their frames. In the thread that turned it, behind the last turn."""
@@ -354,4 +354,5 @@ def _look(framer: Framer) -> Look:
     return Look(
         framer.name, str(framer.status), tuple(framer.outline), framer.elapsed, framer.turns, framer.period,
         framer.desire, framer.decl.schedule, str(framer.fault) if framer.fault is not None else "",
+        tuple(one.waits_for for one in framer.routines if one.waits_for),
     )  # fmt: skip
