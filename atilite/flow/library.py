@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from atilite.flow import controllers, simulators
+from atilite.flow import arbiters, controllers, detectors, filters, sensors, simulators
 from atilite.flow.behaviors import Behaviors
 
-MODULES = (simulators, controllers)
+MODULES = (simulators, controllers, sensors, filters, detectors, arbiters)
 
 
 def standard() -> Behaviors:
