@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from atilite.errors import FlowError
@@ -31,7 +32,7 @@ class Telling:
     ) -> None:
         self._tell = tell
         self._many = len(houses) > 1
-        self._watched: list[_Watched] = [self._find(houses, path) for path in watch]
+        self._watched: list[_Watched] = [one for path in watch for one in _found(houses, path)]
         for house in houses:
             house.listen(self._listener(house), detailed=detailed)
 
@@ -40,7 +41,7 @@ class Telling:
         for one in self._watched:
             shown = _plain(one.share.shown) if one.share.fields else None
             if not one.told or shown != one.last:
-                one.told, one.last = True, shown
+                one.told, one.last = True, copy.deepcopy(shown)  # a list may be changed in its place
                 self._say(one.house, "share", {"path": one.share.path, "value": shown})
 
     def _listener(self, house: House) -> Callable[[str, str, dict[str, Any]], None]:
@@ -57,13 +58,14 @@ class Telling:
             told["house"] = house.name
         self._tell(told)
 
-    def _find(self, houses: Sequence[House], path: str) -> _Watched:
-        for house in houses:
-            share = house.store.find(path)
-            if share is not None:
-                return _Watched(house, share)
+
+def _found(houses: Sequence[House], path: str) -> Iterator[_Watched]:
+    """The share of each house that has one at a path. FlowError if none has."""
+    having = [house for house in houses if house.store.find(path) is not None]
+    if not having:
         known = [share.path for house in houses for share in house.store]
         raise FlowError(f"there is no share {path} to watch{nearest(path, known)}")
+    return (_Watched(house, house.store.share(path)) for house in having)
 
 
 class _Watched:

@@ -1,0 +1,139 @@
+"""What a check of a plan tells that nothing of it has to run for."""
+
+from __future__ import annotations
+
+import pytest
+
+from atilite.flow.behaviors import Behaviors, described
+from atilite.flow.checking import Verdict, check
+from atilite.flow.model import Call
+from atilite.flow.syntax import parse
+
+
+def checked(script: str, known: Behaviors | None = None) -> Verdict:
+    plan, problems = parse(script, "plan.flo")
+    return check(plan, known or Behaviors(), problems)
+
+
+def errors(script: str, known: Behaviors | None = None) -> list[str]:
+    return [str(problem) for problem in checked(script, known).errors]
+
+
+def warnings(script: str) -> list[str]:
+    verdict = checked(script)
+    assert verdict.errors == []
+    return [f"{problem.place.line}: {problem.message}" for problem in verdict.warnings]
+
+
+FRAMER = "house h\nframer m be active first a\n  frame a\n"
+
+
+@pytest.mark.row("I43")
+def test_all_errors_are_told_in_the_order_of_the_lines() -> None:
+    script = FRAMER + "    go nowhere\n    prnt x\n    bid stop ghost\n    inc .n with 1\n"
+
+    assert [line.split(":")[1] for line in errors(script)] == ["4", "5", "6", "7"]
+
+
+def test_a_share_that_nothing_sets_is_not_counted_up() -> None:
+    script = FRAMER + "    inc .n with 1\n    bid stop me\n"
+
+    assert errors(script) == [
+        "plan.flo:4: inc: nothing ever sets .n; give it a first value, as in: init .n with 0: inc .n with 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "house h\ninit .n with 0\nframer m be active first a\n  frame a\n    inc .n with 1\n",
+        FRAMER + "    inc .n with 1\n    exit\n      put 0 into .n\n",
+        FRAMER + "    inc .goal.n with 1\n    set n to 0\n",
+        FRAMER + "    put 1 into .m\n    copy .m into .n\n    inc .n with 1\n",
+        FRAMER + "    inc n of framer with 1\n    put 0 into .framer.m.n\n",
+        FRAMER + "    inc .n with 1\n    do zero\n",
+    ],
+)
+def test_what_anything_sets_may_be_counted_up(script: str) -> None:
+    known = Behaviors()
+    known.add(described(lambda n: None, name="Zero", ioinits={"n": ".n"}))
+
+    assert errors(script, known) == []
+
+
+def test_a_plan_with_functions_of_python_may_count_what_they_set() -> None:
+    plan, _ = parse(FRAMER + "    inc .n with 1\n    print x\n", "plan.flo")
+    lines = plan.houses["h"].framers["m"].frames["a"].lines
+    lines.append(lines[0].__class__("enter", Call(lambda view: None)))
+
+    assert check(plan, Behaviors()).errors == []
+
+
+def test_a_line_that_is_wrong_and_might_have_set_the_share_is_told_alone() -> None:
+    assert [line.split(":")[1] for line in errors(FRAMER + "    put into .n\n    inc .n with 1\n")] == ["4"]
+
+
+def test_a_frame_that_no_transition_leads_to_is_told() -> None:
+    script = FRAMER + "    go c\n  frame b\n    go c\n  frame c\n    bid stop me\n"
+
+    assert warnings(script) == ["5: frame b is never entered: no transition leads to it"]
+
+
+def test_frames_over_and_under_what_is_entered_are_entered() -> None:
+    script = FRAMER + "    go low\n  frame high\n    bid stop me\n  frame low in high\n  frame lower in low\n"
+
+    assert warnings(script) == []
+
+
+def test_a_frame_that_nothing_leaves_is_told() -> None:
+    assert warnings(FRAMER + "    timeout 1\n  frame b\n    print here\n") == [
+        "5: frame b is never left: no transition leads out of it, and nothing stops framer m"
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    bid stop me\n",
+        "    bid stop all\n",
+        "    bid abort m\n",
+        "    go me if elapsed >= 1\n",
+        "framer boss be active first x\n  frame x\n    bid stop m\n    bid stop me\n",
+    ],
+)
+def test_a_frame_that_something_ends_may_have_no_transition(more: str) -> None:
+    assert warnings(FRAMER + more) == []
+
+
+def test_an_over_frame_leads_out_of_all_under_it() -> None:
+    script = "house h\nframer m be active first a\n  frame top\n    go z if elapsed >= 1\n  frame a in top\n"
+
+    assert warnings(script + "  frame z\n    bid stop me\n") == []
+
+
+@pytest.mark.parametrize("schedule", ["inactive", "slave", "aux"])
+def test_a_framer_that_nothing_starts_is_told(schedule: str) -> None:
+    script = FRAMER + f"    bid stop me\nframer idle be {schedule} first x\n  frame x\n    print x\n"
+
+    assert warnings(script) == [f"5: framer idle is {schedule}, and nothing in the plan starts it"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "act"), [("inactive", "bid start idle"), ("slave", "start idle"), ("aux", "aux idle"),
+                          ("moot", "aux idle as mine")],
+)  # fmt: skip
+def test_a_framer_that_something_starts_is_in_order(schedule: str, act: str) -> None:
+    script = FRAMER + f"    {act}\n    bid stop all\nframer idle be {schedule} first x\n  frame x\n    timeout 1\n"
+
+    assert [told for told in warnings(script + "  frame y\n    done\n") if "starts it" in told] == []
+
+
+def test_a_logger_is_checked_without_a_file_being_written() -> None:
+    script = FRAMER + "    bid stop tape\n    bid stop me\nlogger tape at 0.5\n  log one on update\n"
+
+    assert errors(script) == []
+
+
+def test_the_size_of_a_plan_is_told() -> None:
+    assert checked(FRAMER + "    print x\n").size == "1 house, 1 framer, 1 frame"
+    assert checked(FRAMER + "  frame b\nframer n be aux\n  frame c\n").size == "1 house, 2 framers, 3 frames"
