@@ -113,7 +113,7 @@ def test_a_watched_share_is_told_first_and_whenever_it_has_changed() -> None:
 
 
 def test_a_list_that_is_changed_in_its_place_has_changed() -> None:
-    script = "house h\nframer m be active first a\n  frame a\n    do odd\n    recur\n      do grow\n"
+    script = "house h\nframer m be active first a\n  frame a\n    do odd at enter\n    do grow\n"
 
     found = [one["value"]["c"] for one in told(script, watch=(".odd",), until=0.25) if one["event"] == "share"]
 
