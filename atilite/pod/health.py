@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from atilite.errors import TaskError
+from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.mailbox import Mailbox
 from atilite.runtime.promise import Promise
-from atilite.runtime.supervisor import Later
 from atilite.runtime.traces import line_of
-from atilite.runtime.unit import Life, Stoppable
+from atilite.runtime.unit import Life
 
 # Seconds between two questions; and so many bad answers in a row make a life fail.
 EVERY = 10.0

@@ -23,12 +23,13 @@ from atilite.pod.loops import LoopType, choose
 from atilite.pod.places import all_ended
 from atilite.pod.signals import Signals
 from atilite.pod.spec import BeanSpec
+from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.engine import Runtime, process_runtime
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
-from atilite.runtime.supervisor import Later, Supervisor
+from atilite.runtime.supervisor import Supervisor
 from atilite.runtime.task import Task
-from atilite.runtime.unit import AT_REST, Life, Plan, State, Stoppable, Transition
+from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
 
 log = logging.getLogger("atilite.pod")
 

@@ -20,11 +20,12 @@ from atilite.pod.bean import Bean
 from atilite.pod.configuring import Config, portable
 from atilite.pod.pod import Change, Pod
 from atilite.pod.spec import BeanSpec
+from atilite.runtime.alarm import Later
 from atilite.runtime.engine import Runtime
 from atilite.runtime.isolated import Isolated, Line
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.restarts import RestartPolicy
-from atilite.runtime.supervisor import Later, Supervisor
+from atilite.runtime.supervisor import Supervisor
 from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
 
 # Of the time that a bean has to end, the part after which its processes are killed: so they are gone at the end of it.

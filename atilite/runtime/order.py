@@ -52,12 +52,13 @@ class Descent:
 
     def begin(self, post: Callable[..., None]) -> None:
         """Tell those that nobody comes after; `post` has a call made in its turn."""
+        self._post = post
         for unit in list(self._left.values()):
             # From now on: an end that is still to be told of may be one before its present life.
-            unit.when(*AT_REST).on_done(functools.partial(self._rested, post, unit.plan.name))
+            unit.when(*AT_REST).on_done(functools.partial(self._rested, unit.plan.name))
         for name, before in list(self._before.items()):
             if not before:
-                self._tell(self._left[name])
+                self._address(name)
         if not self._left:
             self._ended()
 
@@ -70,8 +71,14 @@ class Descent:
         """Tell nobody any more."""
         self._left.clear()
 
-    def _rested(self, post: Callable[..., None], name: str, _: object) -> None:
-        post(self._rests, name)
+    def _address(self, name: str) -> None:
+        unit = self._left[name]
+        self._tell(unit)
+        # It may be started again by somebody else at once, and then it never rests.
+        unit.parted().on_done(functools.partial(self._rested, name))
+
+    def _rested(self, name: str, _: object) -> None:
+        self._post(self._rests, name)
 
     def _rests(self, name: str) -> None:
         unit = self._left.pop(name, None)
@@ -80,7 +87,7 @@ class Descent:
         for other in self._earlier(unit):
             self._before[other].discard(name)
             if not self._before[other]:
-                self._tell(self._left[other])
+                self._address(other)
         if not self._left:
             self._ended()
 

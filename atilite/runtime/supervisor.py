@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from atilite.clock import Clock
 from atilite.errors import DuplicateName, SetupError, Vetoed
 from atilite.events import Emitter
+from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.loop import Loop, process_loop
 from atilite.runtime.mailbox import Mailbox
 from atilite.runtime.order import Descent, Relations, in_order
 from atilite.runtime.promise import Promise
-from atilite.runtime.unit import AT_REST, UP, Plan, State, Status, Stoppable, Transition, Unit
+from atilite.runtime.unit import AT_REST, UP, Plan, State, Status, Transition, Unit
 
 T = TypeVar("T")
-Later = Callable[[float, Callable[[], None]], Stoppable]
 
 
 class Supervisor:
@@ -164,7 +164,8 @@ class Supervisor:
         _pass_on(unit.when(*AT_REST), promise)
 
     def _restart(self, unit: Unit, promise: Promise[State]) -> None:
-        if self._open and unit.plan.name not in self._returning:
+        # What waits for others, to start or to come back, starts in its turn.
+        if self._open and unit.plan.name not in self._returning and unit.plan.name not in self._held:
             if unit.alive:
                 unit.restart()
             else:
@@ -268,6 +269,7 @@ class Supervisor:
 
     def _bounce(self, unit: Unit, need: str) -> None:
         if unit.plan.name not in self._returning:
+            self._release(unit)
             self._returning.add(unit.plan.name)
             unit.stop(f"{need} starts again")
 

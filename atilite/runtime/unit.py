@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from atilite.clock import Clock
 from atilite.errors import TaskCancelled, TaskTimeout, Vetoed
 from atilite.quickly import dataclass
+from atilite.runtime.alarm import Alarm, Stoppable
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.stopping import Stopping
@@ -100,6 +101,7 @@ class Life(Stopping):
         self.number = number  # 1 for the first run, one more for each later one
         self.begun = 0.0
         self.work: Promise[Any] | None = None
+        self.over: Promise[None] = Promise()
         # Seconds between being asked to end and being cancelled; a callback of `stopping` may still set it.
         self.grace = 0.0
         self._unit = unit
@@ -115,10 +117,6 @@ class Life(Stopping):
     def feel(self, unwell: str | None) -> None:
         """Say why it runs, but not well; None when it does."""
         self._unit.hear(self._unit.feels, self, unwell)
-
-
-class Stoppable(Protocol):
-    def cancel(self) -> object: ...
 
 
 class Desk(Protocol):
@@ -141,7 +139,7 @@ class Unit:
         self._desk = desk
         self._life: Life | None = None
         self._left: Life | None = None
-        self._timer: Stoppable | None = None
+        self._alarm = Alarm(desk.later, desk.post)
         self._again = False
         self._final = False
         self._graced = False
@@ -181,6 +179,10 @@ class Unit:
             self._waiting.append((states, promise))
         return promise
 
+    def parted(self) -> Promise[None]:
+        """Promise the end of the life that it has now; it may have another one then."""
+        return Promise.completed(None) if self._life is None else self._life.over
+
     # -- what a person or the supervisor asks for
 
     def hold(self, reason: str) -> None:
@@ -210,7 +212,7 @@ class Unit:
             elif self._graced:
                 self._cancel(self._life)
         elif self.state is not State.STOPPED and self._left is None:
-            self._drop_timer()
+            self._alarm.drop()
             self._to(State.STOPPED, reason)
 
     def restart(self) -> None:
@@ -242,14 +244,15 @@ class Unit:
         if life is None:
             self.stop()
             return
-        self._drop_timer()
+        self._alarm.drop()
         self._life, self._left, self._again, self._lapse = None, life, False, None
+        life.over.set(None)
         log.error("%s did not end when it was stopped; it is left behind", self.plan.name)
         self._to(State.FAILED, "did not end in time after it was stopped, and goes on unsupervised")
 
     def refuse(self, reason: str) -> None:
         """Fail without a life: something that it needs is not there."""
-        self._drop_timer()
+        self._alarm.drop()
         self._fault = (reason, None)
         self._to(State.FAILED, reason, reason)
 
@@ -261,7 +264,7 @@ class Unit:
 
     def is_ready(self, life: Life) -> None:
         if life is self._life and self.state is State.STARTING:
-            self._drop_timer()
+            self._alarm.drop()
             self._up_since = self._desk.clock.monotonic()
             self._to(State.RUNNING, "ready")
 
@@ -281,7 +284,7 @@ class Unit:
     # -- the course of a life
 
     def _begin(self, reason: str) -> None:
-        self._drop_timer()
+        self._alarm.drop()
         self._lives += 1
         self._final = self._graced = False
         life = Life(self.plan.name, self._lives, self)
@@ -296,23 +299,23 @@ class Unit:
             self.is_ready(life)
         else:
             late = TaskTimeout(f"was not ready within {self.plan.start_timeout:g} s")
-            self._set_timer(self.plan.start_timeout, lambda: self.lapse(life, late))
+            self._alarm.set(self.plan.start_timeout, lambda: self.lapse(life, late))
         life.work.on_done(lambda work: self._desk.post(self._ended, life, work))
 
     def _end_life(self, life: Life, reason: str) -> None:
-        self._drop_timer()
+        self._alarm.drop()
         self._to(State.STOPPING, reason)
         life.stopping.set(None)
         self._graced = life.grace > 0 and not self._final
         if self._graced:
-            self._set_timer(life.grace, lambda: self._cancel(life))
+            self._alarm.set(life.grace, lambda: self._cancel(life))
         else:
             self._cancel(life)
 
     def _cancel(self, life: Life) -> None:
         self._graced = False
-        self._drop_timer()
-        self._set_timer(self.plan.stop_timeout, self.give_up)
+        self._alarm.drop()
+        self._alarm.set(self.plan.stop_timeout, self.give_up)
         if life.work is not None:
             life.work.cancel()
 
@@ -323,7 +326,8 @@ class Unit:
         if life is not self._life:
             return
         self._life = None
-        self._drop_timer()
+        self._alarm.drop()
+        life.over.set(None)
         lapse, self._lapse = self._lapse, None
         if lapse is not None:
             self._judge(life, lapse)
@@ -356,7 +360,7 @@ class Unit:
             self._moments = [moment for moment in self._moments if now - moment < policy.within] + [now]
             self.restarts += 1
             self._to(State.RESTARTING, f"{how}; starts again in {verdict.delay:g} s", *texts_of(error))
-            self._set_timer(verdict.delay, functools.partial(self._begin, "started again"))
+            self._alarm.set(verdict.delay, functools.partial(self._begin, "started again"))
         elif error is None and verdict.action != "give_up":
             self._to(State.STOPPED, how)
         else:
@@ -374,20 +378,6 @@ class Unit:
         self._streak = 0
         self._moments = []
         self._fault = (None, None)
-
-    def _set_timer(self, seconds: float, function: Callable[[], None]) -> None:
-        def due() -> None:
-            if self._timer is timer:
-                self._timer = None
-                function()
-
-        timer = self._desk.later(seconds, lambda: self._desk.post(due))
-        self._timer = timer
-
-    def _drop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
 
     def _to(self, new: State, reason: str, error: str | None = None, trace: str | None = None) -> None:
         old, self.state = self.state, new

@@ -193,6 +193,32 @@ def test_a_restart_of_one_on_its_way_back_changes_nothing(stage: Stage) -> None:
     assert [len(stage.lives[name]) for name in "abc"] == [2, 2, 2]
 
 
+def test_a_restart_of_one_that_waits_for_another_does_not_begin_it_before_that(stage: Stage) -> None:
+    stage.add("a", ready="explicit")
+    stage.add("b", needs=("a",))
+    stage.supervisor.start_all()
+
+    stage.supervisor.restart("b")
+    assert "b" not in stage.lives
+    stage.lives["a"][0].ready()
+
+    assert (stage.state("b"), len(stage.lives["b"])) == ("running", 1)
+
+
+def test_one_that_is_started_again_by_a_person_on_its_way_down_does_not_keep_the_others_waiting(stage: Stage) -> None:
+    chain(stage, stubborn=True)
+    stage.end("a", ValueError("lost"))
+    stage.supervisor.stop("c")
+    stage.supervisor.start("c")
+
+    stage.end("c")  # it begins again at once, and never rests
+    assert stage.lives["b"][0].cancelled
+    stage.end("b")
+    stage.time.advance(4)
+
+    assert stage.state("b") == "running"
+
+
 def test_what_was_wound_down_is_not_started_any_more(stage: Stage) -> None:
     stage.add("a")
     stage.supervisor.start("a")
