@@ -64,7 +64,7 @@ def _parser(prog: str) -> Parser:
     runs = command("run", run, "run a plan")
     runs.add_argument("file", metavar="FILE", help="a script")
     runs.add_argument("--period", type=_period, default=0.125, metavar="SECONDS", help="between turns (default 0.125)")
-    runs.add_argument("--until", type=float, metavar="SECONDS", help="end with the last turn at or before this time")
+    runs.add_argument("--until", type=_seconds, metavar="SECONDS", help="end with the last turn at or before this time")
     runs.add_argument("--realtime", action="store_true", help="each turn at its time; else as fast as they go")
     runs.add_argument("--trace", action="store_true", help="tell each event, not only texts and transitions")
     runs.add_argument("--json", action="store_true", help="tell each event as an object in a line of its own")
@@ -82,10 +82,20 @@ def _parser(prog: str) -> Parser:
 
 
 def _period(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
-    return value
+    seconds = _seconds(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError("it is a number of seconds above 0, not 0")
+    return seconds
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"it is a number of seconds, not {text}")
+    return seconds
 
 
 # -- behaviours -------------------------------------------------------------------------------------------------------
