@@ -198,7 +198,7 @@ def _suspend(act: Aux, line: Line, scope: Scope) -> Act:
 def _rear(act: Rear, scope: Scope) -> Act:
     building = scope.building
     moot, frame = building.moot(act.framer), building.frame(act.frame, scope)
-    if frame in scope.frame.head or scope.frame in frame.head:
+    if frame in scope.frame.outline:
         raise FlowError(f"rear: frame {frame.name} is in the outline of {scope.frame.name}; give the clone to another")
     return lambda: clones.rear(building, moot, frame)
 

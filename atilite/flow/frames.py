@@ -38,6 +38,12 @@ class World(Protocol):
     def moved(self, framer: Framer, near: Frame, far: Frame, line: Line) -> None: ...
 
 
+class Waiting(Protocol):
+    """What may wait for something, and says for what."""
+
+    waits_for: str
+
+
 class Fault(Exception):  # it unwinds a framer's turn, and is told as an event there
     """A behaviour has failed, and its framer does not go on."""
 
@@ -146,8 +152,8 @@ class Framer:
 
     __slots__ = (
         "_precurs", "_recurs", "_segues", "active", "actives", "auxes", "cloned", "decl", "desire", "done", "due",
-        "elapsed", "fault", "first", "frames", "house", "main", "name", "period", "razeable", "recurred", "since",
-        "status", "store", "tag", "turns", "via",
+        "elapsed", "fault", "first", "frames", "house", "main", "name", "period", "razeable", "recurred",
+        "routines", "since", "status", "store", "tag", "turns", "via",
     )  # fmt: skip
 
     def __init__(self, decl: FramerDecl, house: World, name: str = "", tag: str = "") -> None:
@@ -167,6 +173,7 @@ class Framer:
         self.actives: Outline = ()
         self.since, self.elapsed, self.recurred, self.turns = 0.0, 0.0, 0, 0
         self.fault: Fault | None = None
+        self.routines: list[Waiting] = []  # its behaviours that are generators
         self._segues: tuple[Act, ...] = ()
         self._precurs: tuple[Act, ...] = ()
         self._recurs: tuple[Act, ...] = ()
@@ -204,9 +211,9 @@ class Framer:
         """Do what is desired of it in this turn."""
         status = self.status
         if control == RUN and (status is Status.RUNNING or status is Status.STARTED):
-            self.status = Status.RUNNING
             self.segue()
             self.recur()
+            self.status = Status.RUNNING
         elif status is Status.ABORTED or control == ABORT:
             self._abort()
         elif control == RUN:
@@ -312,6 +319,8 @@ class Framer:
     def force(self, far: Frame) -> None:
         """Go to a frame whatever its guards say."""
         leaving, kept, entering = _difference(self.actives, far)
+        if not entering:
+            leaving, kept, entering = self.actives, (), far.outline
         self._cross(leaving, kept, entering, far)
 
     def _cross(self, leaving: Outline, kept: Outline, entering: Outline, far: Frame) -> None:
@@ -371,8 +380,8 @@ def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:
     for at, (left, right) in enumerate(zip(near, outline, strict=False)):
         if left is far or left is not right:
             return near[at:], near[:at], outline[at:]
-    shorter = min(len(near), len(outline))
-    return near[shorter:], near[:shorter], outline[shorter:]
+    # Whatever is under a suspended frame waits there and is not entered twice: nothing to enter, so nothing is granted.
+    return (), near, ()
 
 
 def _teller(framer: Framer, event: str, frame: Frame) -> Act:

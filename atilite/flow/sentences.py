@@ -33,7 +33,7 @@ from atilite.flow.model import (
 Spoken = tuple[Context, Act]
 CONTROLS = ("stop", "start", "run", "abort", "ready")
 # The context of an act that moves a slave, where none is said.
-FIATS: dict[str, Context] = {"ready": "enter", "start": "enter", "abort": "enter", "run": "recur", "stop": "exit"}
+FIATS: dict[str, Context] = {"ready": "benter", "start": "enter", "abort": "enter", "run": "recur", "stop": "exit"}
 DOES = ("as", "at", "via", "with", "to", "from", "by", "per", "for", "cum", "qua")
 
 
