@@ -45,9 +45,9 @@ def test_beans_are_told_apart_by_their_names_and_then_by_their_order() -> None:
     found = difference(pod.beans, [spec("b"), spec("a"), spec("a", port=3), spec("d")])
 
     assert names(found.gone) == [(4, "c")]
-    assert [(bean.id, new.kwargs) for bean, new in found.changed] == [(2, {"port": 3})]
-    assert [one.label for one in found.added] == ["d"]
-    assert (found.same, str(found)) == (2, "1 restarted, 1 added, 1 removed")
+    assert [(place, bean.id) for place, bean in found.changed.items()] == [(2, 2)]
+    assert found.added == [3]
+    assert str(found) == "1 restarted, 1 added, 1 removed"
     assert str(difference(pod.beans, [bean.spec for bean in pod.beans])) == "nothing has changed"
 
 
@@ -93,12 +93,56 @@ def test_nothing_is_touched_when_a_bean_cannot_be_loaded(caplog: pytest.LogCaptu
     pod.start().wait(WAIT)
 
     with pytest.raises(SetupError, match="there is no module nowhere"):
-        reload(pod, Config({}), [BeanSpec.of({"core": "nowhere.bean"})])
+        reload(pod, Config({}), [BeanSpec.of({"core": "nowhere.bean", "label": "new"})])
     assert names(pod.beans) == [(1, "old")]
 
     told = reload(pod, Config({}), [spec("old"), BeanSpec.of({"core": Fragile, "label": "fragile"}), spec("new")])
     assert told == "2 added; not loaded: fragile"
     assert "broken on the way" in caplog.text
     assert names(pod.beans) == [(1, "old"), (2, "new")]
+    pod.stop_wait_time = 0
+    pod.stop().wait(WAIT)
+
+
+@pytest.mark.row("P11", "pod-promise-7")
+def test_who_needs_a_bean_that_changes_is_started_again_behind_it() -> None:
+    pod = Pod()
+    for one in (spec("well"), spec("pump", needs="well"), spec("hose", needs="pump"), spec("lamp")):
+        pod.add_bean(one)
+    pod.start().wait(WAIT)
+    states: list[tuple[str, str]] = []
+    pod.changed.listen(lambda change: states.append((change.bean.name, change.new)))
+
+    # The order of the file is not that of the needs.
+    fresh = [spec("hose", needs="pump"), spec("pump", needs="well"), spec("lamp"), spec("well", depth=2)]
+    assert reload(pod, Config({}), fresh) == "3 restarted"
+
+    assert sorted(names(pod.beans)) == [(4, "lamp"), (5, "well"), (6, "pump"), (7, "hose")]
+    stopped = [name for name, state in states if state == "stopped"]
+    assert stopped == ["hose", "pump", "well"]
+    pod.bean(7).start().wait(WAIT)
+    assert {bean.state for bean in pod.beans} == {"running"}
+    pod.stop_wait_time = 0
+    pod.stop().wait(WAIT)
+
+
+@pytest.mark.row("P11")
+@pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        ([spec("old"), spec("pump", needs="none")], r"'bean 2 \(pump\)' needs 'none', which does not exist"),
+        ([spec("a", needs="b"), spec("b", needs="a")], r"these wait for each other .*bean 1 \(a\) -> bean 2 \(b\)"),
+    ],
+)
+def test_needs_that_cannot_be_met_are_refused_before_anything_is_touched(specs: list[BeanSpec], said: str) -> None:
+    pod = Pod()
+    old = pod.add_bean(spec("old"))
+    pod.start().wait(WAIT)
+    assert old is not None
+
+    with pytest.raises(SetupError, match=said):
+        reload(pod, Config({}), specs)
+
+    assert (names(pod.beans), old.state) == ([(1, "old")], "running")
     pod.stop_wait_time = 0
     pod.stop().wait(WAIT)
