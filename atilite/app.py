@@ -157,6 +157,8 @@ class Atilite(
     serve_grpc = function_of("atilite.grpcport", "declare")
     # `@app.bean`, `app.bean("garden.Valve", label="valve")`: a bean that runs beside the services.
     bean = function_of("atilite.beans", "declare")
+    # `app.mount_plan("mission.flo")`: a plan turns beside the services; see atilite.plans.
+    mount_plan = function_of("atilite.plans", "declare")
     # `app.test_client("/", root)`: a client of the app in this process; see atilite.testing.inside.
     test_client = function_of("atilite.testing.inside", "local_site")
 

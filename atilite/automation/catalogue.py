@@ -10,6 +10,7 @@ from atilite.automation.actions import ActionInfo
 from atilite.automation.engine import Automation
 from atilite.automation.eventboard import EventBoard
 from atilite.automation.noticeboard import NoticeBoard, distinct
+from atilite.automation.plans import PlanBoard
 from atilite.automation.run import Run
 from atilite.automation.schedules import ScheduleInfo
 from atilite.automation.services import Info
@@ -44,6 +45,7 @@ class Catalogue:
         for automation in self._automations:
             automation.service.service_changed.listen(self.service_changed.emit)
         self.events = EventBoard(self._automations)
+        self.plans = PlanBoard(self._automations)
 
     # -- actions
 

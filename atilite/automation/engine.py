@@ -10,6 +10,7 @@ from atilite.automation.actions import Actions
 from atilite.automation.journal import Journals
 from atilite.automation.kv import KV
 from atilite.automation.notices import Notices
+from atilite.automation.plans import Plans, Shares
 from atilite.automation.runs import Run, Runs
 from atilite.automation.schedules import Schedules
 from atilite.automation.secrets import Secrets
@@ -65,6 +66,8 @@ class Automation:
         self.schedule = Schedules(self.storage, self.runs, self.action, zone=zone)
         self.bus = Bus(run=self._deliver)
         self.trigger = Triggers(self.storage, self.action, self.bus)
+        self.plans = Plans()
+        self.shares = Shares(self.plans)
         self.notices = Notices(name, self.storage, self.runs, self.action, self.service, self.schedule.missed)
 
     def freeze(self) -> None:
@@ -78,6 +81,7 @@ class Automation:
         self.service.freeze()
         self.schedule.freeze()
         self.trigger.freeze()
+        self.plans.freeze()
         self.notices.freeze()
 
     def start(self) -> None:
@@ -87,6 +91,7 @@ class Automation:
         self.service.start_all()
         self.schedule.start()
         self.trigger.start()
+        self.plans.start()
         self.action.resume()
 
     def stop(self, timeout: float = 5.0) -> list[str]:
@@ -99,7 +104,8 @@ class Automation:
         self.action.hold()
         self.schedule.stop()
         self.trigger.stop()
-        left = self.service.stop_all(timeout / 2)
+        left = self.plans.stop(timeout / 2)
+        left += self.service.stop_all(timeout / 2)
         rest = self.runs.drain(max(0.0, end - self.storage.clock.monotonic()))
         self.bus.close()
         self.kv.close()

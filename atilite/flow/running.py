@@ -201,10 +201,13 @@ class Running:
     def paused(self) -> bool:
         return self._paused
 
-    def start(self) -> None:
-        """Turn it in real time from now on, in a thread of its own."""
+    def start(self, launch: Callable[[Callable[[], None]], object] | None = None) -> None:
+        """Turn it in real time from now on, in a thread of its own, or wherever `launch` calls what it is given."""
         if not self.running:
-            self._ending = False
+            self._ending, self.failure = False, ""
+            if launch is not None:
+                launch(self.run_realtime)
+                return
             self._thread = threading.Thread(target=self._in_thread, name=f"atilite-flow-{self.name}", daemon=True)
             self._thread.start()
 

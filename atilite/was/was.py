@@ -155,6 +155,7 @@ class Was:
     setlu = property(lambda was: was.app.setlu)
     getlu = property(lambda was: was.app.getlu)
     journal = property(lambda was: was.app.journal)
+    store = property(lambda was: was.app.automation.shares, doc="The shares of the app's plans.")
 
     # Tasks.
     Thread = property(lambda was: functools.partial(was.app.runtime.Thread, owner=was))

@@ -54,7 +54,7 @@ site.close()
 
 # Our own rooms, and what others bring, that a first answer can do without.
 LATER = {
-    "atilite.beans", "atilite.pod",
+    "atilite.beans", "atilite.pod", "atilite.flow", "atilite.plans", "atilite.mountedplan",
     "atilite.api", "atilite.automation.apart", "atilite.automation.commands", "atilite.automation.notice",
     "atilite.automation.template", "atilite.cli.install", "atilite.cli.run", "atilite.console",
     "atilite.description", "atilite.reload", "atilite.resources.databases", "atilite.resources.http",
@@ -75,7 +75,7 @@ LATER = {
 
 # What also waits until somebody asks, when the console and the API are loaded behind the first answer.
 LATER_STILL = {
-    "atilite.beans", "atilite.pod",
+    "atilite.beans", "atilite.pod", "atilite.flow", "atilite.plans", "atilite.mountedplan",
     "atilite.api.reference", "atilite.description", "atilite.resources.databases", "atilite.schema", "atilite.testing",
     "atilite.web.inspection", "asyncio", "concurrent.futures", "html", "jinja2", "multiprocessing", "subprocess", "xml",
 }  # fmt: skip

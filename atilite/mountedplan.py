@@ -1,0 +1,307 @@
+"""A plan that is mounted: it turns beside the services, as one run with a journal, and is looked at and asked."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from .automation.engine import Automation
+from .automation.run import Job, Run
+from .buttons import Buttons
+from .context import current_run
+from .errors import FlowError, SetupError
+from .flow.behaviors import Behaviors
+from .flow.checking import StillLogger
+from .flow.frames import Framer
+from .flow.house import House
+from .flow.model import PlanDecl
+from .flow.running import Look, Running
+from .flow.shares import Share, Written
+from .plansteps import EVENTS, Recorder, Step, Watch, breadcrumb, step_of
+from .quickly import dataclass
+from .runtime.promise import Promise
+
+# Steps of a house that pages look back at.
+REMEMBERED = 1000
+# Seconds between two words about how far it is, and those that framers have for their exits.
+TOLD_EACH = 1.0
+EXITS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLook:
+    """A share behind the last full turn; `history` are its latest writes since somebody has looked at it."""
+
+    path: str
+    fields: Mapping[str, Any]
+    writer: str
+    stamp: float | None
+    writable: bool
+    history: tuple[Written, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A plan at one moment. Times are in seconds; `longest` is that of the longest turn."""
+
+    turn: int
+    stamp: float
+    period: float
+    longest: float
+    overruns: int
+    missed: int
+    paused: bool
+    alive: bool
+    failure: str
+    run: int | None
+
+
+class MountedPlan:
+    """A plan of an app. Any thread; `start` and `stop` come with the app's.
+
+    It turns in a thread of its own, as one run with a journal from each start to the end of all its framers.
+    """
+
+    def __init__(
+        self, automation: Automation, plan: PlanDecl, *, name: str, period: float, start: bool, behaviors: Behaviors,
+        writable: Iterable[str], point: str = "",
+    ) -> None:  # fmt: skip
+        self._automation, self.plan, self.name, self._period = automation, plan, name, period
+        self._starts, self._behaviors, self.point = start, behaviors, point
+        self.writable = frozenset("." + path.strip(".") for path in writable)
+        self.houses = {house: MountedHouse(self, house) for house in plan.houses}
+        self._lock = threading.Lock()
+        self._running: Running | None = None
+        self._run: Run | None = None
+        self._left: Promise[Any] | None = None
+        self._recorder, self._told = Recorder(automation.storage), 0.0
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Build it, now that all actions are known. Raises SetupError with all that is wrong with it."""
+        if self._running is None:
+            self._running = self._built()
+
+    def start(self, trigger: str = "start", who: str | None = None) -> None:
+        """Let it turn, if it does not; what its framers were asked meanwhile is done in the first turn."""
+        with self._lock:
+            if self.alive:
+                return
+            self._left = Promise()
+            self.running.start(partial(self._launch, trigger, who))
+
+    def _launch(self, trigger: str, who: str | None, turn: Callable[[], None]) -> None:
+        job = Job(partial(self._live, turn), self.name, self._told_of, "flow", grace=EXITS, endless=True)
+        self._run = run = Run(job, {}, trigger, who)
+        runs = self._automation.runs
+        # In a context of its own: whoever has started it is not its parent.
+        Context().run(runs.open, run, {})
+        runs.launch(run, self._ended)
+
+    def start_all(self) -> None:
+        """Start with the app."""
+        if self._starts:
+            self.start()
+
+    def renew(self, trigger: str = "start", who: str | None = None) -> None:
+        """Begin anew: time 0, shares as they were at first. Raises FlowError while it runs."""
+        with self._lock:
+            if self.alive:
+                raise FlowError(f"{self.name} runs; stop it before it begins anew")
+            self._running = self._built()
+        self.start(trigger, who)
+
+    def stop(self, timeout: float = EXITS) -> bool:
+        """End its turns, all framers exit bottom up. Blocks; False if a turn has not ended in time."""
+        left = self._left
+        if left is None or not self.alive:
+            return True
+        self.running.stop(0.0)
+        ended: Promise[None] = Promise()
+        left.on_done(lambda _: ended.set(None))
+        timer = self._automation.storage.runtime.loop.call_later(timeout, ended.set, None)
+        ended.wait()
+        timer.cancel()
+        return left.done
+
+    @property
+    def alive(self) -> bool:
+        """Whether it turns, or would if its clock were not paused."""
+        return self._left is not None and not self._left.done
+
+    @property
+    def running(self) -> Running:
+        """The plan that turns. FlowError before the app is complete."""
+        if self._running is None:
+            raise FlowError(f"{self.name} has not been built; that is done when the app starts")
+        return self._running
+
+    @property
+    def facts(self) -> Facts:
+        """How it is."""
+        running, run = self.running, self._run
+        return Facts(
+            running.turns.count, running.turns.now, running.turns.period, running.longest, running.overruns,
+            running.missed, running.paused, self.alive, running.failure, None if run is None else run.id,
+        )  # fmt: skip
+
+    def write(self, house: str, path: str, fields: Mapping[str, Any]) -> None:
+        """Write fields of a share before the next turn. FlowError for one that the plan does not have."""
+        self.running.write(house, path, fields)
+
+    def _live(self, turn: Callable[[], None]) -> None:
+        """The function of its run: in a thread of its own, until nothing runs any more or it is told to stop."""
+        run, running = current_run.get(), self.running
+        if isinstance(run, Run):
+            run.stopping.on_done(lambda _: running.stop(0.0))
+        try:
+            turn()
+        finally:
+            running.end()
+        fallen = [str(framer.fault) for house in running.houses.values() for framer in _fallen(house)]
+        if fallen:
+            raise FlowError(running.failure or fallen[0])
+
+    def _ended(self, work: Promise[Any]) -> None:
+        left = self._left
+        if left is not None:
+            left.set(None)
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _told_of(self) -> str:
+        names = ", ".join(self.houses)
+        return f"Plan with house{'s' if len(self.houses) > 1 else ''} {names}"
+
+    def _built(self) -> Running:
+        buttons = Buttons(self._behaviors, self._automation, self.write)
+        try:
+            running = Running(
+                self.plan, buttons, name=self.name, period=self._period, clock=self._automation.storage.clock,
+                logger=StillLogger,
+            )  # fmt: skip
+        except FlowError as error:
+            raise SetupError(refused(self.name, str(error))) from None
+        for name, house in running.houses.items():
+            house.listen(partial(self._happened, house, self.houses[name]))
+        for share, told in self._subscribed(running):
+            running.after_turn(Watch(share, told))
+        running.after_turn(lambda: self._progress(running))
+        for path in self.writable:
+            if not any(house.store.find(path) for house in running.houses.values()):
+                raise SetupError(refused(self.name, f"writable: there is no share {path}"))
+        return running
+
+    def _subscribed(self, running: Running) -> Iterable[tuple[Share, Callable[[Any], object]]]:
+        """The shares that functions of the app are told of: `@app.on("box1.depth")`."""
+        bus = self._automation.bus
+        names = {name for info in bus.subscribers for name in info.events}
+        for name in sorted(names):
+            house, dot, path = name.partition(".")
+            share = running.houses[house].store.find(path) if dot and house in running.houses else None
+            if share is not None:
+                yield share, partial(bus.emit, name)
+
+    def _happened(self, house: House, mounted: MountedHouse, event: str, framer: str, facts: dict[str, Any]) -> None:
+        if event in EVENTS:
+            step = step_of(house, event, framer, facts, self._automation.storage.clock.now())
+            mounted.steps.append(step)
+            if self._run is not None:
+                self._recorder.record(self._run, step, house.name if len(self.houses) > 1 else "")
+
+    def _progress(self, running: Running) -> None:
+        now = self._automation.storage.clock.monotonic()
+        run = self._run
+        if run is None or not 0 <= now - self._told < TOLD_EACH:
+            self._told = now
+            if run is not None:
+                active = [f"{framer.name} {breadcrumb(framer.outline)}" for house in running.houses.values()
+                          for framer in house.framers.values() if framer.active is not None]  # fmt: skip
+                run.progress(running.turns.count, None, ", ".join(active[:6]))
+
+
+class MountedHouse:
+    """One house of a mounted plan, as pages, the API and handlers see it. Any thread."""
+
+    def __init__(self, plan: MountedPlan, name: str) -> None:
+        self.plan, self.name = plan, name
+        self.steps: deque[Step] = deque(maxlen=REMEMBERED)
+
+    def framers(self) -> list[Look]:
+        """All framers behind the last full turn."""
+        return self.plan.running.framers(self.name)
+
+    def look(self, function: Callable[[House], Any]) -> Any:
+        """What a function finds between two turns; it must be quick."""
+        return self.plan.running.look(function, self.name)
+
+    def read(self, path: str) -> Any:
+        """The value of a share, or its fields. FlowError if there is none."""
+        return self.plan.running.read(self.name, path)
+
+    def shares(self, *, remembering: bool = False) -> list[ShareLook]:
+        """All shares that have a value; with `remembering` their writes are kept from now on, for who looks again."""
+        writable = self.plan.writable
+
+        def found(house: House) -> list[ShareLook]:
+            made = []
+            for share in house.store:
+                fields = share.fields
+                if fields:
+                    if remembering:
+                        share.remember()
+                    made.append(ShareLook(share.path, dict(fields), share.writer, share.stamp, share.path in writable,
+                                          tuple(share.history or ())))  # fmt: skip
+            return made
+
+        looked: list[ShareLook] = self.look(found)
+        return looked
+
+    def history(self, framer: str = "", limit: int = 100) -> list[Step]:
+        """What happened, newest first, without what was printed; of one framer if it is named."""
+        steps = [one for one in list(self.steps) if one.event != "print" and framer in ("", one.framer)]
+        return steps[: -limit - 1 : -1]
+
+    @property
+    def alive(self) -> bool:
+        """Whether any of its framers is active."""
+        return self.plan.alive and any(look.status in ("started", "running") for look in self.framers())
+
+    def bid(self, framer: str, control: str, *, trigger: str = "start", who: str | None = None) -> None:
+        """Ask a framer to start, run, stop, abort or be ready, before the next turn; a plan that has ended turns again.
+
+        FlowError for a framer that takes no turns, and for another control.
+        """
+        self.plan.running.bid(self.name, framer, control)
+        if control in ("start", "run", "ready"):
+            self.plan.start(trigger, who)
+
+    def write(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Write fields of a share before the next turn. FlowError for one that the plan does not have."""
+        self.plan.write(self.name, path, fields)
+
+    def start(self, *, trigger: str = "start", who: str | None = None) -> None:
+        """Start the framers that start with the plan."""
+        for look in self.framers():
+            if look.schedule == "active" and look.status not in ("started", "running"):
+                self.bid(look.name, "start", trigger=trigger, who=who)
+
+    def stop(self) -> None:
+        """Stop all framers of this house, before the next turn; they exit their frames bottom up."""
+        for name in self.look(lambda house: [one.name for one in house.scheduled]):
+            self.bid(name, "stop")
+
+
+def _fallen(house: House) -> list[Framer]:
+    return [one for one in house.framers.values() if one.fault is not None and one.decl.on_fault == "stop"]
+
+
+def refused(name: str, problems: str) -> str:
+    """What is wrong with a plan, one problem a line."""
+    return f"the plan {name} cannot run:\n" + "\n".join(f"  {line}" for line in problems.splitlines())
