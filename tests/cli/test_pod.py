@@ -316,6 +316,26 @@ def test_a_bean_that_raises_is_told_with_its_traceback_and_the_others_go_on_and_
     assert run.lines["err"][-1] == "atilite: failed: bean 1 (seeds) (ValueError: no seed left)"
 
 
+@pytest.mark.row("pod-promise-3")
+def test_a_critical_bean_that_is_given_up_ends_the_pod_with_code_1(start: Start) -> None:
+    keys = "label=seeds,critical=yes,restart=on_failure,max_restarts=1,restart_delay=0"
+    run = start("garden.Polite", f"garden.fails:{keys}")
+
+    assert run.code() == 1
+    assert run.err.count("no seed left") >= 2
+    assert "asked by SIGTERM" in run.out
+    assert "polite ends" in run.out
+
+
+@pytest.mark.row("pod-promise-1")
+def test_beans_that_wait_for_each_other_are_refused_by_name(start: Start) -> None:
+    run = start("garden.Polite:label=a,needs=b", "garden.Polite:label=b,needs=a")
+
+    assert run.code() == 1
+    assert run.out == ""
+    assert run.lines["err"][-1].startswith("atilite: these wait for each other and could never start: bean 1 (a) -> ")
+
+
 @pytest.mark.row("pod-defect-2", "P6")
 def test_a_bean_that_cannot_be_loaded_keeps_the_pod_from_starting(start: Start) -> None:
     run = start("garden.Polite", "garden.helo", "nowhere.bean")
