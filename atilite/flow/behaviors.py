@@ -6,11 +6,12 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from atilite.errors import FlowError
 from atilite.flow.cursor import NAME, nearest
 from atilite.flow.frames import Act
+from atilite.flow.house import View
 from atilite.flow.model import Do
 from atilite.flow.paths import split_name
 from atilite.flow.routines import Routine
@@ -46,6 +47,7 @@ class Behavior:
     inits: Mapping[str, Any] = field(default_factory=dict)
     inode: str = ""
     parametric: bool = False
+    sequence: bool = False
 
     def __post_init__(self) -> None:
         both = self.ios.keys() & self.parms.keys()
@@ -54,13 +56,23 @@ class Behavior:
 
 
 class Itself:
-    """What a behaviour that is a function gets as `self`: its shares, and whatever it keeps from turn to turn."""
+    """What a behaviour that is a function gets as `self`: its shares, and whatever it keeps from turn to turn.
+
+    `self[path]` reads and writes any other share of the house.
+    """
 
     def __init__(self, name: str, scope: Scope) -> None:
         self.name = name
         self.frame = scope.frame
         self.framer = scope.framer
         self.store = scope.house.store
+        self._shares = View(scope.house)
+
+    def __getitem__(self, path: str) -> Any:
+        return self._shares[path]
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        self._shares[path] = value
 
     def __repr__(self) -> str:
         return f"<behaviour {self.name}>"
@@ -158,7 +170,8 @@ class _Binding:
             hint = nearest(next(iter(unknown)), set(takes) - {"self"})
             raise FlowError(f"behaviour {self._behavior.name} has no parameter {', '.join(sorted(unknown))}{hint}")
         if inspect.isgeneratorfunction(function):
-            routine = Routine(lambda: function(*first, **kept), self._scope)
+            routine = Routine(lambda: function(*first, **kept), self._scope, self._behavior.sequence)
+            self._scope.framer.routines.append(routine)
             self._scope.building.later(lambda: self._scope.frame.acts["exit"].append(routine.close))
             return routine.turn
         return lambda: function(*first, **kept)
@@ -219,6 +232,8 @@ def described(
     found = getattr(function, "__behavior__", None)
     if isinstance(found, Behavior) and not (name or ioinits or parms or inits or given):
         return found
+    if not callable(function):
+        raise FlowError(f"{function!r} is neither a function nor a class, so it is no behaviour")
     name = name or "".join(part[:1].upper() + part[1:] for part in function.__name__.split("_"))
     if not NAME.match(name):
         raise FlowError(f"{name} cannot be the name of a behaviour; write it in CamelCase, as in ControllerPidDepth")
@@ -246,6 +261,10 @@ def _io(given: Any) -> Io:
 class Gathered(dict[str, Behavior]):
     """Behaviours as they are declared, by name; `gathered.behavior` is the decorator."""
 
+    @overload
+    def behavior(self, function: C, /) -> C: ...
+    @overload
+    def behavior(self, name: str | None = None, /, **options: Any) -> Callable[[C], C]: ...
     def behavior(self, function: Any = None, /, **options: Any) -> Any:
         """Declare a behaviour: bare, or with name=, ioinits=, parms=, inits=, parametric=, or paths and parameters."""
 

@@ -207,6 +207,9 @@ class Building:
         first = decl.first or next(iter(frames))
         if first not in frames:
             self._problem(decl.first_place, f"framer {framer.name} has no frame {first}{nearest(first, frames)}")
+        if decl.on_fault not in ("stop", "ignore", *frames):
+            hint = nearest(decl.on_fault, ("stop", "ignore", *frames))
+            self._problem(decl.place, f"framer {framer.name} has no frame {decl.on_fault} to go to after a fault{hint}")
         framer.first = frames.get(first) or next(iter(frames.values()))
 
     def _put_under(self, frame: Frame, decl: FrameDecl, frames: dict[str, Frame]) -> None:

@@ -34,7 +34,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place.file}:{self.place.line}: {self.message}"
+        owner = f"{self.place.owner}: " if self.place.owner else ""
+        return f"{self.place.file}:{self.place.line}: {owner}{self.message}"
 
 
 def words_of(line: str) -> list[str]:

@@ -15,11 +15,15 @@ CONTEXTS: tuple[Context, ...] = ("benter", "enter", "recur", "precur", "exit", "
 
 
 class Place(NamedTuple):
-    """Where something was declared: file, number of its first line, and its text in one line."""
+    """Where something was declared: file, number of its first line, and its text in one line.
+
+    `owner` is the class and the attribute, where Python declares it.
+    """
 
     file: str
     line: int
     text: str
+    owner: str = ""
 
 
 NOWHERE = Place("", 0, "")

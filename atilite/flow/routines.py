@@ -9,6 +9,7 @@ from typing import Any
 from atilite.errors import FlowError
 from atilite.flow.clauses import need as parse_need
 from atilite.flow.cursor import Cursor, Wrong
+from atilite.flow.frames import STOP
 from atilite.flow.lines import words_of
 from atilite.flow.needs import compile_need
 from atilite.flow.scope import Scope
@@ -42,10 +43,15 @@ def until(condition: str | Callable[[], object] | None = None, *, elapsed: float
 
 
 class Routine:
-    """One generator of one frame: begun with the first turn after each entry, closed when the frame is left."""
+    """One generator of one frame: begun with the first turn after each entry, closed when the frame is left.
 
-    def __init__(self, begin: Callable[[], Generator[Any, Any, Any]], scope: Scope) -> None:
-        self._begin, self._scope = begin, scope
+    A `sequence` ends its framer with itself.
+    """
+
+    def __init__(
+        self, begin: Callable[[], Generator[Any, Any, Any]], scope: Scope, sequence: bool = False
+    ) -> None:  # fmt: skip
+        self._begin, self._scope, self._sequence = begin, scope, sequence
         self._generator: Generator[Any, Any, Any] | None = None
         self._ready: Callable[[], bool] = _always
         self._sent: Any = None
@@ -65,6 +71,8 @@ class Routine:
             self._wait(self._generator.send(sent))
         except StopIteration:
             self._ended, self.waits_for = True, ""
+            if self._sequence:
+                self._end_framer()
         except BaseException:
             self._ended = True
             raise
@@ -75,6 +83,14 @@ class Routine:
         self._ended, self._ready, self._sent, self.waits_for = False, _always, None, ""
         if generator is not None:
             generator.close()
+
+    def _end_framer(self) -> None:
+        framer = self._scope.framer
+        if framer.decl.schedule in ("active", "inactive"):
+            framer.desire = STOP
+        else:
+            framer.done = True
+            self._scope.house.tell("done", framer.name)
 
     def _wait(self, yielded: Any) -> None:
         self._ready, self.waits_for = _always, ""

@@ -150,7 +150,7 @@ def _framer(reader: _Reader, words: Cursor, place: Place) -> None:
     _new_tasker(house, "framer", name)
     house.taskers[name] = reader.framer
     while words.peek:
-        connective = words.expect("be", "at", "first", "in", "via")
+        connective = words.expect("be", "at", "first", "in", "via", "on")
         if connective == "be":
             said["schedule"] = words.choice("how a framer is scheduled", *SCHEDULES)
         elif connective == "at":
@@ -159,6 +159,9 @@ def _framer(reader: _Reader, words: Cursor, place: Place) -> None:
             said["first"] = words.name("the first frame")
         elif connective == "in":
             said["order"] = words.choice("the order", *ORDERS)
+        elif connective == "on":
+            words.expect("fault")
+            said["on_fault"] = words.name("a frame, or stop or ignore")
         else:
             said["via"] = clauses.inode(words)
     for key, value in said.items():
