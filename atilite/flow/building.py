@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from atilite.errors import FlowError
-from atilite.flow import clones
+from atilite.flow import clones, logs
 from atilite.flow.acts import compile_act, writes_of
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Act, Frame, Framer
@@ -147,14 +147,25 @@ class Building:
         for decl in self._decl.framers.values():
             if decl.schedule != "moot":
                 made += self.make(decl)
-        if logger is not None:
-            for tasker in self._decl.taskers.values():
-                if isinstance(tasker, LoggerDecl):
-                    self.house.loggers[tasker.name] = logger(tasker, self.house)
+        for tasker in self._decl.loggers.values():
+            for place, reason in logs.faults(tasker):
+                self._problem(place, reason)
+            if logger is not None:
+                self.house.loggers[tasker.name] = logger(tasker, self.house)
         for name in self._decl.scheduled:
             if name in self.house.framers or name in self.house.loggers:
                 self.house.scheduled.append(self.house.framers.get(name) or self.house.loggers[name])
         self.compile(made)
+        if not self.problems:
+            self._look_for_logged()
+
+    def _look_for_logged(self) -> None:
+        """Whether there is what loggers log, once all acts have the shares that they write."""
+        for decl in self._decl.loggers.values():
+            for log, path in logs.logged(decl):
+                if self.house.store.find(path) is None:
+                    hint = nearest(path, (share.path for share in self.house.store))
+                    self._problem(log.place, f"log {log.name}: nothing in the plan has {path}{hint}")
 
     def _init(self, init: Init) -> None:
         share = self.house.store.share(init.dest.path)

@@ -334,6 +334,10 @@ class HouseDecl:
         return {name: one for name, one in self.taskers.items() if isinstance(one, FramerDecl)}
 
     @property
+    def loggers(self) -> dict[str, LoggerDecl]:
+        return {name: one for name, one in self.taskers.items() if isinstance(one, LoggerDecl)}
+
+    @property
     def scheduled(self) -> list[str]:
         """The names of those that take turns: in front, in the middle, at the back."""
         turning = [one for one in self.taskers.values() if one.schedule in ("active", "inactive")]
