@@ -75,9 +75,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def flow(folder: Path, *words: str, program: tuple[str, ...] = ("-m", "atilite")) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *program, "flow", *words], cwd=folder, capture_output=True, text=True, timeout=WAIT, check=False
-    )
+    command = [sys.executable, *program, "flow", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=WAIT, check=False)
 
 
 def objects(text: str) -> list[dict[str, Any]]:
