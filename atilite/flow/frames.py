@@ -53,7 +53,7 @@ class Fault(Exception):  # it unwinds a framer's turn, and is told as an event t
 
 
 class LiveShare(Share):
-    """A share whose value is what something is right now; writing to it has no effect."""
+    """A share whose value, or fields, are what something is right now; writing to it has no effect."""
 
     __slots__ = ("_read",)
 
@@ -63,7 +63,8 @@ class LiveShare(Share):
 
     @property
     def fields(self) -> dict[str, Any]:  # computed when it is asked for
-        return {"value": self._read()}
+        found = self._read()
+        return found if isinstance(found, dict) else {"value": found}
 
     @fields.setter
     def fields(self, given: dict[str, Any]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
+from atilite.clock import Clock
+from atilite.flow import standing
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Act, Fault, Frame, Framer
 from atilite.flow.model import HouseDecl, Line, Place
@@ -51,6 +54,12 @@ class House:
     def __init__(self, decl: HouseDecl) -> None:
         self.decl, self.name = decl, decl.name
         self.store = Store()
+        self.clock = Clock()
+        self.meta: dict[str, Any] = {
+            "name": decl.name, "plan": os.path.basename(decl.place.file), "filepath": decl.place.file, "period": 0.0,
+            "real": False, "failure": "",
+        }  # fmt: skip
+        standing.offer(self.store, self.meta, lambda: self.clock.time())
         self.framers: dict[str, Framer] = {}
         self.loggers: dict[str, Tasker] = {}
         self.scheduled: list[Any] = []  # what takes turns, in its order
@@ -106,6 +115,7 @@ class House:
     def tell_fault(self, fault: Fault) -> None:
         """Tell that a behaviour has failed."""
         fault.framer.fault = fault
+        self.meta["failure"] = f"{fault.framer.name} in {fault.frame.name}: {fault}"
         self.tell(
             "fault", fault.framer.name, frame=fault.frame.name, line=fault.place.line, error=str(fault),
         )  # fmt: skip

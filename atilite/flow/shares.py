@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from atilite.errors import FlowError
@@ -113,6 +113,8 @@ class Store:
         self.stamp: float | None = None  # of the turn under way; None before the first
         self.watched = False
         self.written: list[Share] = []  # in this turn, while somebody watches
+        # Shares that are there when a plan names them, and how they are made.
+        self.offered: dict[str, Callable[[str], Share]] = {}
         self._shares: dict[str, Share] = {}
         self._branches: set[str] = set()
 
@@ -124,7 +126,8 @@ class Store:
             self.branch(path.rpartition(".")[0])
             if path in self._branches:
                 raise FlowError(f".{path} is a branch of shares already, so it cannot be a share")
-            found = self._shares[path] = Share(self, "." + path)
+            offered = self.offered.get(path)
+            found = self._shares[path] = offered("." + path) if offered else Share(self, "." + path)
         return found
 
     def adopt(self, share: Share) -> Share:
@@ -148,7 +151,8 @@ class Store:
 
     def find(self, path: str) -> Share | None:
         """The share at a path, if there is one."""
-        return self._shares.get(path.strip("."))
+        path = path.strip(".")
+        return self._shares.get(path) or (self.share(path) if path in self.offered else None)
 
     def __iter__(self) -> Iterator[Share]:
         return iter(list(self._shares.values()))

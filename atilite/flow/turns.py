@@ -18,6 +18,8 @@ class Turns:
     def __init__(self, houses: Iterable[House], period: float = 0.125) -> None:
         self.houses = list(houses)
         self.period = period
+        for house in self.houses:
+            house.meta["period"] = period
         self.stamp, self.count = 0.0, 0
         self.now = 0.0  # of the turn under way, or of the last one
         self._ready: list[tuple[House, Any]] = [(house, one) for house in self.houses for one in house.scheduled]
