@@ -104,6 +104,7 @@ class Running:
         self._paused, self._steps = False, 0
         self._begun = 0.0  # the time of the clock at which the plan's was 0, but for pauses
         for house in houses:
+            house.clock, house.meta["name"] = self._clock, name
             house.listen(self._listener(house))
 
     def _listener(self, house: House) -> Callable[[str, str, dict[str, Any]], None]:
@@ -144,6 +145,8 @@ class Running:
     def run_realtime(self, until: float | None = None) -> None:
         """Turn in this thread, each turn at its time, until nothing runs, `until` is over, or `stop` is called."""
         self._begun = self._clock.monotonic() - self.turns.stamp
+        for house in self.houses.values():
+            house.meta["real"] = True
         more = True
         while more and not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
             if self._is_due():
