@@ -202,7 +202,7 @@ class ParkedExchange:
             self._channel.handle_close()
             return
         self._tell_closed()
-        status, headers, body = refusal.to_response()
+        status, headers, body = refusal.answer(task.request.accept)
         task.begin(status, headers)
         task.content_length = len(body)
         task.close_on_finish = True

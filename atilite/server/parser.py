@@ -133,6 +133,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         super().__init__(adj)
         self.url_scheme = adj.url_scheme
 
+    @property
+    def accept(self) -> str | None:
+        """What the client accepts, "" where it does not say it; None if the header could not be read."""
+        return self.headers.get("ACCEPT", "") if self.headers else None
+
     def received(self, data: bytes) -> int:
         """Take bytes of the connection and return how many of them belong to this request. Loop only."""
         if self.completed:

@@ -6,9 +6,11 @@ from http import HTTPStatus
 
 from waitress.utilities import Error
 
+from atilite import errors
+from atilite.web.errors import error_body
+
 # Also an answer that no application made must not be framed, sniffed or kept.
 SAFE_HEADERS = (
-    ("Content-Type", "text/plain; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "no-referrer"),
@@ -18,7 +20,7 @@ SAFE_HEADERS = (
 
 
 class Refusal(Error):  # type: ignore[misc]
-    """An error answer in plain text; the connection is closed after it."""
+    """An error answer; the connection is closed after it."""
 
     def __init__(self, code: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(reason)
@@ -26,7 +28,14 @@ class Refusal(Error):  # type: ignore[misc]
         self.reason = HTTPStatus(code).phrase
         self._headers = headers
 
-    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Return status line, headers and body; `ident` is not shown to strangers."""
-        body = f"{self.code} {self.reason}: {self.body}\r\n".encode()
-        return f"{self.code} {self.reason}", [*SAFE_HEADERS, *self._headers], body
+    def answer(self, accept: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Return status line, headers and body: as the app's errors look for a client with this Accept header.
+
+        None, for a client whose header could not be read, gives a line of plain text.
+        """
+        status = f"{self.code} {self.reason}"
+        if accept is None:
+            kind, body = "text/plain; charset=utf-8", f"{status}: {self.body}\r\n".encode()
+        else:
+            kind, body = error_body(errors.Error(status, self.body), accept)
+        return status, [("Content-Type", kind), *SAFE_HEADERS, *self._headers], body

@@ -309,6 +309,42 @@ def test_a_client_that_sends_too_much_still_reads_why(serve: Serve, loop: Loop) 
         assert client.answer().status == 413
 
 
+@pytest.mark.row("A17")
+@pytest.mark.parametrize(
+    ("lines", "kind", "said"),
+    [
+        ((), "application/json", b'"code":41300'),
+        (("Accept: application/json",), "application/json", b'"more_info":"the body is larger than 10 bytes"'),
+        (("Accept: text/html",), "text/html", b"<p>the body is larger than 10 bytes</p>"),
+    ],
+)
+def test_a_refusal_of_the_server_looks_as_an_error_of_the_app(
+    serve: Serve, loop: Loop, lines: tuple[str, ...], kind: str, said: bytes
+) -> None:
+    server = serve(Application(loop), policy=lambda *_: RequestPolicy(max_body=10))
+    with Client(server.addresses[0]) as client:
+        client.ask("/x", "POST", *lines, body=bytes(11))
+        answer = client.answer()
+        assert answer.status == 413
+        assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert said in answer.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("GET /x HTTP/1.1\nHost: t\nAccept: application/json\nX: " + "a" * 300_000 + "\n\n", "431 Request Header"),
+        ("GET /x HTTP/1.1\nAccept: application/json\nno colon\n\n", "400 Bad Request: a header line has no colon"),
+    ],
+)
+def test_whose_header_cannot_be_read_gets_a_line_of_text(serve: Serve, loop: Loop, sent: str, said: str) -> None:
+    with Client(serve(Application(loop)).addresses[0]) as client:
+        client.send(sent)
+        answer = client.answer()
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.body.startswith(said.encode())
+
+
 def test_a_body_of_exactly_the_limit_is_taken(serve: Serve, loop: Loop) -> None:
     server = serve(Application(loop), policy=lambda *_: RequestPolicy(max_body=1000))
     with Client(server.addresses[0]) as client:
