@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import ConfigError, FlowError
@@ -17,6 +18,7 @@ from ..flow.behaviors import Behaviors
 from ..flow.checking import StillLogger, check
 from ..flow.events import Telling, line_of, rounded
 from ..flow.loading import read_plan
+from ..flow.logs import loggers
 from ..flow.replay import Recorder, Recording, read_recording, replay
 from ..flow.running import Running
 
@@ -36,6 +38,9 @@ def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
     running.after_turn(telling.turned)
     with _ended_by_signals(running):
         wrong = _replayed(running, recording) if recording else _turned(running, options)
+    for house in running.houses.values():
+        for tasker in house.loggers.values():
+            tasker.obey("abort")  # closes the files of one that still ran, without another row
     told.end()
     if wrong:
         print(wrong, file=sys.stderr)
@@ -48,7 +53,9 @@ def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Rec
     if problems:
         raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
     period, wishes = (recording.period, recording.wishes) if recording else (options.period, ())
-    return Running(plan, behaviors, name=options.file, period=period, logger=StillLogger, wishes=wishes)
+    # What a replay would log has been logged.
+    logger = StillLogger if recording else loggers(Path(options.log_dir))
+    return Running(plan, behaviors, name=options.file, period=period, logger=logger, wishes=wishes)
 
 
 def _turned(running: Running, options: argparse.Namespace) -> str:

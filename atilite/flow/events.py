@@ -99,7 +99,7 @@ def line_of(told: dict[str, Any]) -> str:
     elif event == "end":
         said = f"{facts['turns']} turns{': ' + facts['failure'] if facts['failure'] else ''}"
     elif event == "fault":
-        said = f"in {facts['frame']}, line {facts['line']}: {facts['error']}"
+        said = f"{'in ' if facts['frame'] else ''}{facts['frame']}, line {facts['line']}: {facts['error']}".lstrip(", ")
     else:
         said = " ".join(str(value) for value in facts.values())
     return f"{told['t']:10.3f}  {event:<10}  {who}  {said}".rstrip()

@@ -157,7 +157,7 @@ class Logger:
         """Tell the fault, and stop."""
         self.fault = f"{type(error).__name__}: {error}"
         place = self.decl.place
-        self.house.tell("fault", self.name, frame=f"logger {self.name}", line=place.line, error=self.fault)
+        self.house.tell("fault", self.name, frame="", line=place.line, error=self.fault)
         self.desire, self.status = STOP, Status.STOPPED
         for log in self._logs:
             log.give_up()

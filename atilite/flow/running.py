@@ -114,7 +114,9 @@ class Running:
             elif event == "print":
                 self.printed.emit((house.name, framer, facts["text"]))
             elif event == "fault":
-                self.failure = f"framer {framer} in frame {facts['frame']}, line {facts['line']}: {facts['error']}"
+                frame = facts["frame"]  # a logger has none
+                who = f"framer {framer} in frame {frame}" if frame else f"logger {framer}"
+                self.failure = f"{who}, line {facts['line']}: {facts['error']}"
                 self.faulted.emit((house.name, framer, self.failure))
 
         return listen

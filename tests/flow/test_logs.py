@@ -277,7 +277,7 @@ def test_a_folder_that_cannot_be_made_is_the_fault_of_the_logger_and_the_framers
     (tmp_path / "file").write_text("")
     played = Played(SCRIPT + RULES, tmp_path / "file")
     ((who, facts),) = played.faults
-    assert (who, facts["frame"], facts["line"]) == ("all", "logger all", 23)
+    assert (who, facts["frame"], facts["line"]) == ("all", "", 23)
     assert "NotADirectoryError" in facts["error"] or "FileExistsError" in facts["error"]
     assert [move.new[-1] for move in played.house.history] == ["b", "c", "d"]
     logger: Any = played.house.loggers["all"]
