@@ -195,4 +195,4 @@ def _lost(said: Any, meant: Any, where: str = "") -> str:
     if is_dataclass(meant):
         place = getattr(meant, "place", None)
         where = _where(place) or where if isinstance(place, Place) else where
-    return f"{where}no script can say {meant!r}"
+    return f"{where}no script can say {wording.sentence(meant) if isinstance(meant, Act) else repr(meant)}"
