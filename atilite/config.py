@@ -222,7 +222,9 @@ class Settings:
     stop_timeout: float = setting(
         4.0, "Seconds that running requests and actions get to end after a stop signal.", minimum=0.0, maximum=3600.0
     )
-    log_level: str = setting("info", "Least level that is logged.", choices=("debug", "info", "warning", "error"))
+    log_level: str = setting(
+        "info", "Least level that is logged.", choices=("debug", "info", "warning", "error", "critical")
+    )
     log_format: str = setting("text", "Form of a log line.", choices=("text", "json"))
     dev: bool = setting(
         False,

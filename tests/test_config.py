@@ -171,3 +171,15 @@ def test_every_other_address_is_not(host: str) -> None:
 
 def test_the_variable_of_a_secret_is_no_setting() -> None:
     assert load(environ={"ATILITE_SECRET_SMTP_PASSWORD": "x", "ATILITE_SECRET_KEY_FILE": "/x"}) == load()
+
+
+@pytest.mark.row("P16")
+def test_what_tells_a_pod_how_to_run_does_not_keep_a_site_in_a_bean_from_reading_its_settings() -> None:
+    environ = {
+        "ATILITE_LOG_LEVEL": "critical", "ATILITE_STOP_WAIT_TIME": "5", "ATILITE_LOOP_TYPE": "gevent",
+        "ATILITE_DEBUG": "true", "ATILITE_BEANS": "[]", "ATILITE_PORT": "5001",
+    }  # fmt: skip
+
+    settings = load(environ=environ)
+
+    assert (settings.log_level, settings.port) == ("critical", 5001)
