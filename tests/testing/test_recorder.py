@@ -136,7 +136,11 @@ def test_without_docs_nothing_is_written(project: pytest.Pytester):
 def test_tests_that_ask_nothing_are_told_so(project: pytest.Pytester):
     (project.path / "tests" / "test_shares.py").write_text("def test_one(): pass")
 
-    run(project, "--docs").stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*"])
+    result = run(project, "--docs")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*"])
+    assert not (project.path / "docs").exists()
 
 
 @pytest.mark.row("A193")
@@ -157,7 +161,11 @@ def test_a_server_that_is_not_for_developers_tells_nothing(project: pytest.Pytes
         "def test_one(launch): assert launch('../serve.py').get('/tickers/7').json() == {'instock': 7}"
     )
 
-    run(project, "--docs").stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*--devel*"])
+    result = run(project, "--docs")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["docs: wrote nothing: no test asked a route*--devel*"])
+    assert not (project.path / "docs").exists()
 
 
 def test_pages_are_named_by_the_chosen_folders(tmp_path: Path):

@@ -30,6 +30,12 @@ def rects(root: Element) -> list[tuple[float, float]]:
     return [(float(rect.get("y", "0")), float(rect.get("height", "0"))) for rect in root.iter("rect")]
 
 
+def points(root: Element) -> list[tuple[float, float]]:
+    """The points of the lines of a chart."""
+    pairs = [re.findall(r"(-?[\d.]+),(-?[\d.]+)", path.get("d", "")) for path in root.iter("path")]
+    return [(float(x), float(y)) for found in pairs for x, y in found]
+
+
 @given(values, titles)
 def test_every_chart_is_well_formed_for_every_value_and_title(numbers: list[Any], title: str) -> None:
     for chart in (
@@ -45,9 +51,9 @@ def test_every_chart_is_well_formed_for_every_value_and_title(numbers: list[Any]
 @pytest.mark.parametrize("number", [2e-313, 1.6e308, -1e99, 1e-9, 0.0, -0.0])
 def test_extreme_readings_make_no_broken_picture(number: float) -> None:
     for numbers in ([number], [number, 0.0], [number, number]):
-        parsed(line_chart(numbers, "x"))
-        parsed(sparkline(numbers, "x"))
-        parsed(bars(numbers, "x"))
+        for chart in (line_chart(numbers, "x"), sparkline(numbers, "x"), bars(numbers, "x")):
+            _, _, width, height = map(float, parsed(chart).get("viewBox", "").split())
+            assert all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in points(parsed(chart)))
 
 
 @given(st.floats(), st.floats())

@@ -376,7 +376,12 @@ def test_a_mount_that_makes_no_cookie_is_refused(browser: Browser, name: Any, pa
 
 @pytest.mark.row("A118")
 def test_mounting_the_default_session_with_the_root_path_is_allowed(browser: Browser) -> None:
-    browser.request().mount(path="/")
+    browser.keep(a=1)
+    session = browser.request()
+    session.mount("X", path="/x")
+    session.mount(path="/")
+
+    assert dict(session) == {"a": 1}
 
 
 @pytest.mark.row("A114", "A115")
