@@ -144,15 +144,14 @@ def test_beside_a_running_server_it_is_refused(running: Shell, tmp_path: Path) -
 @pytest.mark.parametrize("sender", ["itself", "another"])
 def test_ctrl_c_cancels_the_run_however_early_it_comes(tmp_path: Path, number: int, sender: str) -> None:
     (tmp_path / "serve.py").write_text(
-        "import atilite, os, time\n"
+        "import atilite, os\n"
         "app = atilite.Atilite(__name__)\n"
         "@app.action\n"
         "def wait(was):\n"
         f"    if {sender == 'itself'}:\n"
         f"        os.kill(os.getpid(), {int(number)})\n"
         "    print('waiting', flush=True)\n"
-        "    while not was.cancelled:\n"
-        "        time.sleep(0.01)\n"
+        "    was.wait()\n"
         "atilite.mount('/', app)\n"
         "atilite.run()\n",
         encoding="utf-8",
