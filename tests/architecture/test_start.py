@@ -105,10 +105,12 @@ def test_a_start_loads_what_it_serves_with(loaded: set[str]) -> None:
     assert {"atilite.serving", "atilite.cli.serve", "atilite.store.database", "gevent", "bottle"} <= loaded
 
 
+@pytest.mark.row("M14")
 def test_a_start_loads_nothing_that_is_only_needed_later(loaded: set[str]) -> None:
     assert loaded & LATER == set()
 
 
+@pytest.mark.row("M14")
 def test_a_site_at_rest_has_loaded_nothing_that_few_ask_for(starts: list[set[str]]) -> None:
     assert {"atilite.console.pages", "atilite.api.routes"} <= starts[1]
     assert starts[1] & LATER_STILL == set()

@@ -135,7 +135,7 @@ def board(booted: Board) -> Board:
     return booted
 
 
-@pytest.mark.row("A195", "A198")
+@pytest.mark.row("A195", "A198", "M15")
 def test_it_runs_as_a_user_of_its_own_with_a_folder_of_its_own(board: Board) -> None:
     assert board.show("StatusText") == f"serving at http://127.0.0.1:{PORT}"
     assert "board.service is active, serving at" in board.serve("status")
@@ -229,7 +229,7 @@ def test_a_hang_up_ends_it_in_order_and_starts_it_again(board: Board) -> None:
     assert "stopping; what runs has" in board.run("journalctl", "-u", "board", "-n", "60").stdout
 
 
-@pytest.mark.row("reliability-9", "A194")
+@pytest.mark.row("reliability-9", "A194", "M15")
 def test_it_stops_in_time_and_marks_what_it_cut_off(board: Board) -> None:
     run = board.call("sleeper", wait=False)["run"]
 

@@ -70,6 +70,7 @@ def test_a_write_is_on_the_disk_when_call_returns(writer: Writer, path: Path) ->
     assert values(path) == [7]
 
 
+@pytest.mark.row("M12")
 def test_what_is_queued_meanwhile_is_one_commit(writer: Writer, path: Path) -> None:
     held = Held(writer)
     before = writer.commits
