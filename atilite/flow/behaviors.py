@@ -13,9 +13,11 @@ from atilite.flow.cursor import NAME, nearest
 from atilite.flow.frames import Act
 from atilite.flow.house import View
 from atilite.flow.model import Do
+from atilite.flow.parts import Part
 from atilite.flow.paths import split_name
 from atilite.flow.routines import Routine
 from atilite.flow.scope import Scope, source_fields
+from atilite.flow.shares import Share
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -127,6 +129,7 @@ class _Binding:
         self._plain = scope
         self._scope = scope.of_behavior(self._name, inode)
         self._given = given
+        self._routine: Routine | None = None
 
     def act(self) -> Act:
         behavior = self._behavior
@@ -136,8 +139,15 @@ class _Binding:
         clash = shares.keys() & parms.keys()
         if clash:
             raise FlowError(f"{', '.join(sorted(clash))} is both a share and a parameter of {behavior.name}")
-        if inspect.isclass(behavior.make):
-            return self._of_class(shares, parms, inits)
+        of_class = inspect.isclass(behavior.make)
+        act = self._of_class(shares, parms, inits) if of_class else self._of_function(shares, parms)
+        frame, place = self._scope.frame, self._scope.place
+        paths = {name: share.path for name, share in shares.items() if isinstance(share, Share)}
+        frame.framer.parts.append(Part(self._name, behavior.make, frame.name, place, paths, self._routine))
+        return act
+
+    def _of_function(self, shares: dict[str, Any], parms: dict[str, Any]) -> Act:
+        behavior = self._behavior
         itself = Itself(self._name, self._plain)
         if not behavior.parametric:
             vars(itself).update(shares)
@@ -171,7 +181,7 @@ class _Binding:
             raise FlowError(f"behaviour {self._behavior.name} has no parameter {', '.join(sorted(unknown))}{hint}")
         if inspect.isgeneratorfunction(function):
             routine = Routine(lambda: function(*first, **kept), self._scope, self._behavior.sequence)
-            self._scope.framer.routines.append(routine)
+            self._routine = routine
             self._scope.building.later(lambda: self._scope.frame.acts["exit"].append(routine.close))
             return routine.turn
         return lambda: function(*first, **kept)

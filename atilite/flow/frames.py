@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from atilite.flow.model import NOWHERE, Context, FramerDecl, Line, Place
+from atilite.flow.parts import Part
 from atilite.flow.shares import Share, Store
 
 # A compiled act; what it returns matters in the context precur only, where a true answer ends the search.
@@ -36,12 +37,6 @@ class World(Protocol):
 
     def tell(self, event: str, framer: str, **facts: Any) -> None: ...
     def moved(self, framer: Framer, near: Frame, far: Frame, line: Line) -> None: ...
-
-
-class Waiting(Protocol):
-    """What may wait for something, and says for what."""
-
-    waits_for: str
 
 
 class Fault(Exception):  # it unwinds a framer's turn, and is told as an event there
@@ -153,8 +148,8 @@ class Framer:
 
     __slots__ = (
         "_precurs", "_recurs", "_segues", "active", "actives", "auxes", "cloned", "decl", "desire", "done", "due",
-        "elapsed", "fault", "first", "frames", "house", "main", "name", "period", "razeable", "recurred",
-        "routines", "since", "status", "store", "tag", "turns", "via",
+        "elapsed", "fault", "first", "frames", "house", "main", "name", "parts", "period", "razeable",
+        "recurred", "since", "status", "store", "tag", "turns", "via",
     )  # fmt: skip
 
     def __init__(self, decl: FramerDecl, house: World, name: str = "", tag: str = "") -> None:
@@ -174,7 +169,7 @@ class Framer:
         self.actives: Outline = ()
         self.since, self.elapsed, self.recurred, self.turns = 0.0, 0.0, 0, 0
         self.fault: Fault | None = None
-        self.routines: list[Waiting] = []  # its behaviours that are generators
+        self.parts: list[Part] = []  # its behaviours
         self._segues: tuple[Act, ...] = ()
         self._precurs: tuple[Act, ...] = ()
         self._recurs: tuple[Act, ...] = ()

@@ -30,6 +30,7 @@ from atilite.flow.model import (
     Schedule,
     Source,
 )
+from atilite.flow.network import Network, Wiring, network
 from atilite.flow.origins import Origin, caller
 from atilite.flow.running import Running, built
 from atilite.flow.text import to_floscript
@@ -55,6 +56,7 @@ class Plan:
         self.decl = PlanDecl()
         self._house_name = _name(house or name, "a house")
         self._own = Gathered()
+        self._wiring = Wiring(self.decl, lambda: self.behaviors)
         self.behavior = self._own.behavior  # the decorator of behaviours that this plan may name
 
     # -- what is declared ---------------------------------------------------------------------------------------------
@@ -101,7 +103,9 @@ class Plan:
         def declare(given: T, above: int = 0) -> T:
             origin = caller(above)
             named = _name(name or getattr(given, "__name__", ""), "a framer")
-            self._add(self._read(given, FramerDecl(named, schedule, at, first, order, via, on_fault=on_fault), origin))
+            made = self._read(given, FramerDecl(named, schedule, at, first, order, via, on_fault=on_fault), origin)
+            self._put(self._house(origin), made)
+            self._wiring.apply()
             return given
 
         return declare if declared is None else declare(declared, 1)
@@ -130,6 +134,15 @@ class Plan:
             own.inits += house.inits
             for tasker in house.taskers.values():
                 self._put(own, tasker)
+        self._wiring.apply()
+
+    def connect(self, source: str, target: str) -> str:
+        """Give the output of one behaviour and the input of another the same path, and tell it.
+
+        Both are said as `behaviour.name`; a behaviour that `do` gives a name has that one. FlowError for an end that is
+        not there.
+        """
+        return self._wiring.connect(source, target)
 
     # -- what comes of it ---------------------------------------------------------------------------------------------
 
@@ -141,6 +154,12 @@ class Plan:
     def check(self) -> list[Problem]:
         """All that is wrong with the plan, an empty list if nothing is."""
         return built(self.decl, self.behaviors)[1]
+
+    def network(self) -> Network:
+        """All behaviours of the plan, and how their inputs and outputs are connected. FlowError as from `check`."""
+        houses, problems = built(self.decl, self.behaviors)
+        _refuse(problems)
+        return network(houses)
 
     def running(self, *, clock: Clock | None = None, **options: Any) -> Running:
         """The plan, ready to run: `run()` on a simulated clock, `start()` in real time. FlowError as from `check`."""
@@ -183,9 +202,6 @@ class Plan:
         line = Line("recur", act, Place(*origin, sentence(act), owner))
         decl.frames[owner] = FrameDecl(owner, lines=[line], place=Place(*origin, f"frame {owner}", owner))
         decl.first = decl.first or owner
-
-    def _add(self, framer: FramerDecl) -> None:
-        self._put(self._house(Origin(framer.place.file, framer.place.line)), framer)
 
     def _put(self, house: HouseDecl, tasker: Any) -> None:
         other = house.taskers.get(tasker.name)

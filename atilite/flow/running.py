@@ -362,5 +362,5 @@ def _look(framer: Framer) -> Look:
     return Look(
         framer.name, str(framer.status), tuple(framer.outline), framer.elapsed, framer.turns, framer.period,
         framer.desire, framer.decl.schedule, str(framer.fault) if framer.fault is not None else "",
-        tuple(one.waits_for for one in framer.routines if one.waits_for),
+        tuple(part.waits_for for part in framer.parts if part.waits_for),
     )  # fmt: skip
