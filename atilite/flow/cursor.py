@@ -79,6 +79,8 @@ class Cursor:
         word = self.peek
         if not word:
             raise Wrong(f"{self.verb}: {what} is missing at the end")
+        if word in ('"', "'"):
+            raise Wrong(f"{self.verb}: a quote is not closed")
         self._at += 1
         return word
 
