@@ -16,7 +16,35 @@ from .rpc import Procedures, json_procedures, xml_procedures
 from .watch import Exchange, process_exchanges
 
 
-class Caller(ABC):
+class Verbs(ABC):
+    """The methods of HTTP, each of which is a `request`."""
+
+    @abstractmethod
+    def request(self, method: str, path: str, *data: Any, **options: Any) -> Answer:
+        """Send one request."""
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+        """GET `path`; options as in `request`."""
+        return self.request("GET", path, params=params, **options)
+
+    def delete(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
+        """DELETE `path`; options as in `request`."""
+        return self.request("DELETE", path, params=params, **options)
+
+    def post(self, path: str, data: Any = None, **options: Any) -> Answer:
+        """POST `data` to `path`; options as in `request`."""
+        return self.request("POST", path, data, **options)
+
+    def put(self, path: str, data: Any = None, **options: Any) -> Answer:
+        """PUT `data` at `path`; options as in `request`."""
+        return self.request("PUT", path, data, **options)
+
+    def patch(self, path: str, data: Any = None, **options: Any) -> Answer:
+        """PATCH `path` with `data`; options as in `request`."""
+        return self.request("PATCH", path, data, **options)
+
+
+class Caller(Verbs):
     """Sends requests and keeps the cookies that come back. One thread.
 
     `headers` go with every request. Redirects are not followed: what the app said is what a test wants to see.
@@ -61,10 +89,6 @@ class Caller(ABC):
         process_exchanges().emit(Exchange(method, path, sent, content, answer, self))
         return answer
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
-        """GET `path`; options as in `request`."""
-        return self.request("GET", path, params=params, **options)
-
     def head(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
         """HEAD `path`; options as in `request`."""
         return self.request("HEAD", path, params=params, **options)
@@ -72,22 +96,6 @@ class Caller(ABC):
     def options(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
         """OPTIONS of `path`; options as in `request`."""
         return self.request("OPTIONS", path, params=params, **options)
-
-    def delete(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
-        """DELETE `path`; options as in `request`."""
-        return self.request("DELETE", path, params=params, **options)
-
-    def post(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """POST to `path`; options as in `request`."""
-        return self.request("POST", path, data, **options)
-
-    def put(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """PUT `path`; options as in `request`."""
-        return self.request("PUT", path, data, **options)
-
-    def patch(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """PATCH `path`; options as in `request`."""
-        return self.request("PATCH", path, data, **options)
 
     def upload(self, path: str, fields: Mapping[str, Any], **options: Any) -> Answer:
         """POST a form with files: open files, paths, or `(name, content)`; other values are its plain fields."""
@@ -122,7 +130,7 @@ class Caller(ABC):
                 self.cookies[name] = value
 
 
-class Axios:
+class Axios(Verbs):
     """A client whose bodies are JSON and that asks for JSON. Shares cookies and headers with the one it is of."""
 
     def __init__(self, caller: Caller) -> None:
@@ -132,26 +140,6 @@ class Axios:
         """Send one request, `data` as JSON; other options as in `Caller.request`."""
         headers = {"Accept": "application/json", **options.pop("headers", {})}
         return self._caller.request(method, path, json=data, headers=headers, **options)
-
-    def get(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
-        """GET `path`."""
-        return self.request("GET", path, params=params, **options)
-
-    def delete(self, path: str, params: Mapping[str, Any] | None = None, **options: Any) -> Answer:
-        """DELETE `path`."""
-        return self.request("DELETE", path, params=params, **options)
-
-    def post(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """POST `data` to `path`."""
-        return self.request("POST", path, data, **options)
-
-    def put(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """PUT `data` at `path`."""
-        return self.request("PUT", path, data, **options)
-
-    def patch(self, path: str, data: Any = None, **options: Any) -> Answer:
-        """PATCH `path` with `data`."""
-        return self.request("PATCH", path, data, **options)
 
 
 class Api:
