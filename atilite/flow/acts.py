@@ -85,9 +85,11 @@ def _inc(act: Inc, scope: Scope) -> Act:
     dest, writer = scope.share(act.dest.path), scope.framer.name
     if act.source is not None:
         source, pairs = _paired(act.source, act.dest, dest, scope)
-        return lambda: dest.update(
-            {to: (dest.fields.get(to) or 0) + (source.fields.get(name) or 0) for to, name in pairs}, writer
-        )
+
+        def add() -> None:
+            dest.update({to: (dest.fields.get(to) or 0) + (source.fields.get(name) or 0) for to, name in pairs}, writer)
+
+        return _counting(add, scope)
     fields = dest_fields(dest, tuple(name for name, _ in act.data), act.dest.fields)
     steps = list(zip(fields, (value for _, value in act.data), strict=True))
     _declare(dest, fields)
@@ -95,9 +97,26 @@ def _inc(act: Inc, scope: Scope) -> Act:
         if not isinstance(step, int | float):
             raise FlowError(f"inc: {name} is a number, not {step!r}")
     if len(steps) > 1:
-        return lambda: dest.update({name: (dest.fields.get(name) or 0) + step for name, step in steps}, writer)
+
+        def add_all() -> None:
+            dest.update({name: (dest.fields.get(name) or 0) + step for name, step in steps}, writer)
+
+        return _counting(add_all, scope)
     ((field, by),) = steps
-    return lambda: dest.update({field: (dest.fields.get(field) or 0) + by}, writer)
+    house, frame, place = scope.house, scope.frame, scope.place
+
+    def add_one() -> None:
+        try:  # as _counting does, without a call more: this is done in many turns
+            dest.update({field: (dest.fields.get(field) or 0) + by}, writer)
+        except TypeError as error:
+            house.failed(error, frame, place)
+
+    return add_one
+
+
+def _counting(act: Act, scope: Scope) -> Act:
+    """An act that fails where a share has no number."""
+    return scope.house.contained(act, scope.frame, scope.place)
 
 
 def _paired(
@@ -224,11 +243,11 @@ def _bid(act: Bid, scope: Scope) -> Act:
                 tasker.desire = control
 
         return bid
-    period = _number(act.period, scope)
+    period = scope.house.contained(_number(act.period, scope), scope.frame, scope.place)
 
     def bid_at() -> None:
         for tasker in taskers:
-            tasker.period, tasker.desire = max(0.0, period()), control
+            tasker.period, tasker.desire = max(0.0, period() or 0.0), control
 
     return bid_at
 
@@ -244,7 +263,18 @@ def _number(given: float | Source, scope: Scope) -> Callable[[], float]:
 def _fiat(act: Fiat, scope: Scope) -> Act:
     slave, control = scope.building.tasker(act.name, scope, "slave"), act.control
     wanted = {"ready": "readied", "start": "started", "run": "running", "stop": "stopped", "abort": "aborted"}[control]
-    return lambda: slave.obey(control) == wanted
+    moving = scope.house.moving
+
+    def move() -> bool:
+        if slave in moving:  # its own acts, or those of slaves that it moves, ask for it once more
+            return False
+        moving.add(slave)
+        try:
+            return bool(slave.obey(control) == wanted)
+        finally:
+            moving.discard(slave)
+
+    return move
 
 
 def _done(act: Done, scope: Scope) -> Act:

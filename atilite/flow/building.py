@@ -146,7 +146,7 @@ class Building:
         made: list[Framer] = []
         for decl in self._decl.framers.values():
             if decl.schedule != "moot":
-                made += self.make(decl)
+                made += self._trying(decl.place, functools.partial(self.make, decl)) or []
         for tasker in self._decl.loggers.values():
             for place, reason in logs.faults(tasker):
                 self._problem(place, reason)

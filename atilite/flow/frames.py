@@ -288,18 +288,26 @@ class Framer:
         self._enter(self.actives)
 
     def exit_all(self) -> None:
-        """Exit all active frames, the lowest first."""
+        """Exit all active frames, the lowest first, whatever fails meanwhile; the first that did is raised then."""
+        failed: Exception | None = None
         for frame in reversed(self.actives):
-            frame.exit()
+            try:
+                frame.exit()
+            except Exception as error:  # here the exit of a frame ends, and those over it shall be left, too
+                failed = failed or error
         self.active, self.actives = None, ()
         self._segues = self._precurs = self._recurs = ()
+        if failed is not None:
+            raise failed
 
     def leave_all(self) -> None:
         """End as an auxiliary: all frames are exited, it is done, and free for another frame."""
-        self.exit_all()
-        self.done = True
-        if not self.cloned:
-            self.main = None
+        try:
+            self.exit_all()
+        finally:
+            self.done = True
+            if not self.cloned:
+                self.main = None
 
     def go(self, near: Frame, far: Frame, line: Line, granted: tuple[Act, ...]) -> bool:
         """Make a transition if the guards of what it enters let it; `granted` is called before anything is left."""

@@ -65,6 +65,7 @@ class House:
         self.scheduled: list[Any] = []  # what takes turns, in its order
         self.history: deque[Transition] = deque(maxlen=REMEMBERED)
         self.listeners: tuple[Listener, ...] = ()
+        self.moving: set[Framer] = set()  # slaves that an act moves right now
         self.detailed = False  # whether the events of single frames are told, too
 
     # -- being looked at ----------------------------------------------------------------------------------------------
@@ -96,7 +97,6 @@ class House:
 
     def contained(self, function: Act, frame: Frame, place: Place) -> Act:
         """A call whose error is told, and ends the framer's turn unless its policy is to go on."""
-        framer = frame.framer
 
         def call() -> Any:
             try:
@@ -104,13 +104,16 @@ class House:
             except Fault:
                 raise
             except Exception as error:  # here a behaviour ends
-                fault = Fault(framer, frame, place, error)
-                if framer.decl.on_fault == "ignore":
-                    self.tell_fault(fault)
-                    return None
-                raise fault from error
+                return self.failed(error, frame, place)
 
         return call
+
+    def failed(self, error: Exception, frame: Frame, place: Place) -> None:
+        """An act has failed: that is told here if its framer ignores faults, else whoever turns the framer does."""
+        fault = Fault(frame.framer, frame, place, error)
+        if frame.framer.decl.on_fault != "ignore":
+            raise fault from error
+        self.tell_fault(fault)
 
     def tell_fault(self, fault: Fault) -> None:
         """Tell that a behaviour has failed."""

@@ -15,11 +15,11 @@ from atilite.errors import FlowError
 from atilite.events import Emitter
 from atilite.flow.building import Behaves, build
 from atilite.flow.cursor import nearest
-from atilite.flow.frames import Fault, Framer
+from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
 from atilite.flow.lines import Problem
 from atilite.flow.model import LoggerDecl, PlanDecl
-from atilite.flow.turns import Turns
+from atilite.flow.turns import Turns, fault_of
 
 log = logging.getLogger("atilite.flow")
 
@@ -256,8 +256,8 @@ class Running:
                 for tasker in house.scheduled:
                     try:
                         tasker.obey("stop")
-                    except Fault as fault:
-                        house.tell_fault(fault)
+                    except Exception as error:  # here a framer ends, and the others have exits, too
+                        house.tell_fault(fault_of(tasker, error))
             for function in self._told:
                 function()
 

@@ -40,8 +40,8 @@ class Turns:
             if tasker.due <= stamp:
                 try:
                     status = tasker.obey(tasker.desire)
-                except Fault as fault:
-                    self._faulted(house, tasker, fault)
+                except Exception as error:  # here the turn of a framer ends, and the others go on
+                    self._faulted(house, tasker, fault_of(tasker, error))
                     status = tasker.status
                 if status is Status.ABORTED:
                     aborted = True
@@ -67,17 +67,30 @@ class Turns:
         """A behaviour has failed: its framer goes to the frame that is named for that, or stops."""
         house.tell_fault(fault)
         target = tasker.frames.get(fault.framer.decl.on_fault) if fault.framer is tasker else None
-        try:
-            if target is not None:
+        if target is not None:
+            try:
                 tasker.force(target)
                 tasker.recur()
                 tasker.status = Status.RUNNING
                 return
+            except Exception as another:  # that frame fails as well, and nothing is left but to stop
+                house.tell_fault(fault_of(tasker, another))
+        try:
             tasker.exit_all()
-        except Fault as another:
-            house.tell_fault(another)
+        except Exception as another:  # here the framer has ended
+            house.tell_fault(fault_of(tasker, another))
         house.tell("stop", tasker.name)
         tasker.desire, tasker.status = STOP, Status.STOPPED
+
+
+def fault_of(tasker: Any, error: Exception) -> Fault:
+    """The fault of a framer; of an error that is none itself, in the frame that is active."""
+    if isinstance(error, Fault):
+        return error
+    if not isinstance(tasker, Framer):
+        raise error
+    frame = tasker.active or tasker.first
+    return Fault(tasker, frame, frame.place, error)
 
 
 def _wants(tasker: Any) -> bool:
