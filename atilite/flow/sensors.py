@@ -192,7 +192,7 @@ BEHAVIORS = (
         "error": Io(".gps.error", PLANE, own=True), "positionIn": Io(".state.position", PLANE),
         "velocityIn": Io(".state.velocity", PLANE), "scenario": Io(".scenario.gps", {"dropout": 0}),
     }),
-    _behavior("sensor.dvl", Dvl, {"velSigma": 0.0, "bias": 0.0, "altSigma": 0.0}, {
+    _behavior("sensor.dvl", Dvl, {"velSigma": 0.0, "bias": 0.1, "altSigma": 0.0}, {
         "velocity": Io(".dvl.velocity", BODY, own=True), "currentOut": Io(".dvl.current", {**BODY, **PLANE}, own=True),
         "altitude": Io(".dvl.altitude", ZERO), "heading": Io(".heading.output", ZERO),
         "speed": Io(".state.speed", ZERO), "currentIn": Io(".scenario.current", PLANE),

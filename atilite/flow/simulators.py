@@ -48,7 +48,7 @@ def dived(
     # What the vehicle would dive is taken from its way even where the surface holds it: pitched, it is as slow there.
     down = parm["gdb"] * lapse - slant * math.sin(math.radians(pitch))
     depth = max(0.0, before.depth + down)
-    turned = _steered(before.heading, math.hypot(slant, down), rudder, current, lapse, parm)
+    turned = _steered(before.heading, parm["ghr"] * _angle(rudder, parm), math.hypot(slant, down), current, lapse)
     return Motion(
         speed, (speed - before.speed) / lapse, turned.heading, turned.heading_rate, pitch, pitch_rate,
         depth, (depth - before.depth) / lapse, turned.north, turned.east,
@@ -58,9 +58,12 @@ def dived(
 def sailed(
     before: Motion, rpm: float, rudder: float, current: tuple[float, float], lapse: float, parm: Mapping[str, Any]
 ) -> Motion:
-    """The motion of a vehicle on the surface, as `dived` without planes for the depth."""
+    """The motion of a vehicle on the surface, as `dived` without planes for the depth.
+
+    Its rudder does the more the faster it is: `ghr` is the heading rate a degree of rudder and a m/s.
+    """
     speed = parm["gs"] * _turns(rpm, parm)
-    turned = _steered(before.heading, speed * lapse, rudder, current, lapse, parm)
+    turned = _steered(before.heading, parm["ghr"] * speed * _angle(rudder, parm), speed * lapse, current, lapse)
     return turned._replace(speed=speed, speed_rate=(speed - before.speed) / lapse)
 
 
@@ -68,11 +71,12 @@ def _turns(rpm: float, parm: Mapping[str, Any]) -> float:
     return between(0.0, rpm, abs(parm["rpmLimit"]))
 
 
-def _steered(
-    heading: float, way: float, rudder: float, current: tuple[float, float], lapse: float, parm: Mapping[str, Any]
-) -> Motion:
+def _angle(rudder: float, parm: Mapping[str, Any]) -> float:
+    return within(rudder, parm["rudderLimit"])
+
+
+def _steered(heading: float, rate: float, way: float, current: tuple[float, float], lapse: float) -> Motion:
     """Heading and way over the ground, when so many metres are made along the mean of the old and the new heading."""
-    rate = parm["ghr"] * within(rudder, parm["rudderLimit"])
     mean = math.radians(heading + lapse * rate / 2.0)
     north, east = way * math.cos(mean) + current[0] * lapse, way * math.sin(mean) + current[1] * lapse
     return Motion(heading=around(heading + lapse * rate), heading_rate=rate, north=north, east=east)

@@ -82,6 +82,29 @@ def test_a_class_is_made_once_with_what_cum_says() -> None:
     assert [turn.shares[".count"] for turn in played.turns] == [15, 20, 20, 20]
 
 
+@pytest.mark.row("I36", "I43")
+def test_a_class_is_restarted_before_anything_else_where_its_frame_is_entered() -> None:
+    seen: list[str] = []
+
+    class Meter:
+        def restart(self) -> None:
+            if seen.count("restart") == 2:
+                raise ValueError("worn out")
+            seen.append("restart")
+
+        def action(self, step: str = "") -> None:
+            seen.append(step)
+
+    known = Behaviors({"Meter": described(Meter)})
+    script = (
+        'house h\nframer f be active\nframe a\n do meter with step "first" at enter\n go b\nframe b\n go c\n'
+        'frame c in b\n do meter with step "second"\n go me\n'
+    )
+    played = play(script, known, limit=9)
+    assert seen == ["restart", "first", "restart", "second"]
+    assert [facts["line"] for _, _, facts in played.of("fault")] == [9]
+
+
 @pytest.mark.parametrize("context", ["enter", "exit", "recur"])
 @pytest.mark.row("I36", "I10")
 def test_a_behaviour_is_called_in_the_context_that_is_said(context: str) -> None:

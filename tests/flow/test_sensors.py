@@ -78,7 +78,7 @@ def test_a_doppler_log_sees_the_current_from_the_vehicle() -> None:
         "init .scenario.current with north 0.0 east 0.5\ninit .heading.output with 90.0\ninit .scenario.bottom with 9"
     )
     shares = played("simulator sensor dvl", inits).turns[-1].shares
-    assert shares[".dvl.velocity"] == pytest.approx({"forward": 2.5, "starboard": 0.0})
+    assert shares[".dvl.velocity"] == pytest.approx({"forward": 2.6, "starboard": 0.1})
     assert shares[".dvl.current"] == pytest.approx({"forward": 0.5, "starboard": 0.0, "north": 0.0, "east": 0.5})
     assert shares[".dvl.altitude"] == 9.0
 

@@ -22,8 +22,9 @@ STILL = (0.0, 0.0)
         (1000, 0, {"speed": 2.5, "speed_rate": 5.0, "north": 1.25, "east": 0.0, "heading": 0.0}),
         (9999, 0, {"speed": 7.5}),
         (-500, 0, {"speed": 0.0}),
-        (0, -10, {"heading": 1.25, "heading_rate": 2.5}),
-        (0, 99, {"heading": 357.5, "heading_rate": -5.0}),
+        (1000, -10, {"heading": 3.125, "heading_rate": 6.25}),
+        (0, -10, {"heading": 0.0}),
+        (400, 99, {"heading": 357.5, "heading_rate": -5.0}),
     ],
 )
 def test_a_vehicle_on_the_surface_goes_by_motor_and_rudder(
