@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .routines import until as until
     from .running import Running as Running
     from .text import to_floscript as to_floscript
+    from .trying import outputs_of as outputs_of
 
 # Where each public name lives.
 _HOME_OF = {
@@ -38,6 +39,7 @@ _HOME_OF = {
     "doify": ".declaring",
     "frame": ".classes",
     "go": ".classes",
+    "outputs_of": ".trying",
     "read_plan": ".loading",
     "to_floscript": ".text",
     "until": ".routines",

@@ -10,9 +10,10 @@ from atilite.flow.model import Place
 
 
 class Waiting(Protocol):
-    """What may wait for something, and says for what."""
+    """What may wait for something, and says for what; `task` if it is one."""
 
     waits_for: str
+    task: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Routine:
         self._begin, self._scope, self._sequence = begin, scope, sequence
         self._generator: Generator[Any, Any, Any] | None = None
         self._ready: Callable[[], bool] = _always
-        self._sent: Any = None
+        self.task: Any = None  # that it waits for; it is sent to the generator when it is done
         self._ended = False
         self.waits_for = ""
 
@@ -66,7 +66,7 @@ class Routine:
             self._generator = self._begin()
         elif not self._ready():
             return
-        sent, self._sent = self._sent, None
+        sent, self.task = self.task, None
         try:
             self._wait(self._generator.send(sent))
         except StopIteration:
@@ -80,7 +80,7 @@ class Routine:
     def close(self) -> None:
         """End it: its finally blocks run, and the next turn begins it anew."""
         generator, self._generator = self._generator, None
-        self._ended, self._ready, self._sent, self.waits_for = False, _always, None, ""
+        self._ended, self._ready, self.task, self.waits_for = False, _always, None, ""
         if generator is not None:
             generator.close()
 
@@ -97,7 +97,7 @@ class Routine:
         if isinstance(yielded, Until):
             self._ready, self.waits_for = self._check(yielded), yielded.text
         elif hasattr(yielded, "on_done"):
-            self._sent, self.waits_for = yielded, "a task"
+            self.task, self.waits_for = yielded, "a task"
             self._ready = lambda: bool(yielded.done)
 
     def _check(self, wanted: Until) -> Callable[[], bool]:
