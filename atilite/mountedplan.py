@@ -20,9 +20,9 @@ from .flow.frames import Framer
 from .flow.house import House
 from .flow.model import PlanDecl
 from .flow.running import Look, Running
-from .flow.shares import Share, Written
+from .flow.shares import Share
+from .planlooks import Facts, FrameLook, ScriptLine, ShareLook, script_of, shares_of, tree_of
 from .plansteps import EVENTS, Recorder, Step, Watch, breadcrumb, step_of
-from .quickly import dataclass
 from .runtime.promise import Promise
 
 # Steps of a house that pages look back at.
@@ -30,34 +30,6 @@ REMEMBERED = 1000
 # Seconds between two words about how far it is, and those that framers have for their exits.
 TOLD_EACH = 1.0
 EXITS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class ShareLook:
-    """A share behind the last full turn; `history` are its latest writes since somebody has looked at it."""
-
-    path: str
-    fields: Mapping[str, Any]
-    writer: str
-    stamp: float | None
-    writable: bool
-    history: tuple[Written, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """A plan at one moment. Times are in seconds; `longest` is that of the longest turn."""
-
-    turn: int
-    stamp: float
-    period: float
-    longest: float
-    overruns: int
-    missed: int
-    paused: bool
-    alive: bool
-    failure: str
-    run: int | None
 
 
 class MountedPlan:
@@ -74,7 +46,7 @@ class MountedPlan:
         self._starts, self._behaviors, self.point = start, behaviors, point
         self.writable = frozenset("." + path.strip(".") for path in writable)
         self.houses = {house: MountedHouse(self, house) for house in plan.houses}
-        self._lock = threading.Lock()
+        self._lock, self._building = threading.Lock(), threading.Lock()
         self._running: Running | None = None
         self._run: Run | None = None
         self._left: Promise[Any] | None = None
@@ -84,8 +56,9 @@ class MountedPlan:
 
     def freeze(self) -> None:
         """Build it, now that all actions are known. Raises SetupError with all that is wrong with it."""
-        if self._running is None:
-            self._running = self._built()
+        with self._building:
+            if self._running is None:
+                self._running = self._built()
 
     def start(self, trigger: str = "start", who: str | None = None) -> None:
         """Let it turn, if it does not; what its framers were asked meanwhile is done in the first turn."""
@@ -107,6 +80,18 @@ class MountedPlan:
         """Start with the app."""
         if self._starts:
             self.start()
+
+    def pause(self) -> None:
+        """Hold its clock behind the turn under way."""
+        self.running.pause()
+
+    def resume(self) -> None:
+        """Let its clock go on."""
+        self.running.resume()
+
+    def step(self, turns: int = 1) -> None:
+        """Make so many turns while it is paused. FlowError while it is not."""
+        self.running.step(turns)
 
     def renew(self, trigger: str = "start", who: str | None = None) -> None:
         """Begin anew: time 0, shares as they were at first. Raises FlowError while it runs."""
@@ -136,9 +121,9 @@ class MountedPlan:
 
     @property
     def running(self) -> Running:
-        """The plan that turns. FlowError before the app is complete."""
-        if self._running is None:
-            raise FlowError(f"{self.name} has not been built; that is done when the app starts")
+        """The plan that turns; built when the app is complete, or when somebody looks at it before."""
+        self.freeze()
+        assert self._running is not None
         return self._running
 
     @property
@@ -247,21 +232,18 @@ class MountedHouse:
 
     def shares(self, *, remembering: bool = False) -> list[ShareLook]:
         """All shares that have a value; with `remembering` their writes are kept from now on, for who looks again."""
-        writable = self.plan.writable
-
-        def found(house: House) -> list[ShareLook]:
-            made = []
-            for share in house.store:
-                fields = share.fields
-                if fields:
-                    if remembering:
-                        share.remember()
-                    made.append(ShareLook(share.path, dict(fields), share.writer, share.stamp, share.path in writable,
-                                          tuple(share.history or ())))  # fmt: skip
-            return made
-
-        looked: list[ShareLook] = self.look(found)
+        looked: list[ShareLook] = self.look(lambda house: shares_of(house, self.plan.writable, remembering))
         return looked
+
+    def tree(self, framer: str) -> tuple[FrameLook, ...]:
+        """The frames of a framer, those that are active marked."""
+        frames: tuple[FrameLook, ...] = self.look(lambda house: tree_of(house, framer))
+        return frames
+
+    def script(self) -> dict[str, list[ScriptLine]]:
+        """The lines of the plan's files, those of active frames marked."""
+        lines: dict[str, list[ScriptLine]] = self.look(lambda house: script_of(house, self.plan.plan))
+        return lines
 
     def history(self, framer: str = "", limit: int = 100) -> list[Step]:
         """What happened, newest first, without what was printed; of one framer if it is named."""

@@ -1,4 +1,4 @@
-"""The example: four small services of a board. Copy what you need.
+"""The example: five small services of a board. Copy what you need.
 
 `serve.py` mounts this package; each module below it declares its own actions, schedules, services and pages.
 """
@@ -13,12 +13,13 @@ def __app__() -> Atilite:
 
 
 def __setup__(app: Atilite, mntopt: dict[str, Any]) -> None:
-    from . import board, inbox, notes, rates
+    from . import board, inbox, mission, notes, rates
 
     app.mount("/board", board)
     app.mount("/rates", rates)
     app.mount("/notes", notes)
     app.mount("/inbox", inbox)
+    app.mount("/mission", mission)
 
 
 def __mount__(app: Atilite, mntopt: dict[str, Any]) -> None:

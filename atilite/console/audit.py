@@ -107,7 +107,8 @@ def told(visit: Any, path: str, result: str, answer: Response | None = None) -> 
         return
     what, target = deed(path, visit)
     found = _RUN.search(answer.get_header("Location") or "") if answer is not None and what == "run action" else None
-    given = {"value": shown(target, visit.field("value"))} if what == "set key" else {}
+    value = visit.field("value") or visit.field("field-value")
+    given = {"value": shown(target, value)} if what in ("set key", "write share") else {}
     note(
         visit.desk.site.database(), what, who=visit.identity.name, via="console", target=target, parameters=given,
         address=remote_address(visit.was.request.env), result=result, run=int(found[1]) if found else None, wait=True,
@@ -122,6 +123,9 @@ def deed(path: str, visit: Any) -> tuple[str, str]:
         key = visit.path("key") or visit.field("key")
         namespace = visit.field("namespace") or visit.path("namespace")
         return "delete key" if visit.field("delete") else "set key", f"{namespace}/{key}"
+    if section == "flow":
+        deeds = {"bid": f"{visit.field('control')} framer", "share": "write share"}
+        return deeds.get(path.rpartition("/")[2], f"{verb} house"), visit.acted_on or name
     if section == "tasks":
         return "cancel task", visit.acted_on or name
     if path.endswith("/cancel"):

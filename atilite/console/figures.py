@@ -74,6 +74,19 @@ def _mini(shown: tuple[tuple[float, bool], ...]) -> Figure:
     return Figure("mini", 10 * MINI_BARS, MINI_HEIGHT, title, bars)
 
 
+def values(numbers: Sequence[float]) -> Figure | None:
+    """The last ten values of a share, oldest first, from the least to the greatest; None for fewer than two."""
+    shown = tuple(numbers[-MINI_BARS:])
+    if len(shown) < 2:
+        return None
+    least, most = min(shown), max(shown)
+    room = most - least
+    heights = [round(2 + (MINI_HEIGHT - 2) * ((one - least) / room if room else 0.5)) for one in shown]
+    bars = tuple(Bar(10 * place, MINI_HEIGHT - height, 8, height) for place, height in enumerate(heights))
+    title = f"Last {words.number(len(shown))} values, from {least:.6g} to {most:.6g}"
+    return Figure("mini", 10 * MINI_BARS, MINI_HEIGHT, title, bars)
+
+
 def _mini_bar(place: int, share: float, good: bool) -> Bar:
     height = max(2, round(MINI_HEIGHT * share))
     return Bar(10 * place, MINI_HEIGHT - height, 8, height, "" if good else "bad")

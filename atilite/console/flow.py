@@ -1,11 +1,19 @@
-"""The page of plans while none is mounted: what a plan is, and the lines that make the first one."""
+"""The pages of plans: all houses, and one of them with its framers, frames, shares, transitions and script."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from typing import Any
+from urllib.parse import quote, urlencode
 
+from atilite.console import figures, words
 from atilite.console.desk import Visit
+from atilite.console.figures import Figure
 from atilite.console.lines import HTML_ONLY
+from atilite.console.states import PAUSED, State
+from atilite.console.words import Clockface, Moment, Span
+from atilite.errors import Error
 from atilite.quickly import dataclass
 
 PLAN = """house box
@@ -21,17 +29,346 @@ frame done
   bid stop all"""
 MOUNT = 'app.mount_plan("box.flo")'
 
+STATES = {
+    "stopped": State("stopped", "Stopped"),
+    "readied": State("starting", "Readied"),
+    "started": State("running", "Running"),
+    "running": State("running", "Running"),
+    "aborted": State("cancelled", "Aborted"),
+}
+FAULTED = State("failed", "Failed")
+CRUMB = " \u203a "
+# Shares and transitions that are shown before somebody asks for all.
+FEW_SHARES, FEW_STEPS, ALL_STEPS = 12, 10, 200
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRow:
+    """A house in the list of houses."""
+
+    name: str
+    path: str = field(metadata=HTML_ONLY)
+    plan: str
+    state: State
+    turn: int
+    outlines: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class FlowPage:
-    """No plan, and how to get one."""
+    """All houses, or how to get one."""
 
-    houses: tuple[str, ...] = ()
+    houses: tuple[HouseRow, ...] = ()
     title: str = field(default="Flow", metadata=HTML_ONLY)
     plan: str = field(default=PLAN, metadata=HTML_ONLY)
     mount: str = field(default=MOUNT, metadata=HTML_ONLY)
 
 
-def page(visit: Visit) -> FlowPage:
-    """The empty state."""
-    return FlowPage()
+@dataclass(frozen=True, slots=True)
+class FramerRow:
+    """A framer: its active frames from the top down, for how long it has been in the lowest, and its turns."""
+
+    name: str
+    state: State
+    over: tuple[str, ...]
+    frame: str
+    elapsed: Span | None
+    turns: int
+    fault: str
+    path: str = field(metadata=HTML_ONLY)
+    on: bool = field(metadata=HTML_ONLY)
+    control: str = field(metadata=HTML_ONLY)
+
+    @property
+    def verb(self) -> str:
+        """What its button says."""
+        return self.control.capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A frame of the tree; `note` says for how long it is active, or was."""
+
+    name: str
+    on: bool
+    note: str
+    line: int
+    unders: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A field of a share in its form; `error` is why it was not written."""
+
+    name: str
+    text: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """A share with its value; `edits` are its fields where they may be written by this person."""
+
+    path: str
+    fields: Mapping[str, Any]
+    writer: str
+    when: str
+    figure: Figure | None
+    id: str = field(metadata=HTML_ONLY)
+    edits: tuple[Edit, ...] = field(metadata=HTML_ONLY)
+
+    @property
+    def value(self) -> str:
+        """The value, or all fields, on one line."""
+        return shown(self.fields)
+
+    @property
+    def long(self) -> bool:
+        """Whether the value takes more than a narrow column."""
+        return len(self.value) > 16
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """Something that happened: a transition, a start, an end or a fault."""
+
+    framer: str
+    event: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    cause: str
+    line: int
+    t: float
+    after: Span | None
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class HousePage:
+    """One house. `t` is the time of the plan in seconds."""
+
+    name: str
+    state: State
+    turn: int
+    t: float
+    summary: str
+    failure: str
+    run: int | None
+    framers: tuple[FramerRow, ...]
+    framer: str
+    tree: tuple[Node, ...]
+    ways: tuple[str, ...]
+    shares: tuple[ShareRow, ...]
+    all_shares: int
+    steps: tuple[StepRow, ...]
+    path: str = field(metadata=HTML_ONLY)
+    at_work: bool = field(metadata=HTML_ONLY)
+    paused: bool = field(metadata=HTML_ONLY)
+    ended: bool = field(metadata=HTML_ONLY)
+    may: bool = field(metadata=HTML_ONLY)
+    more_shares: str = field(metadata=HTML_ONLY)
+    more_steps: str = field(metadata=HTML_ONLY)
+    error: str = field(default="", metadata=HTML_ONLY)
+    script: tuple[tuple[str, tuple[Any, ...]], ...] | None = None
+
+    @property
+    def title(self) -> str:
+        """The page's title."""
+        return f"{'Error: ' if self.error else ''}House {self.name}"
+
+
+def path_of(name: str, **query: str) -> str:
+    """Where a house is, below the console."""
+    given = {key: value for key, value in query.items() if value}
+    return "/flow/" + quote(name, safe="") + (f"?{urlencode(given)}" if given else "")
+
+
+def shown(fields: Mapping[str, Any]) -> str:
+    """The value of a share on one line: digits as a person reads them."""
+    if fields.keys() == {"value"}:
+        value = fields["value"]
+        return f"{value:.6g}" if isinstance(value, float) else words.short(value, 40)
+    return words.listed({name: shown({"value": value}) for name, value in fields.items()}, 60)
+
+
+def listing(visit: Visit) -> FlowPage:
+    """All houses."""
+    houses = visit.reads.catalogue.plans.houses
+    return FlowPage(tuple(_house_row(name, house) for name, house in houses.items()))
+
+
+def _house_row(name: str, house: Any) -> HouseRow:
+    framers = house.framers()
+    outlines = tuple(f"{one.name}: {CRUMB.join(one.outline)}" for one in framers if one.outline)
+    return HouseRow(name, path_of(name), house.plan.name, _state(house, framers), house.plan.facts.turn, outlines)
+
+
+def house_of(visit: Visit) -> Any:
+    """The house in the path. Raises Error 404."""
+    try:
+        return visit.reads.catalogue.plans.house(visit.path("name"))
+    except LookupError as unknown:
+        raise Error(404, str(unknown.args[0])) from None
+
+
+def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None) -> HousePage:
+    """One house; `wrong` has what was sent for fields of shares, and why it was not written. Raises Error 404."""
+    house, name = house_of(visit), visit.path("name")
+    facts, framers = house.plan.facts, house.framers()
+    chosen = _chosen(visit.arg("framer"), framers)
+    all_shares, all_steps = visit.arg("shares") == "all", visit.arg("history") == "all"
+    may = visit.may("run")
+    tree = house.tree(chosen)
+    steps = house.history(visit.arg("framer"), ALL_STEPS if all_steps else FEW_STEPS)
+    shares = house.shares(remembering=True)
+    picked = shares if all_shares else _few(shares)
+    given = {key: visit.arg(key) for key in ("framer", "shares", "history", "script")}
+    return HousePage(
+        name=name,
+        state=_state(house, framers),
+        turn=facts.turn,
+        t=round(facts.stamp, 6),
+        summary=_summary(facts),
+        failure=facts.failure,
+        run=facts.run,
+        framers=tuple(_framer_row(one, name, chosen, may) for one in framers),
+        framer=chosen,
+        tree=tuple(_node(frame, house, chosen, framers) for frame in tree),
+        ways=tuple(_ways(tree)),
+        shares=tuple(_share_row(one, facts, may, wrong or {}) for one in picked),
+        all_shares=len(shares),
+        steps=tuple(_step_row(one, visit.face) for one in steps),
+        path=path_of(name),
+        at_work=any(one.status in ("started", "running") for one in framers) and facts.alive,
+        paused=facts.paused,
+        ended=not facts.alive,
+        may=may,
+        more_shares="" if all_shares or len(picked) == len(shares) else path_of(name, **{**given, "shares": "all"}),
+        more_steps="" if all_steps else path_of(name, **{**given, "history": "all"}),
+        error="; ".join(reason for _, reason in (wrong or {}).values()),
+        script=_script(house) if visit.arg("script") else None,
+    )
+
+
+def _chosen(asked: str, framers: Sequence[Any]) -> str:
+    """The framer whose frames are shown: the one that was asked for, else the one with the most to see."""
+    names = [one.name for one in framers]
+    if asked in names:
+        return asked
+    return max(framers, key=lambda one: len(one.outline)).name if framers else ""
+
+
+def _state(house: Any, framers: Sequence[Any]) -> State:
+    facts = house.plan.facts
+    if facts.alive and facts.paused:
+        return PAUSED
+    if facts.alive and any(one.status in ("started", "running") for one in framers):
+        return STATES["running"]
+    return FAULTED if facts.failure or any(one.fault for one in framers) else STATES["stopped"]
+
+
+def _summary(facts: Any) -> str:
+    """`Turn 300, 37.5 s; one turn each 125 ms, the longest took 1.8 ms`, and what was late."""
+    told = [f"Turn {words.number(facts.turn)}, {words.duration(facts.stamp)}; one turn each "
+            f"{words.duration(facts.period)}"]  # fmt: skip
+    if facts.longest:
+        told.append(f"the longest took {words.duration(facts.longest)}")
+    if facts.overruns:
+        told.append(f"{words.plural(facts.overruns, 'turn')} took longer than that")
+    if facts.missed:
+        told.append(f"{words.plural(facts.missed, 'turn')} left out")
+    return ", ".join(told)
+
+
+def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
+    alive = look.status in ("started", "running")
+    turns = look.schedule in ("active", "inactive") and look.status != "aborted"
+    return FramerRow(
+        name=look.name,
+        state=FAULTED if look.fault and not alive else STATES.get(look.status, State("stopped", look.status)),
+        over=look.outline[:-1],
+        frame=look.outline[-1] if look.outline else "",
+        elapsed=Span(look.elapsed, words.duration(look.elapsed)) if look.outline else None,
+        turns=look.turns,
+        fault=look.fault,
+        path=path_of(house, framer=look.name),
+        on=look.name == chosen,
+        control=("stop" if alive else "start") if may and turns else "",
+    )
+
+
+def _node(frame: Any, house: Any, framer: str, framers: Sequence[Any]) -> Node:
+    note = ""
+    if frame.on and not any(under.on for under in frame.unders):
+        note = words.duration(next(one.elapsed for one in framers if one.name == framer))
+    elif not frame.on:
+        note = _left(house, framer, frame.name)
+    unders = tuple(_node(under, house, framer, framers) for under in frame.unders)
+    return Node(frame.name, frame.on, note, frame.line, unders)
+
+
+def _left(house: Any, framer: str, frame: str) -> str:
+    """For how long the framer was in a frame when it left it last."""
+    for step in house.history(framer, ALL_STEPS):
+        if step.event == "transition" and step.old and step.old[-1] == frame:
+            return f"left after {words.duration(step.after)}"
+    return ""
+
+
+def _ways(tree: Iterable[Any]) -> Iterable[str]:
+    """How it goes on from the active frames, the way that is tried first being first."""
+    for frame in tree:
+        if frame.on:
+            yield from (f"{way.text} (line {way.line})" if way.line else way.text for way in frame.ways)
+            yield from _ways(frame.unders)
+
+
+def _few(shares: Sequence[Any]) -> list[Any]:
+    """Those that a person wants to see first: what may be written, and what the plan itself has named."""
+    own = [one for one in shares if not one.path.startswith((".framer.", ".meta."))]
+    return sorted(own, key=lambda one: (not one.writable, one.stamp is None, len(one.fields), one.path.count(".")))[:FEW_SHARES]
+
+
+def _share_row(share: Any, facts: Any, may: bool, wrong: Mapping[str, tuple[str, str]]) -> ShareRow:
+    if share.stamp is None:
+        when = ""
+    else:
+        age = facts.stamp - share.stamp
+        when = f"{words.duration(age)} ago" if age >= 0.0005 else "this turn"
+    edits = tuple(_edit(share.path, name, value, wrong) for name, value in share.fields.items())
+    return ShareRow(
+        path=share.path,
+        fields=dict(share.fields),
+        writer=share.writer,
+        when=when,
+        figure=figures.values(_numbers(share.history)),
+        id=words.slug(share.path),
+        edits=edits if may and share.writable else (),
+    )
+
+
+def _edit(path: str, name: str, value: Any, wrong: Mapping[str, tuple[str, str]]) -> Edit:
+    text, error = wrong.get(f"{path} {name}", (words.plainly(value) if value is not None else "", ""))
+    return Edit(name, text, error)
+
+
+def _numbers(history: Iterable[Any]) -> list[float]:
+    """The values of the writes of a share that has one number."""
+    found = []
+    for written in history:
+        numbers = [one for one in written.fields.values() if isinstance(one, (int, float))]
+        if len(written.fields) == 1 and numbers:
+            found.append(float(numbers[0]))
+    return found
+
+
+def _step_row(step: Any, face: Clockface) -> StepRow:
+    after = Span(step.after, words.duration(step.after)) if step.event == "transition" else None
+    return StepRow(
+        step.framer, step.event, step.old, step.new, step.cause, step.line, round(step.stamp, 6), after,
+        face.time(step.at, seconds=True),
+    )  # fmt: skip
+
+
+def _script(house: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    return tuple((file.rpartition("/")[2], tuple(lines)) for file, lines in house.script().items())

@@ -29,6 +29,7 @@ BY = {
     "hook": "by a webhook",
     "webhook": "by a webhook",
     "event": "by an event",
+    "flow": "by a plan",
     "file": "by a changed file",
     "cli": "from the command line",
 }

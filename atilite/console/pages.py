@@ -11,6 +11,7 @@ from atilite.console import (
     audit,
     changes,
     flow,
+    flowdeeds,
     kv,
     live,
     notices,
@@ -54,7 +55,8 @@ def _lists(desk: Desk) -> None:
     desk.page("/kv/<namespace>", "kv.html", kv.listing)
     desk.answer("/kv/<namespace>/<key:path>.json", "GET", _key(desk), role="view")
     desk.answer("/kv/<namespace>/<key:path>", "GET", _html(desk, "kv.html", kv.listing), role="view")
-    desk.page("/flow", "flow.html", flow.page)
+    desk.page("/flow", "flow.html", flow.listing)
+    desk.page("/flow/<name:path>", "house.html", flow.page)
     desk.page("/api", "api.html", api.page)
     desk.page("/tasks", "tasks.html", tasks.page)
     desk.page("/settings", "settings.html", settings.page)
@@ -101,6 +103,9 @@ def _changes(desk: Desk) -> None:
     desk.post("/schedules/<id>/<verb:re:pause|resume>", changes.schedule)
     desk.post("/kv/<namespace>", changes.store_value, role="admin")
     desk.post("/kv/<namespace>/<key:path>", changes.store_value, role="admin")
+    desk.post("/flow/<name:path>/bid", flowdeeds.bid)
+    desk.post("/flow/<name:path>/share", flowdeeds.write)
+    desk.post("/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>", flowdeeds.switch)
     desk.post("/notices/<name>/test", notices.send_test)
     desk.post("/tasks/<id>/cancel", tasks.cancel)
     desk.post("/settings/look", settings.look, role="view")

@@ -53,6 +53,9 @@ CHANGES = {
     "POST /console/kv/<namespace>/<key:path>": ADMIN,
     "POST /console/notices/<name>/test": RUN,
     "POST /console/tasks/<id>/cancel": RUN,
+    "POST /console/flow/<name:path>/bid": RUN,
+    "POST /console/flow/<name:path>/share": RUN,
+    "POST /console/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>": RUN,
     "POST /console/settings/look": VIEW,
     "POST /console/logout": VIEW,
     # It only shows what a form would send.

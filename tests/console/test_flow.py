@@ -1,0 +1,246 @@
+"""The pages of plans: what a house shows, and what its buttons do, for each role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atilite.config import Settings
+from atilite.console import figures, flow, flowdeeds
+from atilite.mountedplan import MountedHouse, MountedPlan
+from atilite.runtime.promise import Promise
+from atilite.site import Site
+from atilite.store.accounts import Accounts
+from tests.console.conftest import PASSWORD, Garden, Person
+from tests.console.test_markup import mistakes
+
+People = Callable[[str], Person]
+WAIT = 20.0  # seconds; only to tell what hangs from what is slow
+SCRIPT = """house box1
+init temp to 20.0
+init fan.mode to "slow"
+framer cooling be active first watch
+frame watch
+  frame idle in watch
+    set fan.duty with 0
+    go blow if temp > 60
+  frame blow in watch
+    set fan.duty with 100
+    go idle if temp < 50
+framer spare be inactive first rest
+frame rest
+"""
+
+
+@pytest.fixture
+def plan(garden: Garden) -> MountedPlan:
+    made: MountedPlan = garden.app.mount_plan(
+        SCRIPT, name="fans", period=0.01, start=False, writable=[".temp", ".fan.mode"]
+    )
+    return made
+
+
+@pytest.fixture
+def site(plan: MountedPlan, garden: Garden, tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    site.mount("/", garden.app, name="garden")
+    site.open(Settings(name="board", db=f"sqlite:///{tmp_path / 'data.db'}"))
+    accounts = Accounts(site.database())
+    for role in ("view", "run", "admin"):
+        accounts.add(f"{role}er", PASSWORD, role)
+    garden.app.freeze()
+    yield site
+    garden.go.set()
+    site.stop(5.0)
+
+
+@pytest.fixture
+def house(site: Site, plan: MountedPlan) -> MountedHouse:
+    """The house, paused behind its third turn."""
+    turn(plan, 3, start=True)
+    return plan.houses["box1"]
+
+
+def turn(plan: MountedPlan, turns: int, *, start: bool = False) -> None:
+    """Make so many turns of a paused plan and wait for them."""
+    wanted, reached = plan.running.turns.count + turns, Promise[None]()
+
+    def look() -> None:
+        if plan.running.turns.count >= wanted:
+            reached.set(None)
+
+    plan.running.after_turn(look)
+    plan.pause()
+    if start:
+        plan.start()
+    plan.step(turns)
+    reached.wait(WAIT)
+
+
+def trail(admin: Person) -> list[tuple[str, str]]:
+    return [(row["what"], row["target"]) for row in admin.get("/audit.json").json()["rows"]]
+
+
+@pytest.mark.row("I48")
+def test_the_page_of_a_house_shows_framers_frames_shares_and_transitions(
+    house: MountedHouse, plan: MountedPlan, person: People
+) -> None:
+    viewer = person("view")
+    house.write(".temp", {"value": 70.0})
+    turn(plan, 2)
+
+    found = viewer.get("/flow/box1.json?script=1").json()
+
+    cooling = found["framers"][0]
+    assert (cooling["name"], cooling["state"], cooling["over"], cooling["frame"]) == (
+        "cooling", "running", ["watch"], "blow",
+    )  # fmt: skip
+    (watch,) = found["tree"]
+    assert [(node["name"], node["on"]) for node in watch["unders"]] == [("idle", False), ("blow", True)]
+    assert watch["unders"][0]["note"].startswith("left after")
+    assert found["ways"] == ["go idle if temp < 50 (line 11)"]
+    moved = found["steps"][0]
+    assert (moved["old"], moved["new"], moved["cause"], moved["line"]) == (
+        ["watch", "idle"], ["watch", "blow"], "go blow if temp > 60", 8,
+    )  # fmt: skip
+    shares = {share["path"]: share for share in found["shares"]}
+    assert (shares[".temp"]["fields"], shares[".temp"]["writer"]) == ({"value": 70.0}, "outside")
+    (_, lines) = found["script"][0]
+    assert [line["number"] for line in lines if line["on"]] == [5, 9, 10, 11]
+    assert found["state"] == "paused"
+
+
+def test_the_page_as_html_says_the_same(house: MountedHouse, person: People) -> None:
+    text = person("view").get("/flow/box1?script=1&shares=all&history=all").text
+    runner = person("run")
+    refused = runner.post("/flow/box1/share", **{"share": ".temp", "field-value": "hot"}).text
+    for page in (text, refused, runner.get("/flow/box1").text, runner.get("/flow").text):
+        assert mistakes(page) == []
+
+    assert "watch \u203a <b>idle</b>" in text
+    assert "<b>\u2192   frame idle in watch</b>" in text
+    assert ".framer.cooling.state.active" in text
+    assert "line 4" in text
+
+
+def test_all_houses_are_listed_and_an_unknown_one_is_not_found(house: MountedHouse, person: People) -> None:
+    viewer = person("view")
+    (row,) = viewer.get("/flow.json").json()["houses"]
+    assert (row["name"], row["plan"], row["outlines"]) == ("box1", "fans", ["cooling: watch \u203a idle"])
+    assert '<a class="name go" href="/console/flow/box1">' in viewer.get("/flow").text
+    missing = viewer.get("/flow/nowhere")
+    assert missing.status_code == 404
+    assert "box1" in missing.text
+
+
+def test_who_may_only_look_sees_no_buttons_and_is_refused(house: MountedHouse, person: People) -> None:
+    viewer = person("view")
+    text = viewer.get("/flow/box1").text
+    assert "<button" not in text.partition("<main")[2]
+    sent: dict[str, dict[str, Any]] = {"bid": {"framer": "cooling", "control": "stop"}, "share": {"share": ".temp"}}
+    for where in ("bid", "share", "stop", "renew", "pause"):
+        assert viewer.post(f"/flow/box1/{where}", **sent.get(where, {})).status_code == 403
+    assert house.read(".temp") == 20.0
+
+
+def test_a_bid_is_done_with_the_next_turn_and_is_in_the_audit_trail(
+    house: MountedHouse, plan: MountedPlan, person: People
+) -> None:
+    runner = person("run")
+    answer = runner.post("/flow/box1/bid", page="/flow/box1", framer="spare", control="start")
+    assert answer.header("Location") == "/console/flow/box1?framer=spare"
+    assert "asked to start" in runner.get("/flow/box1").text
+    turn(plan, 1)
+    status = {look.name: look.status for look in house.framers()}
+    assert status["spare"] in ("started", "running")
+    assert runner.post("/flow/box1/bid", framer="nobody", control="start").status_code == 404
+    assert runner.post("/flow/box1/bid", framer="spare", control="dance").status_code == 400
+    assert ("start framer", "box1/spare") in trail(person("admin"))
+
+
+def test_a_share_is_written_before_the_next_turn_if_the_program_allows_it(
+    house: MountedHouse, plan: MountedPlan, person: People
+) -> None:
+    runner = person("run")
+    answer = runner.post("/flow/box1/share", **{"share": ".temp", "field-value": "61.5"})
+    assert answer.status_code == 303
+    assert house.read(".temp") == 20.0  # the turn has not come
+    turn(plan, 1)
+    assert house.read(".temp") == 61.5
+    wrong = runner.post("/flow/box1/share", **{"share": ".temp", "field-value": "hot"})
+    assert wrong.status_code == 400
+    assert "a number is needed here" in wrong.text
+    assert 'value="hot"' in wrong.text
+    assert "<title>Error: " in wrong.text
+    assert runner.post("/flow/box1/share", **{"share": ".fan.duty", "field-value": "1"}).status_code == 403
+    assert ("write share", "box1.temp") in trail(person("admin"))
+
+
+def test_the_clock_is_paused_stepped_and_resumed(house: MountedHouse, plan: MountedPlan, person: People) -> None:
+    runner = person("run")
+    assert "Run one turn" in runner.get("/flow/box1").text
+    turns = plan.running.turns.count
+    runner.post("/flow/box1/step")
+    turn(plan, 1)
+    assert plan.facts.turn == turns + 2
+    runner.post("/flow/box1/resume")
+    assert not plan.running.paused
+    assert runner.post("/flow/box1/step").status_code == 409
+    runner.post("/flow/box1/pause")
+    assert runner.get("/flow/box1.json").json()["state"] == "paused"
+    assert ("pause house", "box1") in trail(person("admin"))
+
+
+def test_a_house_is_stopped_behind_a_question_and_begins_anew(
+    house: MountedHouse, plan: MountedPlan, person: People
+) -> None:
+    runner = person("run")
+    text = runner.get("/flow/box1").text
+    assert "Stop box1?" in text
+    left = plan._left
+    assert left is not None
+    runner.post("/flow/box1/stop")
+    runner.post("/flow/box1/resume")
+    left.wait(WAIT)
+    text = runner.get("/flow/box1").text
+    assert "Begin anew" in text
+    assert "its log" in text
+    runner.post("/flow/box1/renew")
+    assert plan.alive
+    assert runner.post("/flow/box1/renew").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "value"),
+    [
+        ("3", 1, 3), ("2.5", 1, 2.5), (" 4 ", 1.0, 4.0), ("true", False, True), ("FALSE", True, False),
+        ("slow", "fast", "slow"), ("", None, None), ("[1]", None, [1]), ("half", None, "half"),
+    ],
+)  # fmt: skip
+def test_what_is_typed_has_the_kind_of_what_is_there(text: str, now: Any, value: Any) -> None:
+    assert flowdeeds.value_of(text, now) == value
+
+
+@pytest.mark.parametrize(("text", "now"), [("x", 1), ("nan", 1.0), ("1e999", 2.0), ("yes", True)])
+def test_what_is_of_another_kind_is_refused(text: str, now: Any) -> None:
+    with pytest.raises(ValueError, match=r"number|true"):
+        flowdeeds.value_of(text, now)
+
+
+def test_values_are_drawn_from_the_least_to_the_greatest() -> None:
+    assert figures.values([1.0]) is None
+    drawn = figures.values([-1.0, 0.0, 1.0])
+    assert drawn is not None
+    assert [bar.height for bar in drawn.bars] == [2, 13, 24]
+    assert drawn.raw == "Last 3 values, from -1 to 1"
+    level = figures.values([5.0, 5.0])
+    assert level is not None
+    assert {bar.height for bar in level.bars} == {13}
+
+
+def test_a_share_of_several_fields_is_shown_on_one_line() -> None:
+    assert flow.shown({"value": 4.99712345}) == "4.99712"
+    assert flow.shown({"north": 1.0, "east": 2.5}) == "north 1, east 2.5"
