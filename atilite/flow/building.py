@@ -61,6 +61,10 @@ class Building:
         if found is None and scope is not None:
             found = scope.framer.auxes.get(name)
         if found is None:
+            moot = self._decl.framers.get(name)
+            if moot is not None:
+                wanted = " or ".join(schedules) or "a framer that runs"
+                raise FlowError(f"framer {name} is {moot.schedule}; here it has to be {wanted}")
             raise FlowError(f"there is no framer {name}{nearest(name, self._decl.taskers)}")
         if schedules and not (found.decl.schedule in schedules or (found.cloned and "aux" in schedules)):
             raise FlowError(f"framer {name} is {found.decl.schedule}; here it has to be {' or '.join(schedules)}")
@@ -269,6 +273,8 @@ class Building:
 
     def _attach(self, line: Line, frame: Frame, tag: str) -> None:
         owner = frame.framer
+        if tag and tag not in owner.auxes:
+            return  # why it could not be cloned was told
         name = line.act.framer if isinstance(line.act, Aux) else ""
         aux = self.aux(tag, owner) if tag else self.framer(name, None, "aux")
         owner.auxes.setdefault(aux.tag, aux)
