@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from ..errors import ConfigError, FlowError
 from ..flow.behaviors import Behaviors
-from ..flow.checking import StillLogger, check
+from ..flow.checking import check
 from ..flow.events import Telling, line_of, rounded
 from ..flow.loading import read_plan
 from ..flow.logs import loggers
@@ -54,7 +54,7 @@ def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Rec
         raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
     period, wishes = (recording.period, recording.wishes) if recording else (options.period, ())
     # What a replay would log has been logged.
-    logger = StillLogger if recording else loggers(Path(options.log_dir))
+    logger = loggers(None if recording else Path(options.log_dir))
     return Running(plan, behaviors, name=options.file, period=period, logger=logger, wishes=wishes)
 
 

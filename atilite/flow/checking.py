@@ -11,6 +11,7 @@ from atilite.flow.building import Behaves, Building
 from atilite.flow.frames import Frame, Framer, Status
 from atilite.flow.house import House, Tasker
 from atilite.flow.lines import Problem
+from atilite.flow.logs import loggers
 from atilite.flow.model import Aux, Bid, Call, Fiat, Go, HouseDecl, Inc, Line, LoggerDecl, PlanDecl, Rear
 from atilite.flow.scope import Scope
 
@@ -34,7 +35,7 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
     counts = [0, 0, 0]
     for decl in plan.houses.values():
         building = _Looked(decl, behaviors)
-        building.build(StillLogger)
+        building.build(loggers(None))
         verdict.errors += building.problems
         # What sets shares may be in lines that are wrong, and then nobody knows which are set.
         if not any(problem.place.text.partition(" ")[0] in SETTING for problem in verdict.errors):

@@ -13,7 +13,7 @@ from typing import Any
 from atilite.errors import FlowError
 from atilite.flow import clauses
 from atilite.flow.building import Behaves
-from atilite.flow.checking import StillLogger, check
+from atilite.flow.checking import check
 from atilite.flow.cursor import Cursor, Wrong, nearest
 from atilite.flow.frames import Framer
 from atilite.flow.house import House
@@ -61,7 +61,7 @@ def tried(file: str | os.PathLike[str], behaviors: Behaves) -> Report:
         return Report(0, [Problem(Place(beside, 0, ""), f"the expectations cannot be read: {reason}")])
     reader = _Reader()
     reader.read(text, beside)
-    running = Running(plan, behaviors, name=os.fspath(file), period=reader.period, logger=StillLogger)
+    running = Running(plan, behaviors, name=os.fspath(file), period=reader.period)
     return _Trial(running, reader).report()
 
 

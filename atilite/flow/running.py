@@ -18,6 +18,7 @@ from atilite.flow.cursor import nearest
 from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
 from atilite.flow.lines import Problem
+from atilite.flow.logs import loggers
 from atilite.flow.model import LoggerDecl, PlanDecl
 from atilite.flow.turns import Turns, fault_of
 
@@ -348,11 +349,11 @@ class Running:
 def built(
     plan: PlanDecl, behaviors: Behaves, logger: Callable[[LoggerDecl, House], Tasker] | None = None
 ) -> tuple[Sequence[House], list[Problem]]:
-    """Build all houses of a plan, and tell all that is wrong with them."""
+    """Build all houses of a plan, and tell all that is wrong with them. Without `logger` no files are written."""
     houses: list[House] = []
     problems: list[Problem] = []
     for decl in plan.houses.values():
-        house, found = build(decl, behaviors, logger=logger)
+        house, found = build(decl, behaviors, logger=logger or loggers(None))
         houses.append(house)
         problems += found
     return houses, problems
