@@ -88,7 +88,7 @@ class Pod:
         self.stopping: Promise[str] = Promise()
         self.done: Promise[int] = Promise()
         self.enforced: tuple[str, ...] = ()
-        self.supervisor = Supervisor(loop=self.runtime.loop, clock=clock, later=later)
+        self.supervisor = Supervisor(loop=self.runtime.loop, clock=clock, later=later, kind="bean")
         self.supervisor.changed.listen(self._on_change)
         self._launch = launch
         # A bean is loaded by one thread after the other, and what loads it may ask the pod for anything meanwhile.

@@ -22,9 +22,18 @@ class Supervisor:
     """Keeps units running. All methods from any thread; none of them blocks, what takes time is a promise.
 
     `changed` emits every change of state, in order. `later(seconds, function)` is the timer, the hub's by default.
+    `kind` is the word for a unit in messages.
     """
 
-    def __init__(self, *, loop: Loop | None = None, clock: Clock | None = None, later: Later | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        loop: Loop | None = None,
+        clock: Clock | None = None,
+        later: Later | None = None,
+        kind: str = "service",
+    ) -> None:
+        self.kind = kind
         self.clock = clock or Clock()
         self.changed: Emitter[Transition] = Emitter()
         self._later = later or (loop or process_loop()).call_later
@@ -43,7 +52,7 @@ class Supervisor:
         """Take a unit. With `replace` a unit of that name is stopped and the new one started if it was running."""
         old = self._units.get(plan.name)
         if old is not None and not replace:
-            raise DuplicateName("service", plan.name, repr(old.plan.run), repr(plan.run))
+            raise DuplicateName(self.kind, plan.name, repr(old.plan.run), repr(plan.run))
         self._units[plan.name] = Unit(plan, self)
         if old is not None:
             self.post(self._replace, old)
@@ -342,7 +351,7 @@ class Supervisor:
             return self._units[name]
         except KeyError:
             known = ", ".join(sorted(self._units)) or "none"
-            raise LookupError(f"no service named {name!r}; known: {known}") from None
+            raise LookupError(f"no {self.kind} named {name!r}; known: {known}") from None
 
 
 class _Closing:

@@ -458,7 +458,7 @@ def test_a_person_stops_and_starts_one_bean(stage: Stage) -> None:
 def test_one_bean_cannot_be_started_before_its_pod(stage: Stage) -> None:
     bean = stage.add("a")
 
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match=r"no bean named 'bean 1 \(a\)'; known: none"):
         bean.stop()
 
 
