@@ -18,7 +18,7 @@ from .automation.services import Info, lived
 from .errors import ConfigError, Frozen, SetupError, TaskCancelled, TaskError
 from .events import Emitter
 from .pod.bean import Bean
-from .pod.configuring import Config, capitals, merged
+from .pod.configuring import Config, capitals, checked, merged
 from .pod.pod import Change, Pod
 from .pod.spec import BeanSpec
 from .quickly import dataclass
@@ -114,7 +114,10 @@ class Beans:
     def start_all(self) -> None:
         """Load all beans and start them; does not wait. Raises SetupError for one that cannot be loaded."""
         storage = self._automation.storage
-        self._pod = pod = Pod(config=self._config, runtime=storage.runtime, clock=storage.clock, launch=self._launch)
+        self._pod = pod = Pod(
+            config=self._config, runtime=storage.runtime, clock=storage.clock, launch=self._launch,
+            loop_type=_loop_type(self._config),
+        )  # fmt: skip
         pod.changed.listen(self._has_changed)
         self._keeping.enter_context(pod.kept())  # when all have ended, one of them may still be started by hand
         self._named.clear()
@@ -209,6 +212,12 @@ class _Begin:
         return self._task(self._bean.begin(self._life))
 
 
+def _loop_type(config: Any) -> Any:
+    # Async handlers share the loop with the beans: it is uvloop's only if somebody says so.
+    said = getattr(config, "LOOP_TYPE", None) or "asyncio"
+    return checked({"LOOP_TYPE": said}, "configuration of the site")["LOOP_TYPE"]
+
+
 def _abandon(pod: Pod) -> None:
     # The second call cancels, as the first one's deadline has done; the third one waits for nobody any more.
     pod.stop()
@@ -235,7 +244,7 @@ def declare(app: Any, core: Any = None, /, **keys: Any) -> Any:
 
 def of_site(automation: Automation, tables: tuple[Mapping[str, Any], ...], config: Mapping[str, Any]) -> None:
     """Register the `[[BEANS]]` of atilite.toml; they see its `[config]`. Raises ConfigError."""
-    beans = Beans(automation, Config(capitals(config)))
+    beans = Beans(automation, Config({"LOOP_TYPE": "asyncio"} | capitals(config)))
     for number, table in enumerate(tables, 1):
         try:
             beans.add(table.get("core"), {key: value for key, value in table.items() if key != "core"})

@@ -362,3 +362,30 @@ def test_a_mistake_in_the_beans_of_the_toml_is_told(text: str, said: str, board:
 
 def test_without_beans_nothing_of_them_is_loaded(board: Board) -> None:
     assert board.app.automation.service.others is None
+
+
+@pytest.mark.row("P15")
+@pytest.mark.parametrize(("said", "taken"), [(None, "asyncio"), ("uvloop", "uvloop"), ("GEVENT", "gevent")])
+def test_the_asyncio_loop_of_a_site_is_another_one_only_if_somebody_says_so(
+    said: str | None, taken: str, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    types: list[str] = []
+    monkeypatch.setattr("atilite.pod.pod.choose", lambda kind, aio: types.append(kind))
+    if said is not None:
+        board.app.config.LOOP_TYPE = said
+    board.app.bean(asyncio.sleep, delay=0)
+    config = "" if said is None else f"[config]\nLOOP_TYPE = '{said}'\n"
+    (tmp_path / "atilite.toml").write_text(f"{config}[[BEANS]]\ncore = 'asyncio.sleep'\ndelay = 0\n")
+    settings = load(toml=tmp_path / "atilite.toml")
+
+    board.start(config=settings.config, beans=settings.beans)
+
+    assert types == [taken, taken]
+
+
+def test_a_loop_that_there_is_not_keeps_the_site_from_starting(board: Board) -> None:
+    board.app.config.LOOP_TYPE = "trio"
+    board.app.bean(asyncio.sleep, delay=0)
+
+    with pytest.raises(ConfigError, match="configuration of the site: LOOP_TYPE cannot be 'trio'"):
+        board.start()

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
-from atilite.errors import SetupError, TaskCancelled, Vetoed
+from atilite.errors import SetupError, TaskCancelled, TaskError, Vetoed
 from atilite.lazily import function_of
 from atilite.pod.context import MARK, Context, House, takes_context
 from atilite.pod.health import Health
@@ -75,11 +75,17 @@ class Bean:
         self.health = load(spec.health)
         self.context = Context(self, home)
         # A bean in processes of its own has its objects there.
-        self.instance: Any = self.core(self.context) if self.form == "class" and spec.processes == 1 else None
+        self.instance: Any = self._made() if self.form == "class" and spec.processes == 1 else None
         self.life: Life | None = None  # the present one, or the last
         self.stop_agreed = False
         self._living: _Living | None = None
         self._home = home
+
+    def _made(self) -> Any:
+        try:
+            return self.core(self.context)
+        except SystemExit as error:
+            raise SetupError(f"{self.name} has ended itself while it was made") from error
 
     # -- how it is
 
@@ -155,7 +161,7 @@ class Bean:
                 raise Vetoed(f"{self} is a coroutine object, which runs once; give the function to start it again")
             self._home.signals.forget(self)
             if self.instance is not None:
-                self.instance = self.core(self.context)
+                self.instance = self._made()
         self.stop_agreed = False
         self._living = living = _Living(self, life, self._home)
         return living.begin()
@@ -239,7 +245,7 @@ class _Living:
         home, context = self._home, self._bean.context
         self._crew = Crew(
             self._bean.spec, context.log, config=home.config, runtime=home.runtime, clock=home.supervisor.clock,
-            ready=self.is_ready,
+            ready=self.is_ready, loop_type=home.loop_type,
         )  # fmt: skip
         work: Promise[Any] = self._crew.begin()
         return work
@@ -266,7 +272,7 @@ class _Living:
         if self._health is not None:
             self._health.end()
 
-        error = core.error
+        error = meant_by(core.error)
         if self._crew is not None and error is not None and not isinstance(error, TaskCancelled):
             # Its processes were started again as often as the bean's policy allows; all of them are not, once more.
             final = Vetoed(line_of(error))
@@ -318,6 +324,22 @@ class _Living:
 
     def _ask(self, hook: str) -> Promise[None]:
         return self._home.hooks.ask(hook, self._bean, self._bean.kind)
+
+
+def meant_by(error: BaseException | None) -> BaseException | None:
+    """What the end of a core counts as: `sys.exit()` ends it well, with a code or a text it is a failure that says so.
+
+    Never the process: one bean is not all of them.
+    """
+    left = error.__cause__ if isinstance(error, TaskError) else error
+    if not isinstance(left, SystemExit):
+        return error
+    if left.code in (None, 0):
+        return None
+    told = f"exit code {left.code}" if isinstance(left.code, int) else str(left.code)
+    failure = TaskError(f"it ended itself: {told}")
+    failure.__cause__ = left
+    return failure
 
 
 def form_of(core: Any, name: str) -> tuple[Form, Kind]:

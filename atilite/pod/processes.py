@@ -51,11 +51,12 @@ class Crew:
         clock: Clock,
         later: Later | None = None,
         ready: Callable[[], None] = lambda: None,
+        loop_type: str = "auto",
     ) -> None:
         """`ready` is called when all run for the first time. The beans over there see of `config` what can be sent."""
         self._spec, self._log, self._runtime, self._ready = spec, log, runtime, ready
-        self._config = portable(config)
-        self._supervisor = Supervisor(loop=runtime.loop, clock=clock, later=later)
+        self._config = portable(config) | {"LOOP_TYPE": loop_type}
+        self._supervisor = Supervisor(loop=runtime.loop, clock=clock, later=later, kind="process")
         self._members: dict[str, _Member] = {}
         self._error: BaseException | None = None
         self._closing = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -616,3 +617,56 @@ def test_the_names_of_system_signals_are_those_of_the_system() -> None:
     from atilite.pod.pod import SYSTEM_SIGNALS
 
     assert [signal.Signals[name] for _, name in SYSTEM_SIGNALS] == [number for number, _ in SYSTEM_SIGNALS]
+
+
+def leaves(code: Any) -> None:
+    sys.exit(code)
+
+
+async def leaves_a_loop(code: Any) -> None:
+    sys.exit(code)
+
+
+def leaves_the_hub(code: Any) -> Generator[Any, Any, None]:
+    yield Mask(None)
+    sys.exit(code)
+
+
+@pytest.mark.row("P13")
+@pytest.mark.parametrize("loop_type", ["asyncio", "gevent"])
+@pytest.mark.parametrize("core", [leaves, leaves_a_loop, leaves_the_hub])
+@pytest.mark.parametrize("code", [0, None])
+def test_a_bean_that_exits_without_a_code_has_ended_well(make: Make, core: Any, code: Any, loop_type: str) -> None:
+    pod = make(loop_type=loop_type)
+    bean = run(pod, core, code=code)
+
+    assert pod.done.wait(PATIENCE) == 0
+    assert (bean.state, bean.status().reason, bean.error) == ("stopped", "ended by itself", None)
+
+
+@pytest.mark.row("P13", "pod-defect-1")
+@pytest.mark.parametrize("loop_type", ["asyncio", "gevent"])
+@pytest.mark.parametrize("core", [leaves, leaves_a_loop, leaves_the_hub])
+@pytest.mark.parametrize(("code", "told"), [(3, "exit code 3"), ("no oil", "no oil")])
+def test_a_bean_that_exits_with_a_code_has_failed_with_it(
+    make: Make, core: Any, code: Any, told: str, loop_type: str
+) -> None:
+    pod = make(loop_type=loop_type)
+    bean = run(pod, core, code=code)
+
+    assert pod.done.wait(PATIENCE) == 1
+    assert (bean.state, bean.error) == ("failed", f"it ended itself: {told}")
+    assert "sys.exit(code)" in (bean.status().traceback or "")
+
+
+class NeverMade:
+    def __init__(self, context: Context) -> None:
+        sys.exit(0)
+
+    async def __call__(self) -> None:
+        """Nobody comes here."""
+
+
+def test_a_class_that_exits_while_its_object_is_made_cannot_be_loaded(make: Make) -> None:
+    with pytest.raises(SetupError, match="NeverMade has ended itself while it was made"):
+        make().add_bean(NeverMade)

@@ -65,6 +65,15 @@ def test_a_loop_that_runs_already_stays(aio: Aio) -> None:
     assert module(aio) == "asyncio"
 
 
+def test_who_wants_no_loop_of_its_own_leaves_the_choice_of_another_pod(aio: Aio) -> None:
+    pytest.importorskip("uvloop")
+
+    choose("uvloop", aio)
+    choose("asyncio", aio)
+
+    assert module(aio) == "uvloop"
+
+
 def test_an_unknown_type_is_refused(aio: Aio) -> None:
     kind: Any = "select"
     with pytest.raises(SetupError, match="auto, gevent, asyncio or uvloop"):
