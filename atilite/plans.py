@@ -44,7 +44,7 @@ def declare(
     """
     automation: Automation = app.automation
     known = Behaviors(standard())
-    for behavior in _behaviors(behaviors):
+    for behavior in (*_behaviors(getattr(plan, "behaviors", {})), *_behaviors(behaviors)):
         known.add(behavior, replace=True)
     found, called = _plan_of(plan, known, _caller())
     made = MountedPlan(

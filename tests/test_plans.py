@@ -12,6 +12,7 @@ import pytest
 from atilite import Atilite
 from atilite.config import Settings
 from atilite.errors import DuplicateName, FlowError, SetupError
+from atilite.flow import Plan, frame
 from atilite.flow.behaviors import Gathered
 from atilite.mountedplan import MountedPlan
 from atilite.runtime.promise import Promise
@@ -317,3 +318,21 @@ def test_without_a_plan_the_store_says_so() -> None:
     app = Atilite("bare")
     with pytest.raises(FlowError, match="no plan is mounted"):
         app.automation.shares[".x"]
+
+
+def test_a_plan_in_python_brings_its_behaviours_and_its_period(board: Board) -> None:
+    declared = Plan("box", period=0.01)
+
+    @declared.behavior(out=".count")
+    def counted(out: Any) -> None:
+        out.value = (out.value or 0) + 1
+
+    @declared.framer(active=True)
+    class counting:
+        class on(frame):
+            recur = [counted]
+
+    plan = board.app.mount_plan(declared)
+    board.start()
+    turned(plan, lambda: (value(plan, ".count") or 0) > 2)
+    assert (plan.name, plan.running.turns.period) == ("box", 0.01)
