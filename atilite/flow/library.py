@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from atilite.flow import arbiters, controllers, detectors, filters, sensors, simulators
-from atilite.flow.behaviors import Behaviors
+from typing import Any
 
-MODULES = (simulators, controllers, sensors, filters, detectors, arbiters)
+from atilite.flow import arbiters, controllers, detectors, estimators, filters, sensors, simulators
+from atilite.flow.behaviors import Behavior, Behaviors
+
+MODULES = (simulators, controllers, sensors, filters, estimators, detectors, arbiters)
+# What stands where a behaviour is still to come: it has whatever a plan gives it, and does nothing.
+IDLE = ("Doer", "DoerParam", "DoerSince", "DoerLapse")
 
 
 def standard() -> Behaviors:
@@ -18,4 +22,10 @@ def standard() -> Behaviors:
     for module in MODULES:
         for behavior in module.BEHAVIORS:
             found.add(behavior)
+    for name in IDLE:
+        found.add(Behavior(name, _idle, parametric=True))
     return found
+
+
+def _idle(**given: Any) -> None:
+    """Do nothing with it."""

@@ -20,6 +20,12 @@ def test_each_behaviour_of_the_library_acts_in_a_plan_that_says_nothing_else(nam
     assert played.moves() == [(0.5, "b")]
 
 
+@pytest.mark.row("I36")
+def test_where_a_behaviour_is_still_to_come_its_shares_are_made_and_nothing_is_done() -> None:
+    shares = play(SCRIPT.format("doer param via .boat per color red with speed 3"), standard()).house.store
+    assert shares.find(".boat.red") is not None
+
+
 def test_the_library_is_each_plan_s_own() -> None:
     one = standard()
     one.add(standard()["ArbiterSwitch"].__class__("Mine", lambda: None))
