@@ -49,6 +49,18 @@ class House(Protocol):
     def send_signal(self, signal: Hashable, labels: Any = None, *, sender: Any = None, **passed: Any) -> Task: ...
 
 
+class Settled(Task):
+    """What a method has come to at once: to be awaited, yielded or ignored, and as true as its data."""
+
+    __slots__ = ()
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(Promise.completed(value))
+
+    def __bool__(self) -> bool:
+        return bool(self.fetch())
+
+
 class Context:
     """One bean's view of its pod. All methods from any thread, greenlet or coroutine.
 
@@ -123,19 +135,20 @@ class Context:
         """The task of the end of all these beans, to be awaited, yielded or waited for. KeyError if there are none."""
         return self._house.wait_beans_done(id_or_label)
 
-    # -- signals
+    # -- signals. Their results may be awaited, yielded or ignored.
 
-    def add_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> None:
-        """Call `callback` at each such signal; "SIGINT" and "SIGTERM" ask the bean to end.
+    def add_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> Settled:
+        """Call `callback` at each such signal, from now on; "SIGINT" and "SIGTERM" ask the bean to end.
 
         It is called where the bean runs, with as many of `signal`, `senders`, `keys` and what the sender passed as it
         takes, all by keyword. It is held weakly: keep it alive, best as a method of the bean.
         """
         self._house.signals.add(self._member, signal, callback)
+        return Settled(None)
 
-    def remove_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> bool:
-        """Call it no more; False if it was not called."""
-        return self._house.signals.remove(self._member, signal, callback)
+    def remove_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> Settled:
+        """Call it no more; false if it was not called."""
+        return Settled(self._house.signals.remove(self._member, signal, callback))
 
     def send_signal(self, signal: Hashable, labels: Any = None, **passed: Any) -> Task:
         """Tell the beans that listen to `signal`; with `labels` only those of this label or id, or of a list of them.

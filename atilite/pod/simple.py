@@ -67,7 +67,7 @@ class SimpleServer:
             raise TypeError(f"{type(self).__qualname__}.run must be `async def`: it runs beside all other beans")
         self._stop_asked, self._has_begun = asyncio.Event(), False
         for name in STOP_SIGNALS:
-            await outcome(self.context.add_signal_handler(name, self._told))
+            self.context.add_signal_handler(name, self._told)
         try:
             if self.context.cancelled:  # asked to end before it listened
                 return None
@@ -75,7 +75,7 @@ class SimpleServer:
             return await self._live(kwargs)
         finally:
             for name in STOP_SIGNALS:
-                await outcome(self.context.remove_signal_handler(name, self._told))
+                self.context.remove_signal_handler(name, self._told)
 
     async def _live(self, kwargs: dict[str, Any]) -> Any:
         try:

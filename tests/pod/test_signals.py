@@ -210,6 +210,40 @@ def test_a_sender_that_awaits_its_signal_gets_the_number(pod: Pod, listening: Li
     assert pod.runtime.aio.run(sender()).wait(PATIENCE) == 1
 
 
+@pytest.mark.row("P10")
+def test_what_is_asked_of_signals_may_be_awaited_yielded_or_ignored(
+    pod: Pod, listening: Listening, recwarn: pytest.WarningsRecorder
+) -> None:
+    listener = listening(kind="generator")
+    context, hear = listener.context, listener.hear
+
+    async def awaits() -> list[Any]:
+        return [
+            await context.add_signal_handler("ping", hear),
+            await context.send_signal("ping"),
+            await context.remove_signal_handler("ping", hear),
+            await context.remove_signal_handler("ping", hear),
+        ]
+
+    def yields() -> Generator[Any, Any, list[Any]]:
+        made = [context.add_signal_handler("ping", hear), context.send_signal("ping")]
+        made.append(context.remove_signal_handler("ping", hear))
+        made.append(context.remove_signal_handler("ping", hear))
+        ended = []
+        for one in made:
+            ended.append((yield one))
+        return [one.fetch() for one in ended]
+
+    assert pod.runtime.aio.run(awaits()).wait(PATIENCE) == [None, 1, True, False]
+    assert pod.runtime.run(yields).wait(PATIENCE) == [None, 1, True, False]
+    context.add_signal_handler("ping", hear)
+    context.send_signal("ping")
+    assert context.remove_signal_handler("ping", hear)
+    gc.collect()
+
+    assert len(recwarn) == 0
+
+
 def test_a_removed_bean_hears_nothing(pod: Pod, listening: Listening) -> None:
     listener = listening()
     listener.context.add_signal_handler("ping", listener.hear)
