@@ -89,7 +89,8 @@ REFUSED = [
     ("frame b over a", "frame: expected in or via, found over"),
     ("frame b in nowhere", "framer f has no frame nowhere"),
     # in a frame
-    ("over b", "framer f has no frame b"), ("under b", "framer f has no frame b"), ("next b", "framer f has no frame b"),
+    ("over b", "framer f has no frame b"), ("under b", "framer f has no frame b"),
+    ("next b", "framer f has no frame b"),
     ("over a", "frame a would be over itself"), ("native now", "native: now is more than it takes"),
     ("enter at once", "enter: at once is more than it takes"),
     ("go", "go: the name of a frame is missing at the end"), ("go b", "framer f has no frame b"),
