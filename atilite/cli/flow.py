@@ -15,12 +15,15 @@ from ..flow.checking import Verdict, check
 from ..flow.expecting import tried
 from ..flow.library import standard
 from ..flow.lines import Problem
-from ..flow.loading import read_plan
+from ..flow.model import Place
 from ..flow.outlining import outline
+from ..flow.text import to_floscript
 from .flowrun import run
 from .parser import Commands, Parser
+from .planfiles import plan_file
 
 FAILED = 1
+FILE = "a script, or FILE.py or FILE.py:NAME for a plan that Python declares"
 
 
 def add(commands: Commands) -> None:
@@ -60,10 +63,10 @@ def _parser(prog: str) -> Parser:
         return added
 
     checks = command("check", _check, "tell all that is wrong with plans, without running them")
-    checks.add_argument("files", nargs="+", metavar="FILE", help="a script")
+    checks.add_argument("files", nargs="+", metavar="FILE", help=FILE)
     runs = command("run", run, "run a plan")
-    runs.add_argument("file", metavar="FILE", help="a script")
-    runs.add_argument("--period", type=_period, default=0.125, metavar="SECONDS", help="between turns (default 0.125)")
+    runs.add_argument("file", metavar="FILE", help=FILE)
+    runs.add_argument("--period", type=_period, metavar="SECONDS", help="between turns (default 0.125)")
     runs.add_argument("--until", type=_seconds, metavar="SECONDS", help="end with the last turn at or before this time")
     runs.add_argument("--realtime", action="store_true", help="each turn at its time; else as fast as they go")
     runs.add_argument("--trace", action="store_true", help="tell each event, not only texts and transitions")
@@ -74,9 +77,9 @@ def _parser(prog: str) -> Parser:
     either.add_argument("--replay", metavar="FILE", help="run as it was recorded, and tell what differs")
     runs.add_argument("--log-dir", default=".", metavar="DIR", help="where the files of loggers go (default: here)")
     tests = command("test", _test, "run plans, and compare with what the files FILE.expect beside them say")
-    tests.add_argument("files", nargs="+", metavar="FILE", help="a script")
+    tests.add_argument("files", nargs="+", metavar="FILE", help=FILE)
     shows = command("show", _show, "print the frames of a plan and where they go")
-    shows.add_argument("file", metavar="FILE", help="a script")
+    shows.add_argument("file", metavar="FILE", help=FILE)
     shows.add_argument("--script", action="store_true", help="print it as a script instead, in one notation")
     return parser
 
@@ -131,8 +134,12 @@ def _check(options: argparse.Namespace, behaviors: Behaviors) -> int:
 
 def _verdict(file: str, behaviors: Behaviors) -> Verdict:
     """Check one file, and print what is wrong with it."""
-    plan, problems = read_plan(file)
-    verdict = check(plan, behaviors, problems)
+    try:
+        found = plan_file(file, behaviors)
+    except FlowError as error:  # it is declared in Python, and does not come to its end
+        print(error)
+        return Verdict([Problem(Place(file, 0, ""), str(error))])
+    verdict = check(found.decl, found.behaviors, found.problems)
     for problem in verdict.errors:
         print(problem)
     for problem in verdict.warnings:
@@ -146,7 +153,8 @@ def _verdict(file: str, behaviors: Behaviors) -> Verdict:
 
 
 def _test(options: argparse.Namespace, behaviors: Behaviors) -> int:
-    reports = {file: tried(file, behaviors) for file in options.files}
+    found = {file: plan_file(file, behaviors) for file in options.files}
+    reports = {file: tried(file, one.behaviors, one.decl, one.problems, one.period) for file, one in found.items()}
     for file, report in reports.items():
         for problem in report.problems:
             print(problem)
@@ -159,11 +167,11 @@ def _test(options: argparse.Namespace, behaviors: Behaviors) -> int:
 
 
 def _show(options: argparse.Namespace, behaviors: Behaviors) -> int:
-    plan, problems = read_plan(options.file)
-    if problems:
-        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
+    found = plan_file(options.file, behaviors)
+    if found.problems:
+        raise FlowError("\n".join(map(str, check(found.decl, found.behaviors, found.problems).errors)))
     if options.script:
-        print(importlib.import_module("atilite.flow.text").to_floscript(plan), end="")
+        print(to_floscript(found.decl), end="")
     else:
-        print("\n".join(outline(plan)))
+        print("\n".join(outline(found.decl)))
     return 0

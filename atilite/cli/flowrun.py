@@ -17,10 +17,10 @@ from ..errors import ConfigError, FlowError
 from ..flow.behaviors import Behaviors
 from ..flow.checking import check
 from ..flow.events import Telling, line_of, rounded
-from ..flow.loading import read_plan
 from ..flow.logs import loggers
 from ..flow.replay import Recorder, Recording, read_recording, replay
 from ..flow.running import Running
+from .planfiles import plan_file
 
 FAILED = 1
 # What a person wants to see of a plan, unless each event.
@@ -49,13 +49,13 @@ def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
 
 def running_of(options: argparse.Namespace, behaviors: Behaviors, recording: Recording | None) -> Running:
     """The plan of a file, ready to run. FlowError with all that is wrong with it, one a line."""
-    plan, problems = read_plan(options.file)
-    if problems:
-        raise FlowError("\n".join(map(str, check(plan, behaviors, problems).errors)))
-    period, wishes = (recording.period, recording.wishes) if recording else (options.period, ())
+    found = plan_file(options.file, behaviors)
+    if found.problems:
+        raise FlowError("\n".join(map(str, check(found.decl, found.behaviors, found.problems).errors)))
+    period, wishes = (recording.period, recording.wishes) if recording else (options.period or found.period, ())
     # What a replay would log has been logged.
     logger = loggers(None if recording else Path(options.log_dir))
-    return Running(plan, behaviors, name=options.file, period=period, logger=logger, wishes=wishes)
+    return Running(found.decl, found.behaviors, name=options.file, period=period, logger=logger, wishes=wishes)
 
 
 def _turned(running: Running, options: argparse.Namespace) -> str:

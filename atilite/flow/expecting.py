@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from atilite.flow.house import House
 from atilite.flow.library import standard
 from atilite.flow.lines import Problem, words_of
 from atilite.flow.loading import read_plan, read_text
-from atilite.flow.model import Compare, HasStatus, IsDone, Need, Place, Source, Truth
+from atilite.flow.model import Compare, HasStatus, IsDone, Need, Place, PlanDecl, Source, Truth
 from atilite.flow.needs import comparison
 from atilite.flow.running import Running
 from atilite.flow.shares import Share
@@ -42,26 +42,31 @@ class Report:
 
 def assert_expected(file: str | os.PathLike[str], behaviors: Behaves | None = None) -> None:
     """Run a plan, and fail with all that is not as the file beside it expects. For tests of a user's own."""
-    report = tried(file, behaviors if behaviors is not None else standard())
+    plan, problems = read_plan(file)
+    report = tried(os.fspath(file), behaviors if behaviors is not None else standard(), plan, problems)
     if report.problems:
         raise AssertionError("\n".join(map(str, report.problems)))
 
 
-def tried(file: str | os.PathLike[str], behaviors: Behaves) -> Report:
-    """Run the plan of a file, and compare with what `FILE.expect` says. In the caller's thread."""
-    plan, problems = read_plan(file)
+def tried(
+    file: str, behaviors: Behaves, plan: PlanDecl, problems: Iterable[Problem] = (), period: float = 0.125
+) -> Report:
+    """Run the plan of a file, and compare with what `FILE.expect` says. In the caller's thread.
+
+    `problems` are what was wrong in reading the file.
+    """
     found = check(plan, behaviors, problems).errors
     if found:
         return Report(0, found)
-    beside = os.fspath(file) + SUFFIX
+    beside = file + SUFFIX
     try:
         text = read_text(Path(beside))
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         return Report(0, [Problem(Place(beside, 0, ""), f"the expectations cannot be read: {reason}")])
-    reader = _Reader()
+    reader = _Reader(period)
     reader.read(text, beside)
-    running = Running(plan, behaviors, name=os.fspath(file), period=reader.period)
+    running = Running(plan, behaviors, name=file, period=reader.period)
     return _Trial(running, reader).report()
 
 
@@ -71,8 +76,8 @@ def tried(file: str | os.PathLike[str], behaviors: Behaves) -> Report:
 class _Reader:
     """Takes the lines of a file of expectations apart."""
 
-    def __init__(self) -> None:
-        self.period, self.until = 0.125, math.nan
+    def __init__(self, period: float) -> None:
+        self.period, self.until = period, math.nan
         self.lines: list[tuple[Cursor, Place]] = []
         self.problems: list[Problem] = []
 

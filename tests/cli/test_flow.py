@@ -317,6 +317,61 @@ def test_a_plan_is_shown_as_an_outline(folder: Path) -> None:
     assert flow(folder, "show", "bad.flo").returncode == 1
 
 
+# -- plans of Python --------------------------------------------------------------------------------------------------
+
+TWO = """\
+from atilite.flow import Plan, after, frame, go
+
+one = Plan("one", period=0.25)
+two = Plan("two")
+
+
+@one.framer(active=True)
+@two.framer(active=True)
+class Tank:
+    class filling(frame):
+        transitions = [go("full", when=after(1))]
+
+    class full(frame):
+        enter = ["bid stop me"]
+"""
+
+
+def test_a_plan_of_python_is_named_by_its_file(folder: Path) -> None:
+    (folder / "garden.py").write_text(TWO)
+    (folder / "garden.py:one.expect").write_text("transitions Tank: filling full\nends at 1.25\n")
+
+    checked, shown = flow(folder, "check", "garden.py:one"), flow(folder, "show", "garden.py:two", "--script")
+    ran, tested = flow(folder, "run", "garden.py:one", "--json"), flow(folder, "test", "garden.py:one")
+
+    assert (checked.returncode, checked.stdout) == (0, "garden.py:one: 1 house, 1 framer, 2 frames, no errors\n")
+    assert shown.stdout.startswith("house two\n")
+    assert objects(ran.stdout)[-1] == {"event": "end", "turns": 6, "t": 1.25, "failure": ""}
+    assert tested.stdout == "garden.py:one: 2 expectations met\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("garden.py", 2, "there are one, two; say which one, as in "),
+        ("garden.py:three", 2, "declares no plan three"),
+        ("garden.txt.py", 2, "there is no file "),
+        ("broken.py", 1, "broken.py:4"),
+    ],
+)
+def test_a_file_without_the_plan_is_told(folder: Path, words: str, code: int, told: str) -> None:
+    (folder / "garden.py").write_text(TWO)
+    (folder / "broken.py").write_text(
+        "from atilite.flow import Plan\n\nplan = Plan('x')\nplan.init('no path', 1)\n"
+    )
+
+    for command in ("check", "run"):
+        done = flow(folder, command, words)
+        assert done.returncode == code
+        assert told in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
 # -- the command line -------------------------------------------------------------------------------------------------
 
 

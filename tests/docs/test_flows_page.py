@@ -38,7 +38,7 @@ def test_the_commands_of_the_page_print_what_it_shows(folder: Path, capsys: pyte
             main(words)
             shown += f"$ {command}\n{capsys.readouterr().out}"
         assert shown == text + "\n"
-    assert len(consoles) == 7
+    assert len(consoles) == 8
 
 
 def test_the_plans_of_the_page_are_right(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

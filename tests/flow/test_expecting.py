@@ -10,6 +10,7 @@ import pytest
 
 from atilite.flow.behaviors import Behaviors, described
 from atilite.flow.expecting import assert_expected, tried
+from atilite.flow.loading import read_plan
 
 PLAN = """
 house h
@@ -48,7 +49,7 @@ def expecting(tmp_path: Path) -> Expecting:
         (tmp_path / "plan.flo.expect").write_text(text)
         known = Behaviors()
         known.add(described(fail, name="Broken"))
-        report = tried(tmp_path / "plan.flo", known)
+        report = tried(str(tmp_path / "plan.flo"), known, *read_plan(tmp_path / "plan.flo"))
         return [str(problem).replace(f"{tmp_path}/", "") for problem in report.problems]
 
     return judge
@@ -153,7 +154,7 @@ def test_a_plan_with_errors_is_not_run(expecting: Expecting) -> None:
 def test_expectations_that_are_missing_are_told(tmp_path: Path) -> None:
     (tmp_path / "plan.flo").write_text(PLAN.replace("    do broken\n", ""))
 
-    (problem,) = tried(tmp_path / "plan.flo", Behaviors()).problems
+    (problem,) = tried(str(tmp_path / "plan.flo"), Behaviors(), *read_plan(tmp_path / "plan.flo")).problems
 
     assert str(problem) == f"{tmp_path}/plan.flo.expect:0: the expectations cannot be read: No such file or directory"
 
