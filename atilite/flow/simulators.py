@@ -46,8 +46,8 @@ def dived(
     pitch_rate = parm["gpr"] * within(stern, parm["sternLimit"]) + parm["gpp"] * before.pitch
     pitch = before.pitch + lapse * pitch_rate
     # What the vehicle would dive is taken from its way even where the surface holds it: pitched, it is as slow there.
-    down = parm["gdb"] * lapse - slant * math.sin(math.radians(pitch))
-    depth = max(0.0, before.depth + down)
+    depth = before.depth - slant * math.sin(math.radians(pitch)) + parm["gdb"] * lapse
+    down, depth = depth - before.depth, max(0.0, depth)
     turned = _steered(before.heading, parm["ghr"] * _angle(rudder, parm), math.hypot(slant, down), current, lapse)
     return Motion(
         speed, (speed - before.speed) / lapse, turned.heading, turned.heading_rate, pitch, pitch_rate,
@@ -77,9 +77,10 @@ def _angle(rudder: float, parm: Mapping[str, Any]) -> float:
 
 def _steered(heading: float, rate: float, way: float, current: tuple[float, float], lapse: float) -> Motion:
     """Heading and way over the ground, when so many metres are made along the mean of the old and the new heading."""
-    mean = math.radians(heading + lapse * rate / 2.0)
+    turned = heading + lapse * rate
+    mean = math.radians((turned + heading) / 2.0)
     north, east = way * math.cos(mean) + current[0] * lapse, way * math.sin(mean) + current[1] * lapse
-    return Motion(heading=around(heading + lapse * rate), heading_rate=rate, north=north, east=east)
+    return Motion(heading=around(turned), heading_rate=rate, north=north, east=east)
 
 
 class Vehicle(Lapsing):

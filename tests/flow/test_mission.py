@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from atilite.flow.library import standard
+from atilite.flow.logs import loggers
+from atilite.flow.running import Running
+from atilite.flow.syntax import parse
 from tests.flow.playing import Played, play
 
 PLAN = Path(__file__).parents[2] / "services" / "mission.flo"
@@ -69,3 +72,36 @@ def test_the_vehicle_is_steered_as_the_original_steers_it(mission: Played, told:
     shares = next(turn.shares for turn in mission.turns if turn.stamp == stamp)
     *plain, position = (shares[path] for path in SHARES)
     assert [*plain, position["north"], position["east"]] == pytest.approx(values, abs=1e-4)
+
+
+LOGGER = """
+logger trial keep 2 cycle 20.0 size 100 reuse
+  log status on update
+    loggee .state.position .state.heading .state.depth .state.speed
+"""
+# The first and last rows of its copies, as the original writes them in the newer dialect.
+LOGGED = {
+    "status02": (
+        "40.125 59.86896864842195 35.28008101296661 90.99997405882732 4.998277589761133 2.2",
+        "60.0 24.866490011368395 50.85280085225872 179.99997405871514 5.000132100451491 2.2",
+    ),
+    "status01": (
+        "60.125 24.591500481426667 50.85040117950104 180.99997405871514 5.000129470542642 2.2",
+        "80.0 9.018780910748495 15.847922590609125 269.99997405871517 4.999711310896263 2.2",
+    ),
+}
+
+
+@pytest.mark.row("I38", "I40")
+def test_the_log_of_the_mission_is_that_of_the_original_to_the_last_digits(tmp_path: Path) -> None:
+    plan, problems = parse(PLAN.read_text().replace("bid stop me", "bid stop all") + LOGGER, "mission.flo")
+    assert problems == []
+    running = Running(plan, standard(), logger=loggers(tmp_path))
+    running.run()
+    files = {path.stem: path.read_text().splitlines() for path in tmp_path.glob("box1/trial/*.txt")}
+    assert {name: len(lines) for name, lines in files.items()} == {"status": 2, "status01": 162, "status02": 162}
+    for name, rows in LOGGED.items():
+        assert files[name][1] == "_time\tposition.north\tposition.east\theading\tdepth\tspeed"
+        for line, expected in zip((files[name][2], files[name][-1]), rows, strict=True):
+            found = [float(cell) for cell in line.split("\t")]
+            assert found == pytest.approx([float(cell) for cell in expected.split()], rel=1e-13)
