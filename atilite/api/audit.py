@@ -26,7 +26,7 @@ WORDS = {
     "cancelJournal": "cancel run",
     "removeKey": "delete key",
 }
-TARGETS = ("name", "id", "key")
+TARGETS = ("name", "id", "key", "path")
 _RUN = re.compile(rb'"run":(null|-?[0-9]+)[,}]')
 # In the environ of a request whose handler has been noted.
 NOTED = "atilite.audited"
@@ -107,6 +107,12 @@ def _note(was: Any, endpoint: Any, path: dict[str, Any], outcome: object) -> Non
         what = "restart service" if _sent(was).get("restart") else f"{verb} service"
     target = "/".join(str(path[name]) for name in ("namespace", *TARGETS) if name in path)
     given = {"value": shown(str(path["key"]), _body(was))} if endpoint.operation == "setKey" else {}
+    if endpoint.operation == "writeShare":
+        given = {"value": shown(str(path["path"]), _body(was))}
+    if endpoint.operation == "bidFramer":
+        what, target = f"{_sent(was).get('control')} framer", f"{target}/{_sent(was).get('framer')}"
+    if endpoint.operation == "switchHouse":
+        what = f"{path['verb']} house"
     if endpoint.operation == "emitEvent" and was.request.has_body:
         given = {name: shown(name, value) for name, value in (_sent(was) or {"payload": _body(was)}).items()}
     note(

@@ -10,7 +10,7 @@ from typing import Any
 from atilite.version import VERSION
 from atilite.web.response import Response
 
-from . import actions, again, appevents, health, hooks, journals, kv, openapi, services, tasks, trail, updates
+from . import actions, again, appevents, flows, health, hooks, journals, kv, openapi, services, tasks, trail, updates
 from .answers import raw, reply
 from .endpoints import Answer, Endpoint, declare
 
@@ -41,7 +41,8 @@ DESCRIPTION = (
 
 INTERNAL: tuple[Endpoint, ...] = (
     *again.ENDPOINTS, *actions.ENDPOINTS, *hooks.ENDPOINTS, *journals.ENDPOINTS, *updates.ENDPOINTS,
-    *appevents.ENDPOINTS, *services.ENDPOINTS, *tasks.ENDPOINTS, *kv.ENDPOINTS, *trail.ENDPOINTS, *DESCRIPTION,
+    *appevents.ENDPOINTS, *services.ENDPOINTS, *flows.ENDPOINTS, *tasks.ENDPOINTS, *kv.ENDPOINTS,
+    *trail.ENDPOINTS, *DESCRIPTION,
 )  # fmt: skip
 ROOT: tuple[Endpoint, ...] = health.ENDPOINTS
 

@@ -39,6 +39,7 @@ def ref(name: str) -> Schema:
 
 ERROR, HEADLINE, JOURNAL, ACTION = ref("Error"), ref("Headline"), ref("Journal"), ref("Action")
 SERVICE, SCHEDULE, ENTRY, MESSAGE = ref("Service"), ref("Schedule"), ref("Entry"), ref("Message")
+HOUSE = ref("House")
 
 _HEADLINE: Mapping[str, Schema] = {
     "id": WHOLE,
@@ -113,6 +114,16 @@ SCHEMAS: Mapping[str, Schema] = {
         {"id": TEXT, "action": TEXT, "words": TEXT, "next": maybe(MOMENT), "last": maybe(MOMENT), "paused": FLAG},
         {"cron": maybe(TEXT), "every": maybe({"type": "number"}), "at": maybe(MOMENT), "missed": TEXT,
          "missed_times": WHOLE, "last_missed": maybe(MOMENT)},
+    ),
+    "Framer": shape(
+        {"name": TEXT, "status": TEXT, "outline": many(TEXT), "elapsed": {"type": "number"}, "turns": WHOLE},
+        {"period": {"type": "number"}, "schedule": TEXT, "fault": TEXT},
+    ),
+    "House": shape(
+        {"name": TEXT, "plan": TEXT, "turn": WHOLE, "t": {"type": "number"}, "alive": FLAG, "paused": FLAG,
+         "framers": many(ref("Framer"))},
+        {"period": {"type": "number"}, "overruns": WHOLE, "missed": WHOLE, "failure": TEXT, "run": maybe(WHOLE),
+         "shares": {"type": "object"}, "steps": many({"type": "object"})},
     ),
     "Entry": shape(
         {"key": TEXT, "value": ANYTHING, "version": WHOLE, "updated": MOMENT, "expires": maybe(MOMENT)}

@@ -326,7 +326,11 @@ def _ways(tree: Iterable[Any]) -> Iterable[str]:
 def _few(shares: Sequence[Any]) -> list[Any]:
     """Those that a person wants to see first: what may be written, and what the plan itself has named."""
     own = [one for one in shares if not one.path.startswith((".framer.", ".meta."))]
-    return sorted(own, key=lambda one: (not one.writable, one.stamp is None, len(one.fields), one.path.count(".")))[:FEW_SHARES]
+
+    def place(share: Any) -> tuple[bool, bool, int, int]:
+        return not share.writable, share.stamp is None, len(share.fields), share.path.count(".")
+
+    return sorted(own, key=place)[:FEW_SHARES]
 
 
 def _share_row(share: Any, facts: Any, may: bool, wrong: Mapping[str, tuple[str, str]]) -> ShareRow:

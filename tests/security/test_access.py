@@ -53,6 +53,9 @@ CHANGES = {
     "POST /console/kv/<namespace>/<key:path>": ADMIN,
     "POST /console/notices/<name>/test": RUN,
     "POST /console/tasks/<id>/cancel": RUN,
+    "POST /internal/flow/<name:path>/bid": RUN,
+    "PUT /internal/flow/<name:path>/share/<path:re:[^/]+>": RUN,
+    "POST /internal/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>": RUN,
     "POST /console/flow/<name:path>/bid": RUN,
     "POST /console/flow/<name:path>/share": RUN,
     "POST /console/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>": RUN,
@@ -136,7 +139,7 @@ def filled(world: World, rule: str, run: int) -> str:
         "name": world.site.catalogue.services[0].name if "service" in rule else hello(world),
         "id": str(run) if "journal" in rule else world.site.catalogue.schedules[0].id,
         "number": str(run), "namespace": "garden", "key": "valve",
-        "verb": "start" if "service" in rule else "pause",
+        "verb": "start" if "service" in rule else "pause", "path": ".temp",
     }  # fmt: skip
     path = re.sub(r"<(\w+)[^>]*>", lambda found: values[found[1]], rule)
     return path.replace("<", "%3C").replace(">", "%3E")
