@@ -39,7 +39,7 @@ def plan_file(file: str, behaviors: Behaviors) -> PlanFile:
 
 
 def _declared(path: Path, name: str) -> Plan:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError(f"there is no file {path}")
     sys.path.insert(0, str(path.parent.resolve()))
@@ -47,8 +47,9 @@ def _declared(path: Path, name: str) -> Plan:
     try:
         spec.loader.exec_module(module)
     except FlowError as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        if str(path) in str(error) or not lines:
+        whole = str(path.resolve())
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == whole]
+        if whole in str(error) or not lines:
             raise
         raise FlowError(f"{path}:{lines[-1]}: {error}") from error
     plans = {key: value for key, value in vars(module).items() if isinstance(value, Plan)}
