@@ -7,8 +7,9 @@ from typing import Any
 
 from .flow.frames import Frame, Framer
 from .flow.house import House
-from .flow.model import Go, PlanDecl
+from .flow.model import Go, Place, PlanDecl
 from .flow.shares import Written
+from .flow.text import lines_of
 from .quickly import dataclass
 
 
@@ -103,13 +104,21 @@ def _ways(frame: Frame, framer: Framer) -> Iterator[Way]:
 
 
 def script_of(house: House, plan: PlanDecl) -> dict[str, list[ScriptLine]]:
-    """The lines of all files of a plan, with those of active frames marked."""
-    lit: set[tuple[str, int]] = set()
+    """The lines of all files of a plan, with those of active frames marked.
+
+    What Python has declared is told as a script, with its lines in the Python file.
+    """
+    lit: set[Place] = set()
     for framer in house.framers.values():
         for frame in framer.actives:
             decl = framer.decl.frames[frame.name]
-            lit |= {(place.file, place.line) for place in (decl.place, *(line.place for line in decl.lines))}
-    return {
-        file: [ScriptLine(number, text, (file, number) in lit) for number, text in enumerate(lines, 1)]
+            lit |= {decl.place, *(line.place for line in decl.lines)}
+    numbers = {(place.file, place.line) for place in lit}
+    found = {
+        file: [ScriptLine(number, text, (file, number) in numbers) for number, text in enumerate(lines, 1)]
         for file, lines in plan.files.items()
     }
+    if any(tasker.place.file not in plan.files for tasker in house.decl.taskers.values()):
+        said = [ScriptLine(place.line, text, place in lit and text != "") for text, place in lines_of(house.decl)]
+        found[f"house {house.name}"] = said
+    return found

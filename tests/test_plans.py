@@ -336,3 +336,8 @@ def test_a_plan_in_python_brings_its_behaviours_and_its_period(board: Board) -> 
     board.start()
     turned(plan, lambda: (value(plan, ".count") or 0) > 2)
     assert (plan.name, plan.running.turns.period) == ("box", 0.01)
+    (lines,) = plan.houses["box"].script().values()
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    shown = {line.text.strip(): (line.on, source[line.number - 1].strip()) for line in lines if line.text}
+    assert shown["do counted"] == (True, "recur = [counted]")
+    assert shown["framer counting be active"] == (False, "class counting:")

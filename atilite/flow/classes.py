@@ -203,8 +203,8 @@ class Reader:
         context = native_context(act)
         if attribute in CONTEXTS and not _is_fixed(act):
             context = _context(attribute)
-        elif isinstance(act, Call):
-            raise FlowError("a function belongs into a context: enter, recur, exit, renter, rexit, precur or benter")
+        elif attribute not in CONTEXTS and not _is_fixed(act) and (attribute != "native" or isinstance(act, Call)):
+            raise FlowError(f"{sentence(act)} belongs into a context: {', '.join(CONTEXTS)}")
         text = sentence(act)
         yield Line(context, act, place._replace(text=code if "<lambda>" in text and code else text))
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, overload
 from atilite.clock import Clock
 from atilite.errors import FlowError
 from atilite.flow.behaviors import Behavior, Behaviors, Gathered, described
+from atilite.flow.checking import check
 from atilite.flow.classes import Reader
 from atilite.flow.cursor import NAME, PATH, nearest
 from atilite.flow.library import standard
@@ -152,8 +153,8 @@ class Plan:
         return Behaviors(standard(), self._own)
 
     def check(self) -> list[Problem]:
-        """All that is wrong with the plan, an empty list if nothing is."""
-        return built(self.decl, self.behaviors)[1]
+        """All that is wrong with the plan, in the order of its lines; an empty list if nothing is."""
+        return check(self.decl, self.behaviors).errors
 
     def network(self) -> Network:
         """All behaviours of the plan, and how their inputs and outputs are connected. FlowError as from `check`."""
@@ -194,7 +195,7 @@ class Plan:
     def _sequence(self, function: Callable[..., Any], decl: FramerDecl, origin: Origin) -> None:
         """One frame that does the generator, and ends its framer with it."""
         behavior = replace(described(function), sequence=True)
-        function.__behavior__ = behavior  # type: ignore[attr-defined]
+        self._keep(behavior)
         self._own[behavior.name] = behavior
         owner = function.__name__
         decl.place = decl.first_place = Place(*origin, f"framer {decl.name}", owner)
@@ -217,11 +218,13 @@ class Plan:
             if _key(thing) not in found:
                 raise FlowError(f"there is no behaviour {thing}{nearest(thing, self.behaviors)}")
             return found[_key(thing)]
-        behavior = thing if isinstance(thing, Behavior) else described(thing)
-        other = self._own.get(behavior.name)
-        if other is not None and other.make is not behavior.make:
+        return self._keep(thing if isinstance(thing, Behavior) else described(thing))
+
+    def _keep(self, behavior: Behavior) -> Behavior:
+        other = self._own.setdefault(behavior.name, behavior)
+        if other.make is not behavior.make:
             raise FlowError(f"there is a behaviour {behavior.name} already; give this one another name")
-        return self._own.setdefault(behavior.name, behavior)
+        return other
 
 
 def _key(name: str) -> str:

@@ -21,7 +21,6 @@ from atilite.flow.model import (
     HouseDecl,
     Init,
     Let,
-    Line,
     LogDecl,
     LoggerDecl,
     Place,
@@ -38,7 +37,8 @@ def to_floscript(plan: PlanDecl) -> str:
 
     Behaviours are told by their names. Scripts that were loaded are in it, too.
     """
-    text = "\n".join(line for house in plan.houses.values() for line in (*_house(house), ""))
+    _sayable(plan)
+    text = "\n".join(line for house in plan.houses.values() for line in (*(line for line, _ in lines_of(house)), ""))
     again, _ = parse(text, "")
     said, meant = PlanDecl(again.houses), PlanDecl(plan.houses)
     if values_of(said) != values_of(meant):
@@ -71,12 +71,13 @@ def _kind(act: Do) -> str:
 # -- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _house(house: HouseDecl) -> Iterator[str]:
-    yield f"house {house.name}"
+def lines_of(house: HouseDecl) -> Iterator[tuple[str, Place]]:
+    """The lines of the script of a house, and where each was declared; functions are there with their names."""
+    yield f"house {house.name}", house.place
     for init in house.inits:
-        yield _init(init)
+        yield _init(init), init.place
     for tasker in house.taskers.values():
-        yield ""
+        yield "", tasker.place
         yield from _framer(tasker) if isinstance(tasker, FramerDecl) else _logger(tasker)
 
 
@@ -86,7 +87,7 @@ def _init(init: Init) -> str:
     return f"init {init.dest} with {wording.data(init.data)}"
 
 
-def _framer(framer: FramerDecl) -> Iterator[str]:
+def _framer(framer: FramerDecl) -> Iterator[tuple[str, Place]]:
     parts = [f"framer {framer.name}"]
     if framer.schedule != "inactive":
         parts.append(f"be {framer.schedule}")
@@ -100,47 +101,49 @@ def _framer(framer: FramerDecl) -> Iterator[str]:
         parts.append(f"via {framer.via}")
     if framer.on_fault != "stop":
         parts.append(f"on fault {framer.on_fault}")
-    yield " ".join(parts)
+    yield " ".join(parts), framer.place
     depths: dict[str, int] = {}
     for frame in framer.frames.values():
         depths[frame.name] = depths.get(frame.over, 0) + 1
     frames = list(framer.frames.values())
     for at, frame in enumerate(frames):
         follower = frames[at + 1].name if at + 1 < len(frames) else ""
-        for line in _frame(frame, follower):
-            yield INDENT * depths[frame.name] + line
+        for line, place in _frame(frame, follower):
+            yield INDENT * depths[frame.name] + line, place
 
 
-def _frame(frame: FrameDecl, follower: str) -> Iterator[str]:
+def _frame(frame: FrameDecl, follower: str) -> Iterator[tuple[str, Place]]:
     over = f" in {frame.over}" if frame.over else ""
-    yield f"frame {frame.name}{over}" + (f" via {frame.via}" if frame.via else "")
+    yield f"frame {frame.name}{over}" + (f" via {frame.via}" if frame.via else ""), frame.place
     if frame.under:
-        yield f"{INDENT}under {frame.under}"
+        yield f"{INDENT}under {frame.under}", frame.place
     if frame.next and frame.next != follower:
-        yield f"{INDENT}next {frame.next}"
+        yield f"{INDENT}next {frame.next}", frame.place
     current: Context | None = None
     for line in frame.lines:
-        _sayable(line)
         native = wording.native_context(line.act)
         # Acts whose context cannot be said stand in any; the others return to their native one.
         wanted = current if _is_fixed(line.act) else None if native == line.context else line.context
         if wanted != current:
-            yield f"{INDENT}{wanted or 'native'}"
+            yield f"{INDENT}{wanted or 'native'}", line.place
         current = wanted
-        yield INDENT * (2 if current and not _is_fixed(line.act) else 1) + wording.sentence(line.act)
+        indent = INDENT * (2 if current and not _is_fixed(line.act) else 1)
+        yield indent + wording.sentence(line.act), line.place
 
 
 def _is_fixed(act: Act) -> bool:
     return isinstance(act, Go | Let | Aux)
 
 
-def _sayable(line: Line) -> None:
+def _sayable(plan: PlanDecl) -> None:
     """FlowError for a function: it has no words in a script."""
-    found = [line.act.function] if isinstance(line.act, Call) else []
-    found += [need.function for need in getattr(line.act, "needs", ()) if isinstance(need, Test)]
-    for function in found:
-        reason = f"the function {wording.name_of(function)} has no words in a script"
-        raise FlowError(f"{_where(line.place)}{reason}; make it a behaviour, or say the need in FloScript")
+    framers = [framer for house in plan.houses.values() for framer in house.framers.values()]
+    for line in (line for framer in framers for frame in framer.frames.values() for line in frame.lines):
+        found = [line.act.function] if isinstance(line.act, Call) else []
+        found += [need.function for need in getattr(line.act, "needs", ()) if isinstance(need, Test)]
+        for function in found:
+            reason = f"the function {wording.name_of(function)} has no words in a script"
+            raise FlowError(f"{_where(line.place)}{reason}; make it a behaviour, or say the need in FloScript")
 
 
 def _where(place: Place) -> str:
@@ -148,7 +151,7 @@ def _where(place: Place) -> str:
     return f"{place.file}:{place.line}: {owner}" if place.file else owner
 
 
-def _logger(logger: LoggerDecl) -> Iterator[str]:
+def _logger(logger: LoggerDecl) -> Iterator[tuple[str, Place]]:
     parts = [f"logger {logger.name}"]
     if logger.folder:
         parts.append(f"to {wording.quoted(logger.folder)}")
@@ -159,17 +162,17 @@ def _logger(logger: LoggerDecl) -> Iterator[str]:
     said = (("at", logger.period, 0.0), ("flush", logger.flush, 30.0), ("keep", logger.keep, 0),
             ("cycle", logger.cycle, 0.0), ("size", logger.size, 0))  # fmt: skip
     parts += [f"{word} {wording.number(value)}" for word, value, usual in said if value != usual]
-    yield " ".join(parts) + (" reuse" if logger.reuse else "")
+    yield " ".join(parts) + (" reuse" if logger.reuse else ""), logger.place
     for log in logger.logs:
         yield from _log(log)
 
 
-def _log(log: LogDecl) -> Iterator[str]:
+def _log(log: LogDecl) -> Iterator[tuple[str, Place]]:
     file = f" to {wording.quoted(log.file)}" if log.file else ""
-    yield f"{INDENT}log {log.name}{file}" + (f" on {log.rule}" if log.rule != "never" else "")
+    yield f"{INDENT}log {log.name}{file}" + (f" on {log.rule}" if log.rule != "never" else ""), log.place
     for tag, source in log.columns:
         name = f" as {tag}" if tag != source.path.rpartition(".")[2] else ""
-        yield f"{INDENT * 2}loggee {source}{name}"
+        yield f"{INDENT * 2}loggee {source}{name}", log.place
 
 
 # -- what was lost ----------------------------------------------------------------------------------------------------

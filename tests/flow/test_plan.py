@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -301,7 +302,10 @@ def test_doify_declares_a_behaviour_that_a_plan_uses() -> None:
         out.value = "plain"
 
     plan = Plan("box1")
-    plan.use(goal_turns, told, plain)
+    module = ModuleType("fans")
+    vars(module).update(goal_turns=goal_turns, told=told, other=len, Keeper=Keeper)
+    plan.use(module, plain)
+    assert "Keeper" not in plan.behaviors
 
     @plan.framer(active=True)
     class one:
@@ -399,7 +403,7 @@ def test_wrong_items_are_all_told_at_once_with_class_attribute_and_line() -> Non
         "Bad.a.inner: a frame is declared as: class inner(frame):",
         "Bad.b.recur: 42 is no line of FloScript, no behaviour and no function",
         "Bad.c: b is the first frame already",
-        "Bad.c.transitions: a function belongs into a context: enter, recur, exit, renter, rexit, precur or benter",
+        "Bad.c.transitions: call <lambda> belongs into a context: benter, enter, recur, precur, exit, renter, rexit",
     ]
     assert [text[int(place.rpartition(":")[2]) - 1].split()[0] for place, _ in found] == [
         "enter", "transition", "transitions", "class", "recur", "class", "transitions",
@@ -422,12 +426,12 @@ def test_names_that_are_not_there_are_told_by_check() -> None:
 
     said = [str(problem).partition(": ")[2] for problem in plan.check()]
     assert said == [
-        "one.b: framer one has no frame x; known: a, b",
         "one: framer one has no frame sav to go to after a fault; known: a, b, ignore, stop: framer one",
-        "one.a.recur: there is no behaviour contrller pid depth; did you mean controller pid depth?: "
-        "do contrller pid depth",
         "one.a.transitions: framer one has no frame bb; did you mean b?: go bb",
         "one.a.transitions: there is no framer two; known: one: go b if two is done",
+        "one.a.recur: there is no behaviour contrller pid depth; did you mean controller pid depth?: "
+        "do contrller pid depth",
+        "one.b: framer one has no frame x; known: a, b",
     ]
     with pytest.raises(FlowError, match=r"one\.a\.transitions: framer one has no frame bb"):
         plan.running()
@@ -476,6 +480,23 @@ def test_two_framers_of_one_name_and_two_behaviours_of_one_name_are_refused() ->
     plan.use(leg)
     with pytest.raises(FlowError, match="there is a behaviour Leg already"):
         plan.use(other)
+    with pytest.raises(FlowError, match="there is a behaviour Leg already"):
+        plan.framer(other)
+
+
+@pytest.mark.row("I31")
+def test_what_is_counted_up_and_never_set_is_an_error() -> None:
+    plan = Plan("box1")
+
+    @plan.framer(active=True)
+    class one:
+        class a(frame):
+            recur = "inc .n with 1"
+
+    (problem,) = plan.check()
+    assert "one.a.recur: inc: nothing ever sets .n; give it a first value" in str(problem)
+    plan.init(".n", 0)
+    assert plan.check() == []
 
 
 def test_frames_are_derived_from_others() -> None:
