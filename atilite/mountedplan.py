@@ -15,7 +15,6 @@ from .buttons import Buttons
 from .context import current_run
 from .errors import FlowError, SetupError
 from .flow.behaviors import Behaviors
-from .flow.checking import StillLogger
 from .flow.frames import Framer
 from .flow.house import House
 from .flow.model import PlanDecl
@@ -167,10 +166,8 @@ class MountedPlan:
     def _built(self) -> Running:
         buttons = Buttons(self._behaviors, self._automation, self.write)
         try:
-            running = Running(
-                self.plan, buttons, name=self.name, period=self._period, clock=self._automation.storage.clock,
-                logger=StillLogger,
-            )  # fmt: skip
+            clock = self._automation.storage.clock
+            running = Running(self.plan, buttons, name=self.name, period=self._period, clock=clock)
         except FlowError as error:
             raise SetupError(refused(self.name, str(error))) from None
         for name, house in running.houses.items():

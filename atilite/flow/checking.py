@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from atilite.errors import FlowError
 from atilite.flow.building import Behaves, Building
-from atilite.flow.frames import Frame, Framer, Status
-from atilite.flow.house import House, Tasker
+from atilite.flow.frames import Frame, Framer
 from atilite.flow.lines import Problem
 from atilite.flow.logs import loggers
-from atilite.flow.model import Aux, Bid, Call, Fiat, Go, HouseDecl, Inc, Line, LoggerDecl, PlanDecl, Rear
+from atilite.flow.model import Aux, Bid, Call, Fiat, Go, HouseDecl, Inc, Line, PlanDecl, Rear
 from atilite.flow.scope import Scope
 
 # The verbs that give shares a value; the words of bids and fiats that start and end a framer.
@@ -55,21 +53,6 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
     words = ("house", "framer", "frame")
     verdict.size = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in zip(counts, words, strict=True))
     return verdict
-
-
-class StillLogger(Tasker):
-    """A logger that writes nothing, where a plan is only looked at."""
-
-    def __init__(self, decl: LoggerDecl, house: House) -> None:
-        self.name, self.period, self.due = decl.name, decl.period, 0.0
-        self.status, self.done = Status.STOPPED, False
-        self.desire = "start" if decl.schedule == "active" else "stop"
-
-    def obey(self, control: str) -> Any:
-        """Be what is asked, and do nothing."""
-        wanted = {"stop": Status.STOPPED, "abort": Status.ABORTED, "ready": Status.READIED}
-        self.status = wanted.get(control, Status.RUNNING)
-        return self.status
 
 
 class _Looked(Building):
