@@ -62,14 +62,24 @@ class LogFile:
         self._stream: TextIO | None = None
 
     def open(self) -> None:
-        """Go on behind what is there. Below another header, the header is written again."""
+        """Go on behind what is there: behind its last line, be that whole or not. Below another header comes this one."""
         self.close()
-        self._stream = self._opened("a+")
-        self._stream.seek(0)
-        there = self._stream.read(len(self._header))
-        self._stream.seek(0, 2)
-        if there != self._header:
+        begins, ends = self._there()
+        self._stream = self._opened("a")
+        if not ends:
+            self._stream.write("\n")
+        if begins != self._header:
             self._stream.write(self._header)
+
+    def _there(self) -> tuple[str, bool]:
+        """What the file begins with, and whether its last line has an end."""
+        if not self.path.exists():
+            return "", True
+        header = self._header.encode()
+        with self.path.open("rb") as stream:
+            begins = stream.read(len(header))
+            stream.seek(max(0, stream.seek(0, 2) - 1))
+            return begins.decode(errors="replace"), stream.read(1) in (b"", b"\n")
 
     def write(self, text: str) -> None:
         if self._stream is None:
