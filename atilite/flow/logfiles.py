@@ -62,7 +62,7 @@ class LogFile:
         self._stream: TextIO | None = None
 
     def open(self) -> None:
-        """Go on behind what is there: behind its last line, be that whole or not. Below another header comes this one."""
+        """Go on behind the last line that is there, be it whole or not. Below another header comes this one."""
         self.close()
         begins, ends = self._there()
         self._stream = self._opened("a")
