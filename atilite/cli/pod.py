@@ -1,4 +1,4 @@
-"""pod run: beans of a configuration file and of the command line, in a process without a site."""
+"""pod run: beans of a file and of the command line, in a process without a site; and what projects add to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .. import __version__
 from ..errors import AtiliteError, ConfigError
+from ..lazily import function_of
 from ..pod import configuring
 from ..pod.pod import Pod
 from ..pod.reloading import reload
@@ -23,6 +25,9 @@ from ..server.notify import Notifier
 from .parser import Commands, Parser
 
 log = logging.getLogger("atilite.pod")
+
+# Most pods are only run.
+run_added = function_of("atilite.cli.podcommands", "run_added")
 
 FORMAT = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 # Seconds in which changes of beans are gathered before systemd is told of them: a thousand may start at once.
@@ -41,14 +46,19 @@ def _misplaced(call: object) -> NoReturn:
 
 def main(arguments: Sequence[str], script: Path | None) -> int:
     """Do `pod ARGUMENTS`, for the user's `script` or alone; return the exit code. Raises AtiliteError. Main thread."""
-    options = vars(_parsed(arguments, script.name if script else "atilite"))
-    file, beans = options.pop("config_file"), options.pop("beans")
     sys.path.insert(0, str(Path.cwd()))
+    parser, commands, run = _parsers(script.name if script else "atilite")
+    if list(arguments[:1]) != ["run"]:
+        return int(run_added(parser, commands, arguments))
+    options = vars(run.parse_intermixed_args(arguments[1:]))  # beans may stand between the flags
+    file, beans = options.pop("config_file"), options.pop("beans")
     return Command(Path(file) if file else None, options, beans, os.environ).run()
 
 
-def _parsed(arguments: Sequence[str], prog: str) -> argparse.Namespace:
+def _parsers(prog: str) -> tuple[Parser, Any, Parser]:
+    """The grammar of `pod`, its commands, and that of `pod run`."""
     parser = Parser(prog=f"{prog} pod", description="Beans: components under one supervisor.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"atilite {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     run = commands.add_parser(
         "run", help="run beans until all have ended", description="Run beans until all have ended.", allow_abbrev=False
@@ -61,9 +71,7 @@ def _parsed(arguments: Sequence[str], prog: str) -> argparse.Namespace:
         if row.kind == "boolean":
             kind = {"action": "store_const", "const": True}
         run.add_argument(*names, dest=row.name, help=f"{row.help} (default {row.default})", **kind)
-    if list(arguments[:1]) == ["run"]:
-        return run.parse_intermixed_args(arguments[1:])  # beans may stand between the flags
-    return parser.parse_args(arguments)
+    return parser, commands, run
 
 
 class Command:

@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files of the page."""
     for _, name, text in blocks(PAGE):
         if name:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
@@ -48,7 +49,7 @@ def test_the_commands_of_the_page_about_running_beans_say_what_it_shows(folder: 
 
     for shown, said in told:
         assert re.fullmatch(said, shown), shown
-    assert len(told) == 5
+    assert len(told) == 6
 
 
 @pytest.mark.row("P14", "P17")
