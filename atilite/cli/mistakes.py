@@ -45,10 +45,25 @@ def load_fault(error: ImportError | SyntaxError) -> SetupError | None:
         return SetupError(f"{place}: {error.msg} (correct it)")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_code(frame.filename)]
     where = frames[-1] if frames else None
-    if where is None or OURS in Path(where.filename).resolve().parents:
+    if where is None or not is_users(where.filename):
         return None
     remedy = "install it, or correct its name" if isinstance(error, ModuleNotFoundError) else "correct it"
     return SetupError(f"{shown(where.filename)}, line {where.lineno}: {error.msg} ({remedy})")
+
+
+def raised_by_user(error: Exception) -> BaseException | None:
+    """What a user's code raised, with the traceback of that code alone; None when atilite itself found the fault."""
+    raised = error.__cause__ or error
+    trace = raised.__traceback__ and raised.__traceback__.tb_next  # the first frame is of who caught it
+    while trace is not None and not is_users(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    # A line that cannot be read has not run.
+    return raised.with_traceback(trace) if trace is not None or isinstance(raised, SyntaxError) else None
+
+
+def is_users(filename: str) -> bool:
+    """Whether a frame's file is neither atilite's nor the machinery of imports."""
+    return is_code(filename) and OURS not in Path(filename).resolve().parents
 
 
 def is_code(filename: str) -> bool:
