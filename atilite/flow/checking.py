@@ -7,10 +7,25 @@ from dataclasses import dataclass, field
 
 from atilite.errors import FlowError
 from atilite.flow.building import Behaves, Building
-from atilite.flow.frames import Frame, Framer
+from atilite.flow.cursor import nearest
+from atilite.flow.frames import Frame, Framer, LiveShare
 from atilite.flow.lines import Problem
 from atilite.flow.logs import loggers
-from atilite.flow.model import Aux, Bid, Call, Fiat, Go, HouseDecl, Inc, Line, PlanDecl, Rear
+from atilite.flow.model import (
+    Aux,
+    Bid,
+    Call,
+    Compare,
+    Fiat,
+    Go,
+    HouseDecl,
+    Inc,
+    Line,
+    PlanDecl,
+    Rear,
+    Source,
+    Truth,
+)
 from atilite.flow.scope import Scope
 
 # The verbs that give shares a value; the words of bids and fiats that start and end a framer.
@@ -39,7 +54,7 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
         if not any(problem.place.text.partition(" ")[0] in SETTING for problem in verdict.errors):
             verdict.errors += _uncounted(building)
         if not verdict.errors:
-            verdict.warnings += _Ways(building).warnings()
+            verdict.warnings += [*_Ways(building).warnings(), *_unset(building)]
         frames = sum(len(framer.frames) for framer in decl.framers.values())
         counts = [counts[0] + 1, counts[1] + len(decl.framers), counts[2] + frames]
     files = list(plan.files)
@@ -84,6 +99,31 @@ def _uncounted(building: _Looked) -> Iterator[Problem]:
         if path not in building.set:
             remedy = f"give it a first value, as in: init {path} with 0"
             yield Problem(line.place, f"inc: nothing ever sets {path}; {remedy}: {line.place.text}")
+
+
+def _unset(building: _Looked) -> list[Problem]:
+    """Needs that ask for shares which nothing in the plan sets: they are mistyped, or wait for somebody outside."""
+    lines = list(_lines(building.house.framers.values()))
+    if any(isinstance(line.act, Call) for _, line in lines):
+        return []
+    found: list[Problem] = []
+    for frame, line in lines:
+        scope = Scope(building, frame, line.place)
+        for source in _asked(line):
+            path = scope.path(building.state_path(source.path, scope))
+            if path not in building.set and not isinstance(building.house.store.find(path), LiveShare):
+                found.append(Problem(line.place, f"nothing in the plan sets {path}{nearest(path, building.set)}"))
+    return list(dict.fromkeys(found))
+
+
+def _asked(line: Line) -> Iterator[Source]:
+    """The shares that the needs of an act ask for."""
+    for need in getattr(line.act, "needs", ()):
+        if isinstance(need, Compare | Truth):
+            yield need.state
+        if isinstance(need, Compare) and isinstance(need.goal, Source):
+            bare = need.goal.path == "goal"
+            yield Source(f".goal.{need.state.path.rpartition('.')[2]}") if bare else need.goal
 
 
 class _Ways:

@@ -128,6 +128,27 @@ def test_a_framer_that_something_starts_is_in_order(schedule: str, act: str) -> 
     assert [told for told in warnings(script + "  frame y\n    done\n") if "starts it" in told] == []
 
 
+def test_a_need_of_a_share_that_nothing_sets_is_told() -> None:
+    script = "house h\ninit .level with 1\nframer m be active first a\n  frame a\n"
+    script += "    go b if .levle > 3 and .level < goal\n"
+
+    assert warnings(script + "  frame b\n    bid stop me\n") == [
+        "5: nothing in the plan sets .levle; did you mean .level?",
+        "5: nothing in the plan sets .goal.level; did you mean .level?",
+    ]
+
+
+@pytest.mark.parametrize(
+    "need",
+    ["elapsed >= goal", ".framer.m.state.recurred > 2", "level > .low", "depth > 1", "x in .two > 1", "m is running"],
+)
+def test_a_need_of_what_there_is_is_in_order(need: str) -> None:
+    script = "house h\ninit .level with 1\ninit .low with 1\ninit .state.depth with 0\ninit .two with x 1 y 2\n"
+
+    more = f"framer m be active first a\n  frame a\n    set elapsed with 2\n    go b if {need}\n"
+    assert warnings(script + more + "  frame b\n    bid stop me\n") == []
+
+
 def test_a_logger_is_checked_without_a_file_being_written() -> None:
     script = FRAMER + "    bid stop tape\n    bid stop me\nlogger tape at 0.5\n  log one on update\n"
 
