@@ -329,7 +329,7 @@ def test_a_plan_in_python_brings_its_behaviours_and_its_period(board: Board) -> 
 
     @declared.framer(active=True)
     class counting:
-        class on(frame):
+        class always(frame):
             recur = [counted]
 
     plan = board.app.mount_plan(declared)

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from atilite.errors import FlowError
 from atilite.flow import clauses
 from atilite.flow.behaviors import Behavior
-from atilite.flow.cursor import Cursor, Wrong, nearest
-from atilite.flow.lines import Problem, sentences, words_of
+from atilite.flow.cursor import INODE, NAME, Cursor, Wrong, nearest
+from atilite.flow.lines import RESERVED, Problem, sentences, words_of
 from atilite.flow.model import (
     CONTEXTS,
     Act,
@@ -167,6 +167,12 @@ class Reader:
             self._wrong(place, f"there is a frame {said.name} already, in line {other.place.line}")
         if said.name in ("next", "prev", "me"):
             self._wrong(place, f"{said.name} has a meaning of its own as a target; choose another name")
+        elif said.name in RESERVED:
+            self._wrong(place, f"{said.name} is a connective of the language; choose another name, or say name=")
+        elif not NAME.match(said.name):
+            self._wrong(place, f"{said.name} cannot be the name of a frame; a name has letters, digits and underscores")
+        if said.via and not INODE.match(said.via):
+            self._wrong(place, f"via: {said.via} is no path of a branch; such a path is like .a.b. or a.b")
         over = within.name if within is not None else ""
         made = decl.frames[said.name] = FrameDecl(said.name, over, said.under, said.next, said.via, place=place)
         made.links = {kind: place for kind in ("over", "under", "next") if getattr(made, kind)}
@@ -214,6 +220,8 @@ class Reader:
             verb = words[0]
             if verb not in VERBS:
                 raise Wrong(f"{verb} is no verb{nearest(verb, VERBS)}: {found.place.text}")
+            if attribute == "transitions" and verb not in FIXED:
+                raise Wrong(f"{verb} is no transition; put it under the context that it belongs to: {found.place.text}")
             try:
                 context, act = VERBS[verb](Cursor(verb, words[1:]), framer)
             except Wrong as error:

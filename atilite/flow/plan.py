@@ -14,7 +14,7 @@ from atilite.errors import FlowError
 from atilite.flow.behaviors import Behavior, Behaviors, Gathered, described
 from atilite.flow.checking import check
 from atilite.flow.classes import Reader
-from atilite.flow.cursor import NAME, PATH, nearest
+from atilite.flow.cursor import INODE, NAME, PATH, nearest
 from atilite.flow.library import standard
 from atilite.flow.lines import RESERVED, Problem
 from atilite.flow.loading import read_plan
@@ -100,6 +100,8 @@ class Plan:
         schedule = be or ("active" if active else "inactive")
         if schedule not in SCHEDULES or order not in ORDERS or at < 0:
             raise FlowError(f"framer: be= is one of {', '.join(SCHEDULES)}, order= of {', '.join(ORDERS)}, at= seconds")
+        if via and not INODE.match(via):
+            raise FlowError(f"framer: via={via} is no path of a branch; such a path is like .a.b. or a.b")
 
         def declare(given: T, above: int = 0) -> T:
             origin = caller(above)

@@ -152,7 +152,7 @@ def test_auxiliaries_slaves_and_clones_are_framers_like_others() -> None:
 
     @plan.framer(be="aux")
     class pump:
-        class on(frame):
+        class open_valve(frame):
             enter = ["put 1 into .pump", "done"]
 
     @plan.framer(be="moot", via="tank.")
@@ -448,6 +448,7 @@ def test_names_that_are_not_there_are_told_by_check() -> None:
         (lambda plan: Plan("a b"), "a b cannot be the name of a house"),
         (lambda plan: Plan("a", period=0), "a number of seconds above 0"),
         (lambda plan: after(), "after: say the seconds, or turns="),
+        (lambda plan: plan.framer(via="a b")(box), "via=a b is no path of a branch"),
         (lambda plan: plan.framer(name="if")(box), "if cannot be the name of a framer"),
     ],
 )
@@ -455,6 +456,28 @@ def test_names_that_are_not_there_are_told_by_check() -> None:
 def test_what_cannot_be_declared_is_refused_at_once(declare: Any, said: str) -> None:
     with pytest.raises(FlowError, match=said):
         declare(Plan("box1"))
+
+
+@pytest.mark.parametrize(
+    ("options", "attributes", "said"),
+    [
+        ({"name": "if"}, {}, "one.a: if is a connective of the language"),
+        ({"name": "1st"}, {}, "one.a: 1st cannot be the name of a frame"),
+        ({"name": "next"}, {}, "one.a: next has a meaning of its own"),
+        ({"via": "a b"}, {}, "one.a: via: a b is no path of a branch"),
+        ({}, {"transitions": "print x"}, "one.a.transitions: print is no transition; put it under the context"),
+        ({}, {"transitions": [go("a", when=3)]}, "one.a.transitions: when=3 is no need"),
+        ({}, {"auxes": "other if"}, "one.a.auxes: aux: a need is missing after if: other if"),
+        ({}, {"recur": "do at recur"}, "one.a.recur: do: the name of a behaviour is missing: do at recur"),
+        ({}, {"recur": do("nothing")}, "one.a.recur: there is no behaviour nothing"),
+    ],
+)
+@pytest.mark.row("I43")
+def test_what_a_frame_cannot_have_is_refused(options: Any, attributes: Any, said: str) -> None:
+    made = type("a", (frame,), {"enter": "print a", **attributes}, **options)
+    with pytest.raises(FlowError) as caught:
+        Plan("box1").framer(type("one", (), {"a": made}))
+    assert str(caught.value).partition(": ")[2].startswith(said)
 
 
 def test_two_framers_of_one_name_and_two_behaviours_of_one_name_are_refused() -> None:
