@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from .automation.engine import Automation
@@ -17,6 +18,7 @@ from .errors import FlowError, SetupError
 from .flow.behaviors import Behaviors
 from .flow.frames import Framer
 from .flow.house import House
+from .flow.logs import Row, loggers
 from .flow.model import PlanDecl
 from .flow.running import Look, Running
 from .flow.shares import Share
@@ -39,10 +41,10 @@ class MountedPlan:
 
     def __init__(
         self, automation: Automation, plan: PlanDecl, *, name: str, period: float, start: bool, behaviors: Behaviors,
-        writable: Iterable[str], point: str = "",
+        writable: Iterable[str], logs: Path | None = None,
     ) -> None:  # fmt: skip
         self._automation, self.plan, self.name, self._period = automation, plan, name, period
-        self._starts, self._behaviors, self.point = start, behaviors, point
+        self._starts, self._behaviors, self._logs = start, behaviors, logs
         self.writable = frozenset("." + path.strip(".") for path in writable)
         self.houses = {house: MountedHouse(self, house) for house in plan.houses}
         self._lock, self._building = threading.Lock(), threading.Lock()
@@ -167,7 +169,10 @@ class MountedPlan:
         buttons = Buttons(self._behaviors, self._automation, self.write)
         try:
             clock = self._automation.storage.clock
-            running = Running(self.plan, buttons, name=self.name, period=self._period, clock=clock)
+            logger = loggers(self._logs, self._recorded, clock)
+            running = Running(
+                self.plan, buttons, name=self.name, period=self._period, clock=clock, logger=logger,
+            )  # fmt: skip
         except FlowError as error:
             raise SetupError(refused(self.name, str(error))) from None
         for name, house in running.houses.items():
@@ -196,6 +201,12 @@ class MountedPlan:
             mounted.steps.append(step)
             if self._run is not None:
                 self._recorder.record(self._run, step, house.name if len(self.houses) > 1 else "")
+
+    def _recorded(self, row: Row) -> None:
+        """A row of a logger, into the journal."""
+        if self._run is not None:
+            where = row.house if len(self.houses) > 1 else ""
+            self._recorder.row(self._run, f"{row.logger} {row.log}", row.stamp, row.values, where)
 
     def _progress(self, running: Running) -> None:
         now = self._automation.storage.clock.monotonic()

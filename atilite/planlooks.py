@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .flow.events import plain
 from .flow.frames import Frame, Framer
 from .flow.house import House
 from .flow.model import Go, Place, PlanDecl
@@ -15,7 +16,7 @@ from .quickly import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ShareLook:
-    """A share; `history` are its latest writes since somebody has looked at it first."""
+    """A share, with fields as JSON has them; `history` are its latest writes since somebody has looked at it first."""
 
     path: str
     fields: Mapping[str, Any]
@@ -77,7 +78,7 @@ def shares_of(house: House, writable: frozenset[str], remembering: bool) -> list
         if fields:
             if remembering:
                 share.remember()
-            found.append(ShareLook(share.path, dict(fields), share.writer, share.stamp, share.path in writable,
+            found.append(ShareLook(share.path, plain(dict(fields)), share.writer, share.stamp, share.path in writable,
                                    tuple(share.history or ())))  # fmt: skip
     return found
 

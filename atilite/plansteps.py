@@ -10,6 +10,7 @@ from typing import Any
 from .automation.run import Run
 from .automation.storage import Storage
 from .clock import Clock
+from .flow.events import plain
 from .flow.house import House
 from .flow.model import NOWHERE
 from .flow.shares import Share
@@ -81,23 +82,31 @@ class Recorder:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._budget = Budget(storage.clock)
+        self._budget, self._rows = Budget(storage.clock), Budget(storage.clock)
 
     def record(self, run: Run, step: Step, house: str = "") -> None:
         """Write one step, unless it is one too many; `house` where the plan has several."""
-        if not run.journaled:
-            return
-        journals = self._storage.journals
-        if not self._budget.spend():
-            if self._budget.tell_once():
-                journals.record(run.id, "more happens than this journal takes; the page of the house shows the last")
-            return
-        if step.event == "print":
-            journals.record(run.id, step.text, source="print")
-        elif step.event == "fault":
-            journals.record(run.id, step.text, step.told(house), source="log", level="error")
-        else:
-            journals.record(run.id, step.text, step.told(house))
+        if self._takes(run, self._budget):
+            if step.event == "print":
+                self._storage.journals.record(run.id, step.text, source="print")
+            elif step.event == "fault":
+                self._storage.journals.record(run.id, step.text, step.told(house), source="log", level="error")
+            else:
+                self._storage.journals.record(run.id, step.text, step.told(house))
+
+    def row(self, run: Run, name: str, stamp: float, values: dict[str, Any], house: str = "") -> None:
+        """Write a row of a logger, unless it is one too many."""
+        if self._takes(run, self._rows):
+            told = {"t": round(stamp, 6), **plain(values)}
+            self._storage.journals.record(run.id, name, told | ({"house": house} if house else {}))
+
+    def _takes(self, run: Run, budget: Budget) -> bool:
+        if run.journaled and not budget.spend():
+            if budget.tell_once():
+                text = "more happens than this journal takes; the page of the house shows the last"
+                self._storage.journals.record(run.id, text)
+            return False
+        return run.journaled
 
 
 class Watch:

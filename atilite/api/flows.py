@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from atilite.errors import Error, FlowError, ParameterError
@@ -44,20 +42,11 @@ def _framer(look: Any) -> dict[str, Any]:
 
 
 def _share(share: Any) -> dict[str, Any]:
-    return {"fields": plain(share.fields), "writer": share.writer, "t": share.stamp, "writable": share.writable}
+    return {"fields": share.fields, "writer": share.writer, "t": share.stamp, "writable": share.writable}
 
 
 def _step(step: Any) -> dict[str, Any]:
     return {**step.told(), "at": step.at}
-
-
-def plain(value: Any) -> Any:
-    """What a share holds, as JSON has it; a text of anything else."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return {str(name): plain(one) for name, one in value.items()} if isinstance(value, Mapping) else repr(value)
-    return value
 
 
 def list_houses(was: Any) -> Response:

@@ -39,7 +39,7 @@ class Telling:
     def turned(self) -> None:
         """Tell the watched shares that have changed. After each turn."""
         for one in self._watched:
-            shown = _plain(one.share.shown) if one.share.fields else None
+            shown = plain(one.share.shown) if one.share.fields else None
             if not one.told or shown != one.last:
                 one.told, one.last = True, copy.deepcopy(shown)  # a list may be changed in its place
                 self._say(one.house, "share", {"path": one.share.path, "value": shown})
@@ -76,13 +76,13 @@ class _Watched:
         self.told, self.last = False, None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that JSON has; a text of anything else."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         if isinstance(value, dict):
-            return {str(name): _plain(one) for name, one in value.items()}
+            return {str(name): plain(one) for name, one in value.items()}
         return repr(value)
     return value
 

@@ -1,0 +1,193 @@
+"""A plan beside a server: what is slow elsewhere never holds its turns, and its turns hold nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atilite import Atilite
+from atilite.config import Settings
+from atilite.flow.behaviors import Gathered
+from atilite.mountedplan import MountedPlan
+from atilite.runtime.promise import Promise
+from atilite.site import Site
+from atilite.store.runs import Filter
+from atilite.testing.client import Client
+
+WAIT = 20.0  # seconds; only to tell what hangs from what is slow
+
+
+class Peer(ThreadingHTTPServer):
+    """Another server, which answers when it is let."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+        super().__init__(("127.0.0.1", 0), _Answer)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Peer
+
+    def do_GET(self) -> None:
+        self.server.asked.set()
+        self.server.go.wait(WAIT)
+        body = b'{"degrees": 21.5}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    made = Peer()
+    yield made
+    made.go.set()
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[Atilite], Site]]:
+    sites: list[Site] = []
+
+    def open_site(app: Atilite) -> Site:
+        site = Site(tmp_path)
+        sites.append(site)
+        site.mount("/", app, name="garden")
+        site.open(Settings(devel=True, db=f"sqlite:///{tmp_path}/data.db"))
+        site.start()
+        return site
+
+    yield open_site
+    for site in sites:
+        site.stop(5.0)
+        site.close()
+
+
+def turned(plan: MountedPlan, until: Callable[[], bool]) -> None:
+    """Wait until something holds behind a turn."""
+    reached: Promise[None] = Promise()
+
+    def look() -> None:
+        if until():
+            reached.set(None)
+
+    plan.running.after_turn(look)
+    reached.wait(WAIT)
+
+
+def value(plan: MountedPlan, path: str) -> Any:
+    """What a share holds, for a look within a turn."""
+    (house,) = plan.running.houses.values()
+    share = house.store.find(path)
+    return None if share is None or not share.fields else share.shown
+
+
+@pytest.mark.row("I46")
+def test_a_behaviour_asks_a_slow_server_and_the_turns_go_on(peer: Peer, opened: Callable[[Atilite], Site]) -> None:
+    app, made = Atilite("garden"), Gathered()
+
+    @made.behavior(outside=".outside")
+    def forecast(outside: Any) -> Any:
+        answered = yield app.stub(peer.address).get("/now")
+        outside.value = answered.fetch()["degrees"]
+
+    script = (
+        "house a\nframer asks be active\nframe ask\ndo forecast\ngo got if outside > 20\nframe got\nprint got it\n"
+        "framer counts be active\nframe count\ninit n to 0\ninc n with 1\nprecur\nrecur\ninc n with 1\n"
+    )
+    plan = app.mount_plan(script, period=0.01, behaviors=made)
+    opened(app)
+    assert peer.asked.wait(WAIT)
+    before = plan.running.turns.count
+    turned(plan, lambda: plan.running.turns.count > before + 5)
+    assert value(plan, ".outside") is None
+    assert plan.running.houses["a"].framers["asks"].outline == ["ask"]
+    peer.go.set()
+    turned(plan, lambda: plan.running.houses["a"].framers["asks"].outline == ["got"])
+    assert value(plan, ".outside") == 21.5
+
+
+@pytest.mark.row("I45")
+def test_requests_are_served_beside_the_turns_and_neither_waits_for_the_other(
+    opened: Callable[[Atilite], Site],
+) -> None:
+    app = Atilite("garden")
+    entered, go = threading.Event(), threading.Event()
+
+    @app.get("/slow")
+    def slow(was: Any) -> Any:
+        entered.set()
+        go.wait(WAIT)
+        return {"n": was.store[".n"]}
+
+    @app.get("/quick")
+    def quick(was: Any) -> Any:
+        was.store[".goal"] = 5
+        return {"n": was.store[".n"]}
+
+    plan = app.mount_plan("house a\ninit n to 0\ninit goal to 0\nframer f be active\nframe g\nrecur\ninc n with 1\n",
+                          period=0.01)  # fmt: skip
+    client = Client(opened(app))
+    answers: list[Any] = []
+    waiting = threading.Thread(target=lambda: answers.append(client.get("/slow").json()))
+    waiting.start()
+    assert entered.wait(WAIT)
+    first = client.get("/quick").json()["n"]
+    turned(plan, lambda: value(plan, ".n") > first + 5)
+    assert value(plan, ".goal") == 5
+    assert answers == []
+    go.set()
+    waiting.join(WAIT)
+    assert answers[0]["n"] > first
+
+
+@pytest.mark.row("I40")
+def test_the_rows_of_loggers_are_in_the_journal_and_with_a_folder_in_files(
+    opened: Callable[[Atilite], Site], tmp_path: Path
+) -> None:
+    app = Atilite("garden")
+    script = (
+        "house a\ninit n to 0\nframer f be active\nframe g\nput 7 into n\n"
+        "logger book\nlog counts on change\nloggee n as number\n"
+    )
+    plan = app.mount_plan(script, name="counting", period=0.01, logs=tmp_path / "logs")
+    site = opened(app)
+    turned(plan, lambda: plan.running.turns.count > 5)
+    assert plan.stop(WAIT)
+    site.database().writer.flush()
+    (run,) = site.catalogue.journals.search(Filter(kind="flow"))
+    rows = [one for one in site.catalogue.journals.records(run.id) if one.message == "book counts"]
+    assert rows[0].params["number"] == 7
+    (file,) = (tmp_path / "logs").rglob("counts.txt")
+    assert "7" in file.read_text(encoding="utf-8")
+
+
+def test_a_journal_takes_many_steps_at_once_and_then_says_that_there_are_more() -> None:
+    from atilite.plansteps import RECORDED, Budget
+    from atilite.testing.clock import FakeClock
+
+    clock = FakeClock()
+    budget = Budget(clock)
+    assert sum(budget.spend() for _ in range(RECORDED + 10)) == RECORDED
+    assert [budget.tell_once(), budget.tell_once()] == [True, False]
+    clock.advance(3.5)
+    assert [budget.spend() for _ in range(5)] == [True, True, True, False, False]
+    assert budget.tell_once()
