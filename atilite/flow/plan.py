@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -121,6 +122,12 @@ class Plan:
         given = tuple(fields.items()) or (("value", value),)
         place = Place(*origin, f"init {path} with {data(given)}", self.name)
         self._house(origin).inits.append(Init(Source(path), given, place=place))
+
+    def house(self, name: str) -> Plan:
+        """The same plan once more; what is declared by this one belongs to the house `name`."""
+        made = copy.copy(self)
+        made._house_name = _name(name, "a house")
+        return made
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Add what a script declares; a relative path is looked for beside the Python file that calls.

@@ -344,6 +344,36 @@ def test_scripts_and_python_are_mixed_in_one_house(tmp_path: Path) -> None:
         plan.load(script)
 
 
+@pytest.mark.row("I1")
+def test_a_plan_has_several_houses_with_shares_of_their_own() -> None:
+    plan = Plan("box1")
+    second = plan.house("box2")
+
+    @plan.behavior(out=".n")
+    def counted(out: Any) -> None:
+        out.value = (out.value or 0) + 1
+
+    for house in (plan, second):
+
+        @house.framer(active=True)
+        class one:
+            class a(frame):
+                recur = [counted]
+                transitions = "go end if .n >= .most"
+
+            class end(frame):
+                enter = "bid stop all"
+
+    plan.init(".most", 2)
+    second.init(".most", 3)
+    second.init(".only", "here")
+    running = ran(plan)
+    assert [running.read(house, ".n") for house in ("box1", "box2")] == [2, 3]
+    assert running.houses["box1"].store.find(".only") is None
+    with pytest.raises(FlowError, match="of cannot be the name of a house"):
+        plan.house("of")
+
+
 def test_what_a_relative_script_is_called_is_looked_for_beside_the_python_file() -> None:
     plan = Plan("all")
     with pytest.raises(FlowError, match=r"tests/flow/none\.flo:0: the script cannot be read"):
