@@ -22,6 +22,7 @@ from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
 from ..runtime.loop import process_loop
 from ..server.notify import Notifier
+from .mistakes import raised_by_user
 from .parser import Commands, Parser
 
 log = logging.getLogger("atilite.pod")
@@ -174,8 +175,8 @@ def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:
             pod.add_bean(spec)
         except Exception as error:
             faults.append(f"bean {spec.key} cannot be loaded: {error}")
-            if error.__cause__ is not None or not isinstance(error, AtiliteError):
-                log.error("%s", faults[-1], exc_info=error)
+            if raised := raised_by_user(error):
+                log.error("%s", faults[-1], exc_info=raised)
     return faults
 
 

@@ -346,6 +346,17 @@ def test_a_bean_that_cannot_be_loaded_keeps_the_pod_from_starting(start: Start) 
     assert "there is no module nowhere" in run.err
 
 
+@pytest.mark.row("pod-defect-2")
+def test_a_traceback_is_shown_of_a_module_that_fails_and_of_nothing_else(start: Start, folder: Path) -> None:
+    (folder / "leaky.py").write_text("raise OSError('no pipe')\n", encoding="utf-8")
+
+    run = start("garden.helo", "leaky.drip")
+
+    assert run.code() == 1
+    assert run.err.count("Traceback") == 1
+    assert f'last):\n  File "{folder / "leaky.py"}", line 1, in <module>\n' in run.err
+
+
 @pytest.mark.row("pod-defect-2", "P6")
 def test_an_optional_bean_may_be_missing_and_takes_no_id(start: Start) -> None:
     run = start("nowhere.bean:optional=true", "garden.Polite")
