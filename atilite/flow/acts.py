@@ -219,7 +219,7 @@ def _rear(act: Rear, scope: Scope) -> Act:
     moot, frame = building.moot(act.framer), building.frame(act.frame, scope)
     if frame in scope.frame.outline:
         raise FlowError(f"rear: frame {frame.name} is in the outline of {scope.frame.name}; give the clone to another")
-    return lambda: clones.rear(building, moot, frame)
+    return scope.house.contained(lambda: clones.rear(building, moot, frame), scope.frame, scope.place)
 
 
 def _raze(act: Raze, scope: Scope) -> Act:

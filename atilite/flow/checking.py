@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from atilite.errors import FlowError
+from atilite.flow import clones
 from atilite.flow.building import Behaves, Building
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Frame, Framer, LiveShare
@@ -49,6 +51,7 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
     for decl in plan.houses.values():
         building = _Looked(decl, behaviors)
         building.build(loggers(None))
+        _rear_all(building)
         verdict.errors += building.problems
         # What sets shares may be in lines that are wrong, and then nobody knows which are set.
         if not any(problem.place.text.partition(" ")[0] in SETTING for problem in verdict.errors):
@@ -89,6 +92,20 @@ class _Looked(Building):
             super().knows(path)
         else:
             super()._declare(line, scope)
+
+
+def _rear_all(building: _Looked) -> None:
+    """Make each clone that would be made while the plan runs, so that what is wrong in it is found."""
+    seen: set[str] = set()
+    todo = list(building.house.framers.values())
+    for framer in todo:  # it grows meanwhile, by clones that rear others
+        for frame, line in _lines([framer]):
+            if isinstance(line.act, Rear) and line.act.framer not in seen:
+                seen.add(line.act.framer)
+                scope, known = Scope(building, frame, line.place), set(building.house.framers)
+                with suppress(FlowError):  # it is among the problems now, or was told of the line that rears
+                    clones.rear(building, building.moot(line.act.framer), building.frame(line.act.frame, scope))
+                todo += [one for name, one in building.house.framers.items() if name not in known]
 
 
 def _uncounted(building: _Looked) -> Iterator[Problem]:

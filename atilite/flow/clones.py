@@ -66,14 +66,20 @@ def _surname(framer: Framer) -> str:
 
 
 def rear(building: Building, decl: FramerDecl, frame: Frame) -> None:
-    """Make a clone of a moot framer that runs with a frame from its next entry on. In a turn."""
+    """Make a clone of a moot framer that runs with a frame from its next entry on. In a turn.
+
+    FlowError for what is wrong in that framer: a check of the plan, which makes all clones, would have told it.
+    """
     framer = frame.framer
     count = 1
     while f"{decl.name}{count}" in framer.auxes:
         count += 1
     made = _make(building, decl, frame, f"{decl.name}{count}", decl.via)
     made[0].razeable = True
+    before = len(building.problems)
     building.compile(made)
+    if building.problems[before:]:
+        raise FlowError(str(building.problems[before]))
     frame.auxes.append(made[0])
     _show(frame)
 

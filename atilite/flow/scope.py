@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from atilite.errors import FlowError
 from atilite.flow.frames import Act, Frame, Framer
 from atilite.flow.house import House
+from atilite.flow.lines import Problem
 from atilite.flow.model import NOWHERE, Do, FramerDecl, Place, Source
 from atilite.flow.paths import Standpoint, absolute
 from atilite.flow.shares import Share
@@ -18,6 +19,7 @@ class Building(Protocol):
     """What acts and needs ask for while their house is built. What names something that is not there is a FlowError."""
 
     house: House
+    problems: list[Problem]
 
     def make(self, decl: FramerDecl, name: str, tag: str, main: Frame | None) -> list[Framer]: ...
     def compile(self, framers: Iterable[Framer]) -> None: ...

@@ -8,6 +8,7 @@ from atilite.flow.behaviors import Behaviors, described
 from atilite.flow.checking import Verdict, check
 from atilite.flow.model import Call
 from atilite.flow.syntax import parse
+from tests.flow.playing import play
 
 
 def checked(script: str, known: Behaviors | None = None) -> Verdict:
@@ -158,3 +159,28 @@ def test_a_logger_is_checked_without_a_file_being_written() -> None:
 def test_the_size_of_a_plan_is_told() -> None:
     assert checked(FRAMER + "    print x\n").size == "1 house, 1 framer, 1 frame"
     assert checked(FRAMER + "  frame b\nframer n be aux\n  frame c\n").size == "1 house, 2 framers, 3 frames"
+
+
+REARED = (
+    FRAMER + "    rear pump as mine be aux in frame b\n    go b\n  frame b\n    timeout 1\n  frame c\n    bid stop me\n"
+    "framer pump be moot first x\n  frame x\n    rear valve as mine be aux in frame y\n  frame y\n    done\n"
+    "framer valve be moot first z\n  frame z\n    {0}\n"
+)
+
+
+@pytest.mark.row("I26")
+def test_clones_that_are_made_while_a_plan_runs_are_checked_before() -> None:
+    assert errors(REARED.format("done")) == []
+    assert errors(REARED.format("go nowhere")) == [
+        "plan.flo:17: framer m_pump1_valve1 has no frame nowhere; known: z: go nowhere"
+    ]
+
+
+@pytest.mark.row("I26")
+def test_a_plan_that_runs_unchecked_tells_what_is_wrong_in_a_clone_as_a_fault() -> None:
+    script = REARED.format("done").replace("rear valve as mine be aux in frame y", "go nowhere")
+
+    ((stamp, framer, facts),) = play(script).of("fault")
+
+    assert (stamp, framer, facts["frame"], facts["line"]) == (0.0, "m", "a", 4)
+    assert "plan.flo:12: framer m_pump1 has no frame nowhere" in facts["error"]
