@@ -1,4 +1,4 @@
-"""The log of the process: one line an event on stderr, as text or as JSON."""
+"""The log of the process: one line an event on stderr, as text or as JSON; and whose an error is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+
+# Where the frames of atilite itself are.
+OURS = Path(__file__).resolve().parent
 
 
 class JsonFormatter(logging.Formatter):
@@ -37,3 +41,23 @@ def configure(level: str, form: str) -> None:
     root.addHandler(handler)
     if root.level > logging.INFO or root.level == logging.NOTSET:
         root.setLevel(level.upper())
+
+
+def raised_by_user(error: Exception) -> BaseException | None:
+    """What a user's code raised, with the traceback of that code alone; None when atilite itself found the fault."""
+    raised = error.__cause__ or error
+    trace = raised.__traceback__ and raised.__traceback__.tb_next  # the first frame is of who caught it
+    while trace is not None and not is_users(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    # A line that cannot be read has not run.
+    return raised.with_traceback(trace) if trace is not None or isinstance(raised, SyntaxError) else None
+
+
+def is_users(filename: str) -> bool:
+    """Whether a frame's file is neither atilite's nor the machinery of imports."""
+    return is_code(filename) and OURS not in Path(filename).resolve().parents
+
+
+def is_code(filename: str) -> bool:
+    """Whether a frame's file is one that somebody wrote, not the machinery of imports."""
+    return not filename.startswith("<") and "/importlib/" not in filename

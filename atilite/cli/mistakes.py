@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..config import BY_NAME
 from ..errors import ConfigError, SetupError
 from ..lazily import LazyModule
+from ..logs import is_code, is_users
 
 if TYPE_CHECKING:
     import difflib
@@ -17,8 +18,6 @@ else:
     # Most command lines are right.
     difflib = LazyModule("difflib")
     traceback = LazyModule("traceback")
-
-OURS = Path(__file__).resolve().parents[1]
 
 
 def check_word(word: str, commands: Iterable[str], prog: str) -> None:
@@ -49,26 +48,6 @@ def load_fault(error: ImportError | SyntaxError) -> SetupError | None:
         return None
     remedy = "install it, or correct its name" if isinstance(error, ModuleNotFoundError) else "correct it"
     return SetupError(f"{shown(where.filename)}, line {where.lineno}: {error.msg} ({remedy})")
-
-
-def raised_by_user(error: Exception) -> BaseException | None:
-    """What a user's code raised, with the traceback of that code alone; None when atilite itself found the fault."""
-    raised = error.__cause__ or error
-    trace = raised.__traceback__ and raised.__traceback__.tb_next  # the first frame is of who caught it
-    while trace is not None and not is_users(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    # A line that cannot be read has not run.
-    return raised.with_traceback(trace) if trace is not None or isinstance(raised, SyntaxError) else None
-
-
-def is_users(filename: str) -> bool:
-    """Whether a frame's file is neither atilite's nor the machinery of imports."""
-    return is_code(filename) and OURS not in Path(filename).resolve().parents
-
-
-def is_code(filename: str) -> bool:
-    """Whether a frame's file is one that somebody wrote, not the machinery of imports."""
-    return not filename.startswith("<") and "/importlib/" not in filename
 
 
 def shown(filename: str) -> str:

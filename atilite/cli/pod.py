@@ -16,13 +16,13 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..errors import AtiliteError, ConfigError
 from ..lazily import function_of
+from ..logs import raised_by_user
 from ..pod import configuring
 from ..pod.pod import Pod
 from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
 from ..runtime.loop import process_loop
 from ..server.notify import Notifier
-from .mistakes import raised_by_user
 from .parser import Commands, Parser
 
 log = logging.getLogger("atilite.pod")

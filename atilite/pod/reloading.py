@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from atilite.errors import SetupError
+from atilite.logs import raised_by_user
 from atilite.pod.bean import Bean
 from atilite.pod.context import MARK
 from atilite.pod.loading import load
@@ -71,7 +72,7 @@ def _added(pod: Pod, spec: BeanSpec) -> bool:
     try:
         return pod.add_bean(spec) is not None
     except Exception as error:  # the class of a bean may do anything when it is made
-        log.error("%s cannot be loaded: %s", spec.key, error, exc_info=error)
+        log.error("%s cannot be loaded: %s", spec.key, error, exc_info=raised_by_user(error))
         return False
 
 
