@@ -1,0 +1,54 @@
+"""What the log tells of errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from atilite.logs import raised_by_user
+from atilite.pod import Pod
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("import json\njson.nothing\n", 'File "{}", line 2, in <module>\n'),
+        ("import nothing_here\n", 'File "{}", line 1, in <module>\n'),
+        ("x = 1\ndef f(:\n", 'File "{}", line 2\n'),
+        ("class Bean:\n    def __init__(self, context):\n        raise ValueError(3)\n"
+         "    async def __call__(self): ...\n", 'File "{}", line 3, in __init__\n'),
+    ],
+)  # fmt: skip
+def test_what_a_users_module_raises_is_shown_from_its_own_lines_on(
+    code: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plot_of_beans.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "plot_of_beans", raising=False)
+
+    raised = raised_by_user(refusal("plot_of_beans.Bean"))
+
+    assert raised is not None
+    told = "".join(traceback.format_exception(raised))
+    first = next(line for line in told.splitlines(keepends=True) if line.lstrip().startswith("File "))
+    assert first.lstrip() == shown.format(tmp_path / "plot_of_beans.py")
+
+
+@pytest.mark.parametrize("core", ["json.dumpz", "no_such_module.f", "json", "json.decoder.NaN", "json.JSONDecodeError"])
+def test_what_atilite_itself_refuses_has_no_traceback(core: str) -> None:
+    assert raised_by_user(refusal(core)) is None
+
+
+def refusal(core: str) -> Exception:
+    """Why a pod does not take a bean."""
+    pod = Pod()
+    try:
+        pod.add_bean(core)
+    except Exception as error:
+        return error
+    finally:
+        pod.stop()
+    raise AssertionError(f"{core} was taken")
