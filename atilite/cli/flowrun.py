@@ -119,8 +119,8 @@ class Told:
             return
         try:
             self._out.write(line + "\n")
-        except BrokenPipeError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
         if self._at_once:
             self._flush()
 
@@ -128,12 +128,15 @@ class Told:
         try:
             if not self.gone:
                 self._out.flush()
-        except BrokenPipeError:
-            self._leave()
+        except OSError as error:
+            self._leave(error)
 
-    def _leave(self) -> None:
+    def _leave(self, error: OSError) -> None:
+        """Nothing can be written any more: without a word if the reader has had enough."""
         self.gone = True
         self._running.stop()
+        if not isinstance(error, BrokenPipeError):
+            print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
         # Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 

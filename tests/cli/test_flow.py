@@ -215,6 +215,19 @@ def test_a_reader_who_has_had_enough_ends_a_plan_quietly(folder: Path, more: tup
     process.stderr.close()
 
 
+def test_output_that_cannot_be_written_ends_a_plan_and_is_told(folder: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk here")
+    command = [sys.executable, "-m", "atilite", "flow", "run", "endless.flo", "--json"]
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=WAIT, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (1, "the output cannot be written: No space left on device\n")
+
+
 def test_what_is_wrong_with_a_plan_is_told_before_anything_runs(folder: Path) -> None:
     done = flow(folder, "run", "bad.flo", "--json")
 
