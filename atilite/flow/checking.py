@@ -10,7 +10,7 @@ from atilite.errors import FlowError
 from atilite.flow import clones
 from atilite.flow.building import Behaves, Building
 from atilite.flow.cursor import nearest
-from atilite.flow.frames import Frame, Framer, LiveShare
+from atilite.flow.frames import Frame, Framer
 from atilite.flow.lines import Problem
 from atilite.flow.logs import loggers
 from atilite.flow.model import (
@@ -29,6 +29,7 @@ from atilite.flow.model import (
     Truth,
 )
 from atilite.flow.scope import Scope
+from atilite.flow.shares import LiveShare
 
 # The verbs that give shares a value; the words of bids and fiats that start and end a framer.
 SETTING = ("init", "put", "set", "copy", "do", "load")

@@ -81,7 +81,7 @@ def rear(building: Building, decl: FramerDecl, frame: Frame) -> None:
     if building.problems[before:]:
         raise FlowError(str(building.problems[before]))
     frame.auxes.append(made[0])
-    _show(frame)
+    frame.framer.show_anew()
 
 
 def raze(house: House, frame: Frame, which: Literal["all", "first", "last"]) -> None:
@@ -91,7 +91,7 @@ def raze(house: House, frame: Frame, which: Literal["all", "first", "last"]) -> 
         _prune(house, aux)
         frame.auxes.remove(aux)
         frame.framer.auxes.pop(aux.tag, None)
-    _show(frame)
+    frame.framer.show_anew()
 
 
 def _prune(house: House, framer: Framer) -> None:
@@ -103,8 +103,3 @@ def _prune(house: House, framer: Framer) -> None:
             _prune(house, aux)
             frame.auxes.remove(aux)
     house.framers.pop(framer.name, None)
-
-
-def _show(frame: Frame) -> None:
-    if frame in frame.framer.actives:
-        frame.framer.show(frame.framer.actives)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 from atilite.flow.model import NOWHERE, Context, FramerDecl, Line, Place
 from atilite.flow.parts import Part
-from atilite.flow.shares import Share, Store
+from atilite.flow.shares import LiveShare, Store
 
 # A compiled act; what it returns matters in the context precur only, where a true answer ends the search.
 Act = Callable[[], Any]
 Outline = tuple["Frame", ...]
+# What a turn calls while an outline is active, in its order (segues, precurs, recurs), and the names of its frames.
+Layout = tuple[tuple[Act, ...], tuple[Act, ...], tuple[Act, ...], tuple[str, ...]]
 
 
 class Status(StrEnum):
@@ -25,7 +28,9 @@ class Status(StrEnum):
     ABORTED = "aborted"
 
 
-ALIVE = (Status.RUNNING, Status.STARTED)
+# Looked up in every turn of every framer, and a member of an enumeration takes longer to find.
+RUNNING, STARTED, ABORTED = Status.RUNNING, Status.STARTED, Status.ABORTED
+ALIVE = (RUNNING, STARTED)
 STOP, START, RUN, ABORT, READY = "stop", "start", "run", "abort", "ready"
 
 
@@ -47,30 +52,12 @@ class Fault(Exception):  # it unwinds a framer's turn, and is told as an event t
         self.framer, self.frame, self.place, self.error = framer, frame, place, error
 
 
-class LiveShare(Share):
-    """A share whose value, or fields, are what something is right now; writing to it has no effect."""
-
-    __slots__ = ("_read",)
-
-    def __init__(self, store: Store, path: str, read: Callable[[], Any]) -> None:
-        self._read = read
-        super().__init__(store, path)
-
-    @property
-    def fields(self) -> dict[str, Any]:  # computed when it is asked for
-        found = self._read()
-        return found if isinstance(found, dict) else {"value": found}
-
-    @fields.setter
-    def fields(self, given: dict[str, Any]) -> None:
-        pass
-
-
 class Frame:
     """A frame: its acts by context, the auxiliaries that run with it, and the frames over and under it."""
 
     __slots__ = (
-        "acts", "auxes", "framer", "guards", "head", "name", "next", "outline", "over", "place", "unders", "via",
+        "acts", "auxes", "crossings", "framer", "guards", "head", "name", "next", "outline", "over", "place", "unders",
+        "via",
     )  # fmt: skip
 
     def __init__(self, name: str, framer: Framer, via: str = "", place: Place = NOWHERE) -> None:
@@ -86,6 +73,8 @@ class Frame:
         # The frames over it and itself; and with them those that are entered by default under it.
         self.head: Outline = ()
         self.outline: Outline = ()
+        # What a transition to it leaves, keeps and enters, by the outlines that were left for it.
+        self.crossings: dict[Outline, tuple[Outline, Outline, Outline]] = {}
 
     def trace_outline(self) -> None:
         """Find the outline, once all frames are linked."""
@@ -147,8 +136,8 @@ class Framer:
     """A machine of frames. Its active outline is its state. Used by the turn only, but for reading."""
 
     __slots__ = (
-        "_precurs", "_recurs", "_segues", "active", "actives", "auxes", "cloned", "decl", "desire", "done", "due",
-        "elapsed", "fault", "first", "frames", "house", "main", "name", "parts", "period", "razeable",
+        "_layouts", "_precurs", "_recurs", "_segues", "active", "actives", "auxes", "cloned", "decl", "desire", "done",
+        "due", "elapsed", "fault", "first", "frames", "house", "main", "name", "names", "parts", "period", "razeable",
         "recurred", "since", "status", "store", "tag", "turns", "via",
     )  # fmt: skip
 
@@ -170,6 +159,8 @@ class Framer:
         self.since, self.elapsed, self.recurred, self.turns = 0.0, 0.0, 0, 0
         self.fault: Fault | None = None
         self.parts: list[Part] = []  # its behaviours
+        self.names: tuple[str, ...] = ()  # of the active frames
+        self._layouts: dict[Outline, Layout] = {}
         self._segues: tuple[Act, ...] = ()
         self._precurs: tuple[Act, ...] = ()
         self._recurs: tuple[Act, ...] = ()
@@ -191,7 +182,7 @@ class Framer:
     @property
     def outline(self) -> list[str]:
         """The names of the active frames, top to bottom."""
-        return [frame.name for frame in self.actives]
+        return list(self.names)
 
     @property
     def human(self) -> str:
@@ -206,11 +197,11 @@ class Framer:
     def obey(self, control: str) -> Status:
         """Do what is desired of it in this turn."""
         status = self.status
-        if control == RUN and (status is Status.RUNNING or status is Status.STARTED):
+        if control == RUN and (status is RUNNING or status is STARTED):
             self.segue()
             self.recur()
-            self.status = Status.RUNNING
-        elif status is Status.ABORTED or control == ABORT:
+            self.status = RUNNING
+        elif status is ABORTED or control == ABORT:
             self._abort()
         elif control == RUN:
             self.desire = START
@@ -262,7 +253,10 @@ class Framer:
         return self._lets_in(self.first.outline, ())
 
     def _lets_in(self, entering: Outline, leaving: Outline) -> bool:
-        return bool(entering) and all(frame.lets_in(leaving) for frame in entering)
+        for frame in entering:
+            if not frame.lets_in(leaving):
+                return False
+        return bool(entering)
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
@@ -295,8 +289,8 @@ class Framer:
                 frame.exit()
             except Exception as error:  # here the exit of a frame ends, and those over it shall be left, too
                 failed = failed or error
-        self.active, self.actives = None, ()
-        self._segues = self._precurs = self._recurs = ()
+        self.active = None
+        self.show(())
         if failed is not None:
             raise failed
 
@@ -311,7 +305,7 @@ class Framer:
 
     def go(self, near: Frame, far: Frame, line: Line, granted: tuple[Act, ...]) -> bool:
         """Make a transition if the guards of what it enters let it; `granted` is called before anything is left."""
-        leaving, kept, entering = _difference(self.actives, far)
+        leaving, kept, entering = far.crossings.get(self.actives) or _difference(self.actives, far)
         if not self._lets_in(entering, leaving):
             return False
         self.house.moved(self, near, far, line)
@@ -358,17 +352,27 @@ class Framer:
             self.show(self.active.outline)
 
     def show(self, outline: Outline) -> None:
-        """Make an outline the active one: its acts are laid out in the order in which a turn calls them."""
+        """Make an outline the active one."""
+        layout = self._layouts.get(outline) or self._lay_out(outline)
         self.actives = outline
-        self._segues = tuple([aux.segue for frame in outline for aux in frame.auxes])
-        self._precurs = tuple([act for frame in outline for act in frame.acts["precur"]])
+        self._segues, self._precurs, self._recurs, self.names = layout
+
+    def show_anew(self) -> None:
+        """Show what is active once more, because auxiliaries have come or gone, or more is told from now on."""
+        self._layouts.clear()
+        self.show(self.actives)
+
+    def _lay_out(self, outline: Outline) -> Layout:
         recurs: list[Act] = []
         for frame in outline:
             if self.house.detailed:
-                recurs.append(_teller(self, "recur", frame))
+                recurs.append(partial(self.tell_frame, "recur", frame))
             recurs += frame.acts["recur"]
             recurs += [aux.recur for aux in frame.auxes]
-        self._recurs = tuple(recurs)
+        segues = tuple([aux.segue for frame in outline for aux in frame.auxes])
+        precurs = tuple([act for frame in outline for act in frame.acts["precur"]])
+        found = self._layouts[outline] = segues, precurs, tuple(recurs), tuple([frame.name for frame in outline])
+        return found
 
     def tell_frame(self, event: str, frame: Frame) -> None:
         if self.house.detailed:
@@ -383,10 +387,10 @@ def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:
     outline = far.outline
     for at, (left, right) in enumerate(zip(near, outline, strict=False)):
         if left is far or left is not right:
-            return near[at:], near[:at], outline[at:]
-    # Whatever is under a suspended frame waits there and is not entered twice: nothing to enter, so nothing is granted.
-    return (), near, ()
-
-
-def _teller(framer: Framer, event: str, frame: Frame) -> Act:
-    return lambda: framer.tell_frame(event, frame)
+            found = near[at:], near[:at], outline[at:]
+            break
+    else:
+        # What is under a suspended frame waits there and is not entered twice: nothing to enter, so nothing is granted.
+        found = (), near, ()
+    far.crossings[near] = found
+    return found

@@ -80,11 +80,11 @@ class House:
         self.listeners = (*self.listeners, listener)
         self.detailed = self.detailed or detailed
         for framer in self.framers.values():
-            framer.show(framer.actives)
+            framer.show_anew()
 
     def moved(self, framer: Framer, near: Frame, far: Frame, line: Line) -> None:
         """Remember a transition that is granted, and tell it."""
-        old, new = tuple(framer.outline), tuple(frame.name for frame in far.outline)
+        old, new = framer.names, tuple([frame.name for frame in far.outline])
         self.history.append(
             Transition(self.store.stamp or 0.0, framer.name, old, new, near.name, line.place, framer.elapsed)
         )

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from atilite.clock import Clock
-from atilite.flow.frames import ABORT, ALIVE, READY, RUN, START, STOP, LiveShare, Status
+from atilite.flow.frames import ABORT, ALIVE, READY, RUN, START, STOP, Status
 from atilite.flow.house import House, Tasker
 from atilite.flow.logfiles import LogFile, is_inside, make_folder, row
 from atilite.flow.model import LogDecl, LoggerDecl, Place, Source
 from atilite.flow.paths import Standpoint, absolute
-from atilite.flow.shares import Share
+from atilite.flow.shares import LiveShare, Share
 
 RULES = ("never", "once", "always", "update", "change")
 

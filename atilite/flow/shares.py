@@ -106,6 +106,25 @@ class Share:
         return f"<Share {self.path} {self.shown!r}>"
 
 
+class LiveShare(Share):
+    """A share whose value, or fields, are what something is right now; writing to it has no effect."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, store: Store, path: str, read: Callable[[], Any]) -> None:
+        self._read = read
+        super().__init__(store, path)
+
+    @property
+    def fields(self) -> dict[str, Any]:  # computed when it is asked for
+        found = self._read()
+        return found if isinstance(found, dict) else {"value": found}
+
+    @fields.setter
+    def fields(self, given: dict[str, Any]) -> None:
+        pass
+
+
 class Store:
     """All shares of a house by their paths, without the leading dot. A path is a share or a branch, never both."""
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from atilite.flow.frames import LiveShare
-from atilite.flow.shares import Store
+from atilite.flow.shares import LiveShare, Store
 
 
 def offer(store: Store, meta: Mapping[str, Any], now: Callable[[], float]) -> None:

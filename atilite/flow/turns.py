@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from atilite.flow.frames import STOP, Fault, Framer, Status
+from atilite.flow.frames import ABORTED, ALIVE, RUNNING, STARTED, STOP, Fault, Framer, Status
 from atilite.flow.house import House
 
 
@@ -43,15 +43,15 @@ class Turns:
                 except Exception as error:  # here the turn of a framer ends, and the others go on
                     self._faulted(house, tasker, fault_of(tasker, error))
                     status = tasker.status
-                if status is Status.ABORTED:
+                if status is ABORTED:
                     aborted = True
                 tasker.due += tasker.period
             else:
                 status = tasker.status
-            if status is Status.RUNNING or status is Status.STARTED:
+            if status is RUNNING or status is STARTED:
                 more = True
         if aborted:
-            self._ready = [(house, one) for house, one in self._ready if one.status is not Status.ABORTED]
+            self._ready = [(house, one) for house, one in self._ready if one.status is not ABORTED]
         self.stamp = stamp + self.period
         self.count += 1
         return more
@@ -71,7 +71,7 @@ class Turns:
             try:
                 tasker.force(target)
                 tasker.recur()
-                tasker.status = Status.RUNNING
+                tasker.status = RUNNING
                 return
             except Exception as another:  # that frame fails as well, and nothing is left but to stop
                 house.tell_fault(fault_of(tasker, another))
@@ -94,7 +94,7 @@ def fault_of(tasker: Any, error: Exception) -> Fault:
 
 
 def _wants(tasker: Any) -> bool:
-    return tasker.desire != STOP or tasker.status in (Status.RUNNING, Status.STARTED)
+    return tasker.desire != STOP or tasker.status in ALIVE
 
 
 def snapshot(houses: Iterable[House]) -> Mapping[str, Any]:
