@@ -138,22 +138,22 @@ def need(words: Cursor, framer: str) -> Need:
         return IsDone(words.name("a framer"), negated=negated)
     if clause[0] == "status" and "is" in clause and clause.index("is") == 2:
         words.take("status")
-        return _special(words, clause[1:], negated)
+        return _special(words, clause[1:], framer, negated)
     if "is" in clause:
-        return _special(words, clause, negated)
+        return _special(words, clause, framer, negated)
     if clause[0] in CLOCKS and clause[1:2] != ("in",):
         return _clock(words, framer, negated)
     return _plain(words, negated)
 
 
-def _special(words: Cursor, clause: tuple[str, ...], negated: bool) -> Need:
+def _special(words: Cursor, clause: tuple[str, ...], framer: str, negated: bool) -> Need:
     """`... is updated|changed|done|STATUS`."""
     at = clause.index("is")
     participle = clause[at + 1] if at + 1 < len(clause) else ""
     if participle in ("updated", "changed"):
         return _marked(words, cast(Any, participle), negated)
     if participle == "done":
-        return _is_done(words, negated)
+        return _is_done(words, framer, negated)
     if participle in STATUSES:
         name = words.name("a framer")
         words.expect("is")
@@ -176,7 +176,7 @@ def _marked(words: Cursor, kind: Literal["updated", "changed"], negated: bool) -
     return Marked(share, kind, frame, marker, negated)
 
 
-def _is_done(words: Cursor, negated: bool) -> IsDone:
+def _is_done(words: Cursor, here: str, negated: bool) -> IsDone:
     first = words.take("a framer")
     aux = first in ("aux", "any", "all")
     name = words.name("an auxiliary") if first == "aux" else first
@@ -189,14 +189,12 @@ def _is_done(words: Cursor, negated: bool) -> IsDone:
             frame = given
         else:
             framer = given
-            if first in ("any", "all") and frame == "me":
-                frame = "" if given != "me" else frame
     words.expect("is")
     words.expect("done")
     if not NAME.match(name):
         raise Wrong(f"{words.verb}: {name} cannot be the name of a framer")
-    if first in ("any", "all") and not frame:
-        raise Wrong(f"{words.verb}: {first} of the auxiliaries of which frame of framer {framer}?")
+    if frame == "me" and framer not in ("me", here):
+        raise Wrong(f"{words.verb}: of which frame of framer {framer}? This one is of framer {here}")
     return IsDone(name, aux, frame, framer, negated)
 
 

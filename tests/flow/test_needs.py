@@ -223,3 +223,13 @@ def test_a_bare_name_stands_for_the_state_that_is_declared_and_goal_for_its_goal
         " go b if depth >= goal\nframe b\n go c if depth >= 3 and speed == 1\nframe c\n bid stop me\n"
     )
     assert play(script).moves() == [(0.125, "b"), (0.25, "c")]
+
+
+@pytest.mark.parametrize("place", ["", " in frame", " in frame me in framer f", " in frame a in framer f", " in framer f"])
+@pytest.mark.row("I20")
+def test_auxiliaries_are_asked_for_in_the_words_of_the_original(place: str) -> None:
+    played = play(
+        f"house h\nframer f be active\nframe a\n aux x\n go b if all{place} is done\nframe b\n bid stop me\n"
+        "framer x be aux\nframe y\n go z if elapsed >= 0.25\nframe z\n done\n"
+    )
+    assert played.moves("f") == [(0.25, "b")]

@@ -105,7 +105,7 @@ REFUSED = [
     ("go me if .x is new", "go: after is comes one of updated, changed, done,"),
     ("go me if .x is", "not the end"), ("go me if g is running", "there is no framer g"),
     ("go me if aux g is done", "framer f has no auxiliary g"),
-    ("go me if any in framer f is done", "go: any of the auxiliaries of which frame"),
+    ("go me if any in framer g is done", "go: of which frame of framer g"),
     ("go me if .x is updated in frame b", "framer f has no frame b"),
     ("let", "let: expected if, found nothing"), ("let me", "let: expected if, found nothing"),
     ("timeout", "timeout: the time in seconds is missing at the end"),
