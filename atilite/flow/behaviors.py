@@ -14,7 +14,7 @@ from atilite.flow.frames import Act
 from atilite.flow.house import View
 from atilite.flow.model import Do
 from atilite.flow.parts import Part
-from atilite.flow.paths import split_name
+from atilite.flow.paths import camel_case, split_name
 from atilite.flow.routines import Routine
 from atilite.flow.scope import Scope, source_fields
 from atilite.flow.shares import Share
@@ -244,7 +244,7 @@ def described(
         return found
     if not callable(function):
         raise FlowError(f"{function!r} is neither a function nor a class, so it is no behaviour")
-    name = name or "".join(part[:1].upper() + part[1:] for part in function.__name__.split("_"))
+    name = name or camel_case(function.__name__)
     if not NAME.match(name):
         raise FlowError(f"{name} cannot be the name of a behaviour; write it in CamelCase, as in ControllerPidDepth")
     ios, values = dict(ioinits or {}), dict(parms or {})

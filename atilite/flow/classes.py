@@ -65,17 +65,17 @@ class frame:
     one item or a list: lines of FloScript, behaviours, and functions that are called with the shares.
     """
 
-    enter: ClassVar[Any]
-    recur: ClassVar[Any]
-    exit: ClassVar[Any]
-    renter: ClassVar[Any]
-    rexit: ClassVar[Any]
-    precur: ClassVar[Any]
-    benter: ClassVar[Any]
-    native: ClassVar[Any]
-    transitions: ClassVar[Any]
-    aux: ClassVar[Any]
-    auxes: ClassVar[Any]
+    enter: Any
+    recur: Any
+    exit: Any
+    renter: Any
+    rexit: Any
+    precur: Any
+    benter: Any
+    native: Any
+    transitions: Any
+    aux: Any
+    auxes: Any
     _said: ClassVar[_Said]
 
     def __init_subclass__(

@@ -16,6 +16,7 @@ from atilite.flow.cursor import nearest
 from atilite.flow.house import House
 from atilite.flow.model import Do, FrameDecl, PlanDecl
 from atilite.flow.paths import split_name
+from atilite.flow.wording import kind_of
 
 # What writes a share, of its methods and attributes.
 WRITING = ("update", "change", "create", "push")
@@ -172,7 +173,7 @@ class Wiring:
 
 
 def _node(act: Do) -> str:
-    return _snake(act.name or (act.kind if isinstance(act.kind, str) else act.kind.__name__))
+    return _snake(act.name or kind_of(act))
 
 
 def _snake(name: str) -> str:

@@ -131,3 +131,12 @@ def split_name(name: str) -> list[str]:
             found.append("")
         found[-1] += letter.lower()
     return found
+
+
+def camel_case(name: str) -> str:
+    """The name of a behaviour that is a function.
+
+    >>> camel_case("fan_control")
+    'FanControl'
+    """
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -8,7 +8,6 @@ from typing import Any
 
 from atilite.errors import FlowError
 from atilite.flow import wording
-from atilite.flow.behaviors import Behavior
 from atilite.flow.model import (
     Act,
     Aux,
@@ -51,7 +50,7 @@ def values_of(declared: Any) -> Any:
     if isinstance(declared, Place):
         return None
     if isinstance(declared, Do) and not isinstance(declared.kind, str):
-        declared = replace(declared, kind=_kind(declared))
+        declared = replace(declared, kind=wording.kind_of(declared))
     if is_dataclass(declared):
         kept = [one.name for one in fields(declared) if one.name not in ("links", "files")]
         return [type(declared).__name__, *((name, values_of(getattr(declared, name))) for name in kept)]
@@ -60,12 +59,6 @@ def values_of(declared: Any) -> Any:
     if isinstance(declared, list | tuple):
         return [values_of(one) for one in declared]
     return repr(declared)  # 1, 1.0 and true are different things to say
-
-
-def _kind(act: Do) -> str:
-    """The name of a behaviour that stands in an act itself."""
-    declared = getattr(act.kind, "__behavior__", act.kind)
-    return declared.name if isinstance(declared, Behavior) else wording.name_of(act.kind)
 
 
 # -- lines ------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from atilite.flow.model import (
     Test,
     Truth,
 )
-from atilite.flow.paths import split_name
+from atilite.flow.paths import camel_case, split_name
 from atilite.flow.sentences import FIATS
 
 # The clocks and goals of the framer itself have words of their own.
@@ -95,6 +95,14 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+def kind_of(act: Do) -> str:
+    """The name of the behaviour that is called, also where it stands in the act itself."""
+    if isinstance(act.kind, str):
+        return act.kind
+    declared = getattr(act.kind, "__behavior__", act.kind)
+    return getattr(declared, "name", None) or camel_case(name_of(declared))
+
+
 def _put(act: Put) -> str:
     if act.goal:
         goal = _GOALS.get(act.dest.path) if act.dest.fields == ("value",) else None
@@ -128,10 +136,9 @@ def _go(act: Go) -> str:
 
 
 def _do(act: Do) -> str:
-    kind = act.kind if isinstance(act.kind, str) else getattr(act.kind, "name", None) or name_of(act.kind)
     name = " ".join(split_name(act.name))
     return _joined(
-        "do", *split_name(kind), _clause("as", name), _clause("via", act.via),
+        "do", *split_name(kind_of(act)), _clause("as", name), _clause("via", act.via),
         *_clauses("with", act.data), *(f"from {source(one)}" for one in act.sources),
         *_clauses("per", act.ios), *(f"for {source(one)}" for one in act.io_sources),
         *_clauses("cum", act.inits), *(f"qua {source(one)}" for one in act.init_sources),

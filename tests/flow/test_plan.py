@@ -510,6 +510,57 @@ def test_what_a_frame_cannot_have_is_refused(options: Any, attributes: Any, said
     assert str(caught.value).partition(": ")[2].startswith(said)
 
 
+def test_what_stands_in_the_body_of_a_framer_and_is_no_frame_is_refused() -> None:
+    class bad:
+        period: int = 3
+
+        class a(frame):
+            enter: str = "pint x"
+
+            class b(frame):
+                enter = "print b"
+
+        class b(frame):
+            enter = "print b"
+
+    with pytest.raises(FlowError) as caught:
+        Plan("box1").framer(bad)
+    source = Path(__file__).read_text(encoding="utf-8").splitlines()
+    lines = [line.removeprefix(__file__ + ":").split(": ", 1) for line in str(caught.value).splitlines()]
+    assert [(source[int(number) - 1].strip(), said) for number, said in lines] == [
+        ("period: int = 3", "bad.period: a framer has frames only; period belongs into one of them, or into its "
+         "decorator"),
+        ('enter: str = "pint x"', "bad.a.enter: pint is no verb; did you mean print?: pint x"),
+        ("class b(frame):", f"bad.b: there is a frame b already, in line {int(lines[2][0]) - 3}"),
+    ]  # fmt: skip
+
+
+@pytest.mark.row("I15")
+def test_needs_are_said_in_several_ways_that_all_have_to_hold() -> None:
+    plan = Plan("box1")
+
+    def cold(shares: Any) -> bool:
+        return bool(shares[".temp"] < 5)
+
+    class end(frame):
+        enter = "bid stop all"
+
+    @plan.framer(active=True)
+    class one:
+        class a(frame):
+            recur = "inc .temp with -1"
+            transitions = go(end, when=[cold, ".on and elapsed >= 0.25", after(turns=4), HasStatus("one", "running")])
+
+        class last(end, name="end"):
+            enter = "bid stop all"
+
+    plan.init(".temp", 6)
+    plan.init(".on", True)
+    (moved,) = ran(plan).transitions("box1")
+    assert (moved.stamp, repr(plan)) == (0.5, "<Plan box1>")
+    assert moved.place.text == "go end if cold and .on and elapsed >= 0.25 and recurred >= 4 and one is running"
+
+
 def test_two_framers_of_one_name_and_two_behaviours_of_one_name_are_refused() -> None:
     plan = Plan("box1")
 

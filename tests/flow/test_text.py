@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from atilite.errors import FlowError
 from atilite.flow import Plan, frame, go, to_floscript
+from atilite.flow.behaviors import described
 from atilite.flow.model import (
     CONTEXTS,
     Act,
@@ -223,6 +224,17 @@ def test_python_plans_are_printed_with_their_behaviours_as_do() -> None:
         '    print "hot"\n'
     )
     again(text)
+
+
+def test_a_behaviour_that_stands_in_an_act_itself_is_printed_by_its_name() -> None:
+    def sense_depth() -> None:
+        pass
+
+    kinds = (sense_depth, described(sense_depth), described(sense_depth, name="SenseDepth"))
+    for kind in kinds:
+        decl = FrameDecl("a", lines=[Line("recur", Do(kind))])
+        framer = FramerDecl("f", first="a", frames={"a": decl})
+        assert "do sense depth" in to_floscript(Declared({"h": HouseDecl("h", taskers={"f": framer})}))
 
 
 def _with(line: Any) -> Plan:
