@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
+from collections.abc import Hashable, Mapping
 from contextvars import copy_context
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
@@ -166,6 +167,12 @@ class Bean:
         self._living = living = _Living(self, life, self._home)
         return living.begin()
 
+    def pass_on(self, signal: Hashable, sender: Any, passed: Mapping[str, Any]) -> list[Promise[int]]:
+        """Hand a signal to its processes, if it has any of its own; promises of each how many callbacks were called."""
+        crew = None if self._living is None else self._living.crew
+        name = str(sender) if isinstance(sender, Bean) else "the pod"
+        return [] if crew is None else list(crew.send(signal, name, passed))
+
     def is_ready(self) -> None:
         """Hear that it does its work from now on."""
         if self._living is not None:
@@ -201,7 +208,7 @@ class _Living:
         self._current: Promise[Any] | None = None
         self._unwanted = self._told_ready = False
         self._health: Health | None = None
-        self._crew: Any = None
+        self.crew: Any = None
 
     def begin(self) -> Promise[Any]:
         self._life.stopping.on_done(lambda _: self._asked_to_end())
@@ -225,7 +232,7 @@ class _Living:
         except Exception as error:  # it ended before it began
             core = Promise.failed(error)
         self._leave_to(core, self._core_ended)
-        if self._bean.spec.ready == "auto" and self._crew is None:
+        if self._bean.spec.ready == "auto" and self.crew is None:
             self.is_ready()
 
     def _call(self) -> Promise[Any]:
@@ -243,11 +250,11 @@ class _Living:
 
     def _call_in_processes(self) -> Promise[Any]:
         home, context = self._home, self._bean.context
-        self._crew = Crew(
+        self.crew = Crew(
             self._bean.spec, context.log, config=home.config, runtime=home.runtime, clock=home.supervisor.clock,
-            ready=self.is_ready, loop_type=home.loop_type,
+            ready=self.is_ready, loop_type=home.loop_type, number=self._bean.id,
         )  # fmt: skip
-        work: Promise[Any] = self._crew.begin()
+        work: Promise[Any] = self.crew.begin()
         return work
 
     def _started(self, asked: Promise[None]) -> None:
@@ -273,7 +280,7 @@ class _Living:
             self._health.end()
 
         error = meant_by(core.error)
-        if self._crew is not None and error is not None and not isinstance(error, TaskCancelled):
+        if self.crew is not None and error is not None and not isinstance(error, TaskCancelled):
             # Its processes were started again as often as the bean's policy allows; all of them are not, once more.
             final = Vetoed(line_of(error))
             final.__cause__ = error
@@ -295,9 +302,9 @@ class _Living:
         bean, home = self._bean, self._home
         if self._health is not None:
             self._health.end()
-        if self._crew is not None:
-            self._crew.ask()
-        if self._crew is not None or home.signals.listens(bean, home.stop_signal):
+        if self.crew is not None:
+            self.crew.ask()
+        if self.crew is not None or home.signals.listens(bean, home.stop_signal):
             # Time to end by itself, before it is cancelled.
             self._life.grace = bean.spec.stop_timeout
         home.signals.send(home.stop_signal, sender=home, wanted=lambda one: one is bean, passed={})

@@ -41,6 +41,7 @@ class House(Protocol):
     """A pod, as a context sees it; beans are given a whole Pod."""
 
     config: Any
+    process: int | None
     runtime: Runtime
     signals: Signals
 
@@ -87,6 +88,11 @@ class Context:
     def instance(self) -> Any:
         """The object of a bean that is a class; None of any other."""
         return self._member.instance
+
+    @property
+    def process(self) -> int | None:
+        """Which of the bean's own processes this is, from 1; None for a bean of the pod's process."""
+        return self._house.process
 
     @property
     def config(self) -> Any:

@@ -50,3 +50,8 @@ def all_ended(works: Iterable[Promise[Any]]) -> Promise[int]:
     return promise
 
 
+def total(counts: list[Promise[int]]) -> Promise[int]:
+    """Promise the sum of these, once all of them have ended; one that fails counts for nothing."""
+    added: Promise[int] = Promise()
+    all_ended(counts).on_done(lambda _: added.set(sum(one.value or 0 for one in counts)))
+    return added

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context as Variables
 from datetime import datetime
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,8 +21,8 @@ from atilite.pod.bean import Bean, BeanStatus
 from atilite.pod.health import EVERY
 from atilite.pod.hooks import Hooks
 from atilite.pod.loops import LoopType, choose
-from atilite.pod.places import all_ended
-from atilite.pod.signals import Signals
+from atilite.pod.places import all_ended, total
+from atilite.pod.signals import Listener, Signals
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.engine import Runtime, process_runtime
@@ -60,6 +61,7 @@ class Pod:
     themselves once the pod is stopped. `launch(bean, life)` begins a life, for who wants to be beside it: it returns
     the promise of its end. `health_every` is how many seconds lie between two questions to a bean's `health`.
 
+    `process` is set where a bean has processes of its own: which of them this one is.
     `changed` emits a Change at each change of a bean's state, in order. `stopping` is settled when the pod begins to
     end, `done` with the exit code when all beans have ended. `enforced` names those that did not end by themselves.
     """
@@ -76,12 +78,14 @@ class Pod:
         launch: Launch = Bean.begin,
         health_every: float = EVERY,
     ) -> None:
+        process: int | None = None,
         self.config = SimpleNamespace() if config is None else config
         self.runtime = runtime or process_runtime()
         self.stop_wait_time = stop_wait_time
         self.loop_type: str = loop_type
         self.health_every = health_every
         choose(loop_type, self.runtime.aio)
+        self.process = process
         self.signals, self.hooks = Signals(self.runtime), Hooks(self.runtime)
         self.stop_signal = "SIGTERM"
         self.changed: Emitter[Change] = Emitter()
@@ -261,15 +265,21 @@ class Pod:
     # -- signals and hooks
 
     def send_signal(self, signal: Hashable, labels: Any = None, *, sender: Any = None, **passed: Any) -> Task:
-        """Call the callbacks for `signal`; with `labels` only those of beans with that label or id, or one of these."""
+        """Call the callbacks for `signal`; with `labels` only those of beans with that label or id, or one of these.
+
+        In the processes of a bean as well: TypeError for what cannot be sent there.
+        """
         chosen = None if labels is None else frozenset((labels,) if isinstance(labels, (str, int)) else labels)
-        called = self.signals.send(
-            signal,
-            sender=self if sender is None else sender,
-            wanted=lambda bean: chosen is None or bean.label in chosen or bean.id in chosen,
-            passed=passed,
-        )
-        return Task(called, timeout=None, runner=self.runtime.run)
+
+        def wanted(bean: Listener) -> bool:
+            return chosen is None or bean.label in chosen or bean.id in chosen
+
+        sent_by = self if sender is None else sender
+        # First where it may be refused.
+        apart = [bean for bean in self.beans if bean.spec.processes > 1 and wanted(bean)]
+        there = [bean.pass_on(signal, sent_by, passed) for bean in apart]
+        here = self.signals.send(signal, sender=sent_by, wanted=wanted, passed=passed)
+        return Task(total([here, *chain(*there)]) if there else here, timeout=None, runner=self.runtime.run)
 
     def hook(self, name: str) -> Callable[[F], F]:
         """Decorator: ask `function(bean)` before_start, after_start, before_stop or after_stop of each bean.

@@ -1,28 +1,28 @@
-"""`processes=n`: a bean that runs in n processes of its own, each kept up by itself.
-
-Over there each of them is a pod with this one bean, so every kind of bean works and stops there as it does here.
-"""
+"""`processes=n`: a bean that runs in n processes of its own, each kept up by itself; cell.py is what runs in them."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import pickle
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from atilite.clock import Clock
-from atilite.pod.bean import Bean
-from atilite.pod.configuring import Config, portable
-from atilite.pod.pod import Change, Pod
+from atilite.pod.cell import PATIENT, live
+from atilite.pod.configuring import portable
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.alarm import Later
 from atilite.runtime.engine import Runtime
-from atilite.runtime.isolated import Isolated, Line
+from atilite.runtime.executors import Threads
+from atilite.runtime.isolated import Isolated
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.supervisor import Supervisor
@@ -30,8 +30,6 @@ from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
 
 # Of the time that a bean has to end, the part after which its processes are killed: so they are gone at the end of it.
 KILL_AT = 0.9
-# Seconds in which nothing here gives a process up: whoever stops the bean says when it is too long.
-PATIENT = 1e6
 
 
 class Crew:
@@ -52,9 +50,14 @@ class Crew:
         later: Later | None = None,
         ready: Callable[[], None] = lambda: None,
         loop_type: str = "auto",
+        number: int = 1,
     ) -> None:
-        """`ready` is called when all run for the first time. The beans over there see of `config` what can be sent."""
+        """`ready` is called when all run for the first time. The beans over there see of `config` what can be sent.
+
+        `number` is the id of the bean, here and there.
+        """
         self._spec, self._log, self._runtime, self._ready = spec, log, runtime, ready
+        self._number = number
         self._config = portable(config) | {"LOOP_TYPE": loop_type}
         self._supervisor = Supervisor(loop=runtime.loop, clock=clock, later=later, kind="process")
         self._members: dict[str, _Member] = {}
@@ -72,7 +75,7 @@ class Crew:
         for number in range(1, spec.processes + 1):
             self._supervisor.add(
                 Plan(
-                    f"{spec.key}, process {number}", self._live, policy, ready="explicit",
+                    f"{spec.key}, process {number}", partial(self._live, number), policy, ready="explicit",
                     start_timeout=spec.start_timeout, stop_timeout=PATIENT,
                 )
             )  # fmt: skip
@@ -100,11 +103,23 @@ class Crew:
             self._log.warning("%s is killed: it did not end in time", shown(name))
             member.kill()
 
+    def send(self, signal: Hashable, sender: str, passed: Mapping[str, Any]) -> list[Promise[int]]:
+        """Hand a signal to all that run; promises of each how many callbacks were called there.
+
+        TypeError for what cannot be sent to another process.
+        """
+        try:
+            data = pickle.dumps((signal, sender, dict(passed)))
+        except Exception as error:
+            raise TypeError(f"the signal {signal!r} cannot be sent to another process ({error})") from error
+        return [member.hand_over(data) for member in list(self._members.values())]
+
     # -- one process
 
-    def _live(self, life: Life) -> Promise[Any]:
+    def _live(self, number: int, life: Life) -> Promise[Any]:
         """Begin one life of one process."""
-        member = self._members[life.name] = _Member(self._spec, self._config, life, self._log)
+        given = {"config": self._config, "number": self._number, "process": number}
+        member = self._members[life.name] = _Member(self._spec, given, life, self._log, self._runtime.threads)
         work: Work[Any] = Work(member.ask)
         attended = self._variables.copy().run(self._runtime.threads.dedicated, member.run)
         attended.on_done(lambda ended: self._left(life.name, ended, work))
@@ -134,7 +149,9 @@ class Crew:
 class _Member(Isolated):
     """One life of one process: what it writes and logs is logged here."""
 
-    def __init__(self, spec: BeanSpec, config: Mapping[str, Any], life: Life, log: logging.Logger) -> None:
+    def __init__(
+        self, spec: BeanSpec, given: Mapping[str, Any], life: Life, log: logging.Logger, threads: Threads
+    ) -> None:
         alone = replace(
             spec, processes=1, restart="never", needs=(), after=(), optional=False, critical=False, health=None
         )
@@ -142,7 +159,13 @@ class _Member(Isolated):
         self._lines = {"stdout": _Lines(partial(log.info, "%s: %s", self._shown)),
                        "stderr": _Lines(partial(log.warning, "%s: %s", self._shown))}  # fmt: skip
         self._life, self._log, self._asked = life, log, False
-        arguments = {"spec": alone, "config": config, "level": log.getEffectiveLevel()}
+        self._threads = threads
+        # Signals on their way, and those whose callbacks are being called over there; None when it has ended.
+        self._signals: deque[tuple[int, bytes]] = deque()
+        self._called: dict[int, Promise[int]] | None = {}
+        self._numbers = itertools.count(1)
+        self._order = threading.Lock()
+        arguments = {**given, "spec": alone, "level": log.getEffectiveLevel()}
         super().__init__(live, arguments, self._write, self._hear, wants_was=True)
         self.name = spec.key
 
@@ -170,10 +193,39 @@ class _Member(Isolated):
         except ProcessLookupError:
             self._log.debug("%s had ended before it could be told", self._shown)
 
+    def hand_over(self, data: bytes) -> Promise[int]:
+        """Send a signal, behind those before; promises how many callbacks were called. Any thread."""
+        called: Promise[int] = Promise()
+        with self._lock:
+            if self._called is None:
+                return Promise.completed(0)
+            number = next(self._numbers)
+            self._called[number] = called
+            self._signals.append((number, data))
+        self._threads.submit(self._flush)
+        return called
+
+    def _flush(self) -> None:
+        with self._order:
+            while self._signals:
+                number, data = self._signals.popleft()
+                if not self.send("signal", number, data):
+                    self._settle(number, 0)
+
+    def _settle(self, number: int, count: int) -> None:
+        with self._lock:
+            called = (self._called or {}).pop(number, None)
+        if called is not None:
+            called.set(count)
+
     def run(self) -> Any:
         try:
             return super().run()
         finally:
+            with self._lock:
+                left, self._called = self._called or {}, None
+            for called in left.values():
+                called.set(0)
             for lines in self._lines.values():
                 lines.close()
 
@@ -183,6 +235,8 @@ class _Member(Isolated):
     def _hear(self, kind: str, parts: tuple[Any, ...]) -> None:
         if kind == "ready":
             self._life.ready()
+        elif kind == "called":
+            self._settle(*parts)
         elif kind == "log":
             name, level, text = parts
             logging.getLogger(name).log(level, "%s: %s", self._shown, text)
@@ -212,34 +266,3 @@ class _Lines:
         if self._rest:
             self._told(self._rest)
             self._rest = ""
-
-
-# -- over there
-
-
-def live(line: Line, spec: BeanSpec, config: Mapping[str, Any], level: int) -> None:
-    """Be a pod of one bean, in the main thread of a process made for it, until that has ended.
-
-    Raises what the bean raised. SIGTERM asks it to end, and a second one cancels it.
-    """
-    logging.getLogger().setLevel(level)
-    ends: list[Promise[Any]] = []
-
-    def launch(bean: Bean, life: Life) -> Promise[Any]:
-        work = bean.begin(life)
-        ends.append(work)
-        return work
-
-    known = Config(config)
-    pod = Pod(config=known, stop_wait_time=PATIENT, loop_type=known.LOOP_TYPE, launch=launch)
-
-    def tell(change: Change) -> None:
-        if change.new == "running":
-            line.send("ready")
-
-    pod.changed.listen(tell)
-    pod.add_bean(spec)
-    pod.run()
-    for end in ends:
-        if end.error is not None and not pod.enforced:
-            raise end.error

@@ -37,6 +37,8 @@ else:
     importlib = LazyModule("importlib")
     multiprocessing = LazyModule("multiprocessing")
 
+log = logging.getLogger("atilite.runtime")
+
 # Seconds that a function has for its `finally` blocks before its process is killed.
 GRACE = 2.0
 
@@ -87,6 +89,24 @@ class Isolated:
         self._lock = threading.Lock()
         self._unwanted = False
         self._process: Any = None
+        # Held while something is sent, so that nobody closes the line meanwhile.
+        self._sending = threading.Lock()
+        self._line: Connection | None = None
+
+    def send(self, kind: str, *parts: Any) -> bool:
+        """Tell what the function hears by `Line.hear`; False if nobody is there yet or any more.
+
+        Any thread; blocks while the other process is too busy to listen.
+        """
+        data = pickle.dumps((kind, *parts))
+        with self._sending:
+            try:
+                if self._line is not None:
+                    self._line.send_bytes(data)
+                    return True
+            except OSError as error:
+                log.debug("%s could not be told of %s: %s", self.name, kind, error)
+        return False
 
     def cancel(self) -> None:
         """Let the function run its `finally` blocks, then end all of its process group. Any thread."""
@@ -125,6 +145,8 @@ class Isolated:
             process.join()
             with self._lock:
                 self._process = None
+            with self._sending:
+                self._line = None
             for end in (line, outs[0][0], outs[1][0]):
                 end.close()
         return self._outcome(answer, process.exitcode)
@@ -147,6 +169,9 @@ class Isolated:
             line.send_bytes(self._call)
         except OSError:  # it died at once
             process.join(GRACE)
+        else:
+            with self._sending:
+                self._line = line
         fds = [one.fileno() for one in outs]
         pour(
             process.pid,
@@ -218,6 +243,19 @@ class Line:
             raise TypeError(f"{kind}: it cannot be sent to the server's process ({error})") from error
         with self._lock:
             self._connection.send_bytes(data)
+
+    def hear(self, heard: Heard) -> None:
+        """Have `heard` called, in a thread of its own, with the kind and the parts of all that is sent here."""
+
+        def listen() -> None:
+            try:
+                while True:
+                    kind, *parts = pickle.loads(self._connection.recv_bytes())
+                    heard(kind, tuple(parts))
+            except (EOFError, OSError):
+                return  # the other process has ended, and this one ends with it
+
+        threading.Thread(target=listen, name="atilite-line", daemon=True).start()
 
     def end(self) -> None:
         """Note that the run should end."""

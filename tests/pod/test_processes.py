@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
@@ -11,12 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from atilite.clock import Clock
 from atilite.pod.configuring import Config
+from atilite.pod.pod import Pod
 from atilite.pod.processes import Crew
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.engine import Runtime
@@ -62,6 +65,26 @@ class Server:
         say("server", self.context.config.PLACE, os.getpid())
         await self.over.wait()
         say("server ends")
+
+
+class Bell:
+    def __init__(self, context):
+        self.context, self.rung = context, asyncio.Event()
+        context.add_signal_handler("ring", self.ring)
+
+    def ring(self, times, senders, signal):
+        say("rung", times, "by", *senders)
+
+    async def __call__(self, **kwargs):
+        context = self.context
+        say("bell", context.id, context.process, context.label, context.bean)
+        for call in (context.get_beans, context.wait_beans_done, lambda label: context.send_signal("x", labels=label)):
+            try:
+                call("other")
+            except KeyError as error:
+                say("refused:", error)
+        say("alone", len(context.get_beans(context.id)), await context.send_signal("none", labels=context.id))
+        await context.ending
 
 
 def deaf(context):
@@ -276,6 +299,67 @@ def test_each_is_started_again_by_itself_and_one_that_is_given_up_takes_the_othe
     with pytest.raises(Exception, match="SIGKILL"):
         work.wait(WAIT)
     assert gone(other[0])
+
+
+@pytest.fixture
+def pod(workers: Path) -> Iterator[Pod]:
+    pod = Pod(loop_type="asyncio", stop_wait_time=WAIT)
+    yield pod
+    for _ in range(2):
+        pod.stop()
+    pod.done.wait(WAIT)
+
+
+@pytest.mark.row("P8")
+def test_a_process_knows_the_id_of_its_bean_and_its_own_number_and_that_it_is_alone(pod: Pod, heard: Heard) -> None:
+    idle = pod.add_bean(asyncio.sleep, label="other", delay=1000)
+    pod.add_bean("workers.Bell", processes=2, label="bell")
+    pod.start()
+
+    lines = heard.wait_for(": bell", 2)
+    assert sorted(line.split(": ", 1)[1] for line in lines) == [f"bell 2 {n} bell bean 2 (bell)" for n in (1, 2)]
+    refused = heard.wait_for("refused:", 6)
+    assert all("'other' is not in this process: a bean with processes=... sees nobody" in line for line in refused)
+    heard.wait_for("alone 1 0", 2)
+    assert idle is not None
+    assert idle.context.process is None
+
+
+@pytest.mark.row("P10")
+def test_a_signal_of_the_pod_reaches_the_processes_of_a_bean_and_is_counted(pod: Pod, heard: Heard) -> None:
+    pod.add_bean("workers.Bell", processes=2, label="bell")
+    other = pod.add_bean(asyncio.sleep, label="other", delay=1000)
+    pod.start()
+    heard.wait_for("alone", 2)
+    assert other is not None
+
+    assert other.context.send_signal("ring", labels="bell", times=3).fetch(WAIT) == 2
+    assert pod.send_signal("ring", labels="other", times=4).fetch(WAIT) == 0
+    assert [pod.send_signal("ring", times=times) for times in range(100)][-1].fetch(WAIT) == 2
+    assert len(heard.wait_for("rung 3 by bean 2 (other)", 2)) == 2
+    heard.wait_for("rung 99 by the pod", 2)
+    assert not any("rung 4 by bean" in line for line in heard.lines)
+    one = [line for line in heard.lines if "process 1: rung" in line and "the pod" in line]
+    assert [int(line.split("rung ")[1].split()[0]) for line in one] == list(range(100))
+    with pytest.raises(TypeError, match="'ring' cannot be sent to another process"):
+        pod.send_signal("ring", times=threading.Lock())
+
+
+@pytest.mark.row("P10")
+def test_a_signal_to_a_process_that_has_ended_or_cannot_read_it_is_called_nowhere(
+    pod: Pod, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.add_bean("workers.Bell", processes=2)
+    pod.start()
+    heard.wait_for("alone", 2)
+    monkeypatch.setitem(sys.modules, "only_here", ModuleType("only_here"))
+    only = type("Only", (), {"__module__": "only_here"})
+    monkeypatch.setattr(sys.modules["only_here"], "Only", only, raising=False)
+
+    assert pod.send_signal("ring", times=only()).fetch(WAIT) == 0
+    heard.wait_for("a signal from the pod cannot be read", 2)
+    pod.stop().wait(WAIT)
+    assert pod.send_signal("ring", times=1).fetch(WAIT) == 0
 
 
 @pytest.mark.row("pod-promise-10")
