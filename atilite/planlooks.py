@@ -44,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way out of an active frame: the text of its transition, and its line."""
+    """How it goes on from an active frame, with its line: the text of a transition, or what a generator waits for."""
 
     text: str
     line: int
@@ -99,6 +99,9 @@ def _frame(frame: Frame, framer: Framer) -> FrameLook:
 
 
 def _ways(frame: Frame, framer: Framer) -> Iterator[Way]:
+    for part in framer.parts:
+        if part.frame == frame.name and part.waits_for:
+            yield Way(f"waits for {part.waits_for}", part.place.line)
     for line in framer.decl.frames[frame.name].lines:
         if isinstance(line.act, Go):
             yield Way(line.place.text, line.place.line)

@@ -12,7 +12,7 @@ import pytest
 from atilite import Atilite
 from atilite.config import Settings
 from atilite.errors import DuplicateName, FlowError, SetupError
-from atilite.flow import Plan, frame
+from atilite.flow import Plan, frame, until
 from atilite.flow.behaviors import Gathered
 from atilite.mountedplan import MountedPlan
 from atilite.runtime.promise import Promise
@@ -341,3 +341,18 @@ def test_a_plan_in_python_brings_its_behaviours_and_its_period(board: Board) -> 
     shown = {line.text.strip(): (line.on, source[line.number - 1].strip()) for line in lines if line.text}
     assert shown["do counted"] == (True, "recur = [counted]")
     assert shown["framer counting be active"] == (False, "class counting:")
+
+
+def test_what_a_generator_waits_for_is_told_with_its_frame(board: Board) -> None:
+    declared = Plan("box", period=0.01)
+
+    @declared.framer(active=True)
+    def mission(self: Any) -> Iterator[Any]:
+        yield until(".reached")
+
+    declared.init(".reached", False)
+    plan = board.app.mount_plan(declared)
+    board.start()
+    turned(plan, lambda: True)
+    (frame_look,) = plan.houses["box"].tree("mission")
+    assert [way.text for way in frame_look.ways] == ["waits for .reached"]
