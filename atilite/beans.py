@@ -5,18 +5,21 @@ Loaded with the first bean.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from .automation.capture import masked
 from .automation.engine import Automation
 from .automation.naming import description_of, source_of
 from .automation.run import Job
 from .automation.services import Info, lived
+from .automation.values import class_key
 from .errors import ConfigError, Frozen, SetupError, TaskCancelled, TaskError
 from .events import Emitter
+from .logs import raised_by_user
 from .pod.bean import Bean
 from .pod.configuring import Config, capitals, checked, merged
 from .pod.pod import Change, Pod
@@ -24,7 +27,10 @@ from .pod.spec import BeanSpec
 from .quickly import dataclass
 from .runtime.promise import Promise
 from .runtime.task import Task
+from .runtime.traces import texts_of
 from .runtime.unit import Life
+
+log = logging.getLogger("atilite.pod")
 
 # The part of the time for their end that beans have before they are cancelled.
 BY_THEMSELVES = 0.6
@@ -63,9 +69,10 @@ class Beans:
             raise SetupError(f"bean {core}: {error}") from None
         if self._frozen:
             raise Frozen("bean", spec.key)
-        name, number = spec.key, 2
+        called = class_key(core) if spec.key.startswith("__main__.") else spec.key
+        name, number = called, 2
         while name in self._entries:
-            name, number = f"{spec.key} {number}", number + 1
+            name, number = f"{called} {number}", number + 1
         told = ("", core) if isinstance(core, str) else (description_of(core), source_of(core))
         self._entries[name] = Entry(
             spec,
@@ -122,14 +129,7 @@ class Beans:
         self._keeping.enter_context(pod.kept())  # when all have ended, one of them may still be started by hand
         self._named.clear()
         for name, entry in self._entries.items():
-            try:
-                # What is critical here is the pages' own end to judge.
-                entry.bean = pod.add_bean(replace(entry.spec, critical=False))
-            except Exception as error:
-                raise SetupError(f"bean {name}: {error}") from error
-            if entry.bean is not None:
-                entry.info = replace(entry.info, description=description_of(entry.bean.core))
-                self._named[entry.bean.id] = entry
+            self._load(pod, name, entry)
         pod.start()
 
     def stop_all(self, timeout: float) -> Promise[list[str]]:
@@ -171,10 +171,26 @@ class Beans:
         except KeyError:
             raise LookupError(f"no bean named {name!r}; known: {', '.join(self._entries) or 'none'}") from None
 
+    def _load(self, pod: Pod, name: str, entry: Entry) -> None:
+        entry.bean = None
+        try:
+            # What is critical here, or may be missing, is the pages' own end to judge.
+            entry.bean = bean = cast(Bean, pod.add_bean(replace(entry.spec, critical=False, optional=False)))
+        except Exception as error:
+            if not entry.spec.optional:
+                raise SetupError(f"bean {name}: {error}") from error
+            log.error("bean %s cannot be loaded: %s", name, error, exc_info=raised_by_user(error))
+            told, trace = texts_of(error)
+            entry.info = replace(entry.info, status="failed", error=self._masked(told), traceback=self._masked(trace))
+        else:
+            entry.info = replace(entry.info, description=description_of(bean.core))
+            self._named[bean.id] = entry
+
     def _told(self, name: str, verb: str) -> Promise[Any]:
-        bean = self._entry(name).bean
+        entry = self._entry(name)
+        bean, fault = entry.bean, entry.info.error
         if bean is None:
-            return Promise.failed(TaskError(f"bean {name!r} has not been loaded; see the log of the start"))
+            return Promise.failed(TaskError(f"bean {name!r} has not been loaded" + (f": {fault}" if fault else "")))
         told: Promise[Any] = getattr(bean, verb)()
         return told
 

@@ -278,6 +278,20 @@ def test_a_coroutine_object_is_a_bean_too(board: Board) -> None:
     assert board.log("once") == ["once and for all"]
 
 
+def test_a_bean_of_the_script_is_called_the_same_whether_that_is_run_or_imported(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/srv/garden/serve.py", raising=False)
+
+    async def pump() -> None:
+        raise AssertionError
+
+    pump.__module__, pump.__qualname__ = "__main__", "pump"
+    board.app.bean(pump)
+
+    assert [info.name for info in board.app.service.services] == ["serve.pump"]
+
+
 @pytest.mark.row("P7")
 def test_beans_of_one_label_have_names_of_their_own(board: Board) -> None:
     for _ in range(2):
@@ -306,8 +320,10 @@ def test_what_a_bean_cannot_be_is_refused_when_it_is_said(board: Board) -> None:
 def test_a_bean_that_cannot_be_loaded_keeps_the_site_from_starting_and_an_optional_one_does_not(board: Board) -> None:
     board.app.bean("nowhere.bean", label="spare", optional=True)
     board.start()
-    assert board.info("spare")["status"] == "stopped"
-    with pytest.raises(TaskError, match="bean 'spare' has not been loaded"):
+    spare = board.info("spare")
+    assert (spare["status"], spare["run"]) == ("failed", None)
+    assert spare["error"] == "SetupError: nowhere.bean: there is no module nowhere (is its folder on the path?)"
+    with pytest.raises(TaskError, match=r"bean 'spare' has not been loaded: SetupError: nowhere\.bean: there is no"):
         board.site.catalogue.start_service("spare").fetch()
     with pytest.raises(Frozen):
         board.app.bean("nowhere.other")

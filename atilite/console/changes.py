@@ -7,7 +7,7 @@ from typing import Any
 from atilite.console import actions, confirm, forms, kv, lines, schedules, words
 from atilite.console.desk import Visit
 from atilite.console.flash import Flash
-from atilite.errors import Error, ParameterError, RunSkipped, TaskTimeout
+from atilite.errors import Error, ParameterError, RunSkipped, TaskError, TaskTimeout
 from atilite.runtime.promise import Promise
 
 STORE_SECONDS = 10.0
@@ -94,6 +94,8 @@ def service(visit: Visit) -> Any:
         switched.fetch(SWITCH_SECONDS)
     except TaskTimeout:  # it takes its time: the page shows how far it is
         return visit.go(f"/services#{words.slug(name)}", Flash(f"{name} is being {DONE[verb]}."))
+    except TaskError as refused:  # by a hook, or because there is nothing that could be started
+        return visit.go(f"/services#{words.slug(name)}", Flash(f"{name} was not {DONE[verb]}: {refused}."))
     return visit.go(f"/services#{words.slug(name)}", Flash(f"{name}: {DONE[verb]}."))
 
 

@@ -113,3 +113,34 @@ def test_the_buttons_of_a_bean_stop_and_start_it_and_its_log_is_one_click_away(
     assert f'/runs/{run}">its log' in person.get("/services").text
     site.database().writer.flush()
     assert [record.message for record in site.catalogue.journals.records(run)] == ["the pump begins"]
+
+
+@pytest.mark.row("pod-promise-9")
+def test_who_is_refused_at_a_button_reads_why_on_the_page(garden: Garden, request: pytest.FixtureRequest) -> None:
+    @garden.app.bean(label="pump")
+    class Pump:
+        def __init__(self, context: Any) -> None:
+            self.context = context
+
+        def before_stop(self) -> None:
+            raise RuntimeError("the cellar is full of water")
+
+        async def __call__(self) -> None:
+            self.context.ready()
+            await self.context.ending
+
+    garden.app.bean("nowhere.spare", label="spare", optional=True)
+    person, site = request.getfixturevalue("person")("run"), request.getfixturevalue("site")
+    reached: SimpleQueue[str] = SimpleQueue()
+    site.catalogue.service_changed.listen(lambda info: reached.put(info.status) if info.name == "pump" else None)
+    site.start()
+    while reached.get(timeout=20) != "running":
+        assert True
+
+    assert person.post("/services/pump/stop", page="/services").header("Location") == "/console/services#n-pump"
+    assert "pump was not stopped: before_stop" in person.get("/services").text
+    assert site.catalogue.service("pump").info.status == "running"
+    assert person.post("/services/spare/start", page="/services").status_code == 303
+    page = person.get("/services").text
+    assert "spare was not started: " in page and "has not been loaded" in page
+    assert page.count("there is no module nowhere") >= 2
