@@ -148,6 +148,7 @@ def run(quick: bool) -> list[str]:
     ):  # fmt: skip
         found_real = in_real_time(count, kind, period, seconds)
         head = f"real {kind} {count}"
-        lines.append(f"{head:22} {found_real['turns'] * count / seconds:17,.0f} {found_real['percent']:8.2f}% of a core")
-        verdicts.append(verdict(f"flow-{name}-percent", found_real["percent"], goal))
+        rate, percent = found_real["turns"] * count / seconds, found_real["percent"]
+        lines.append(f"{head:22} {rate:17,.0f} {percent:8.2f}% of a core")
+        verdicts.append(verdict(f"flow-{name}-percent", percent, goal))
     return lines + verdicts

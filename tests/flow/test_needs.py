@@ -225,7 +225,9 @@ def test_a_bare_name_stands_for_the_state_that_is_declared_and_goal_for_its_goal
     assert play(script).moves() == [(0.125, "b"), (0.25, "c")]
 
 
-@pytest.mark.parametrize("place", ["", " in frame", " in frame me in framer f", " in frame a in framer f", " in framer f"])
+@pytest.mark.parametrize(
+    "place", ["", " in frame", " in frame me in framer f", " in frame a in framer f", " in framer f"]
+)
 @pytest.mark.row("I20")
 def test_auxiliaries_are_asked_for_in_the_words_of_the_original(place: str) -> None:
     played = play(

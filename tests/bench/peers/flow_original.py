@@ -1,4 +1,7 @@
-"""Turns a script on the original engine: `PYTHON flow_original.py FILE TURNS` prints seconds of CPU to build and to turn."""
+"""Turns a script on the original engine, and prints the seconds of CPU that building and turning it took.
+
+PYTHON flow_original.py FILE TURNS
+"""
 
 from __future__ import annotations
 
