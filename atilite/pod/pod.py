@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from atilite.clock import Clock
 from atilite.errors import SetupError
 from atilite.events import Emitter
+from atilite.logs import raised_by_user
 from atilite.pod.bean import Bean, BeanStatus
 from atilite.pod.health import EVERY
 from atilite.pod.hooks import Hooks
@@ -60,8 +61,8 @@ class Pod:
     `config` is what beans see as `context.config`. `stop_wait_time` is how many seconds they have to end by
     themselves once the pod is stopped. `launch(bean, life)` begins a life, for who wants to be beside it: it returns
     the promise of its end. `health_every` is how many seconds lie between two questions to a bean's `health`.
-
     `process` is set where a bean has processes of its own: which of them this one is.
+
     `changed` emits a Change at each change of a bean's state, in order. `stopping` is settled when the pod begins to
     end, `done` with the exit code when all beans have ended. `enforced` names those that did not end by themselves.
     """
@@ -77,15 +78,15 @@ class Pod:
         loop_type: LoopType = "auto",
         launch: Launch = Bean.begin,
         health_every: float = EVERY,
-    ) -> None:
         process: int | None = None,
+    ) -> None:
         self.config = SimpleNamespace() if config is None else config
         self.runtime = runtime or process_runtime()
         self.stop_wait_time = stop_wait_time
         self.loop_type: str = loop_type
         self.health_every = health_every
-        choose(loop_type, self.runtime.aio)
         self.process = process
+        choose(loop_type, self.runtime.aio)
         self.signals, self.hooks = Signals(self.runtime), Hooks(self.runtime)
         self.stop_signal = "SIGTERM"
         self.changed: Emitter[Change] = Emitter()
@@ -126,7 +127,8 @@ class Pod:
                     self._last_id -= 1
                 if not spec.optional:
                     raise
-                log.error("%s cannot be loaded; the pod goes on without it", spec.key, exc_info=error)
+                told = "%s cannot be loaded; the pod goes on without it: %s"
+                log.error(told, spec.key, error, exc_info=raised_by_user(error))
                 return None
             with self._lock:
                 self._beans[number] = self._by_unit[str(bean)] = bean

@@ -54,6 +54,8 @@ def test_an_optional_one_that_cannot_be_loaded_is_told_and_left_out(
     assert stage.pod.add_bean("nowhere.at_all", label="extra", optional=True) is None
 
     assert "extra cannot be loaded; the pod goes on without it" in caplog.text
+    assert "there is no module nowhere" in caplog.text
+    assert "Traceback" not in caplog.text
     assert stage.add("a").id == 1
 
 
