@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atilite.errors import FlowError
-from atilite.flow import Plan, frame, go, to_floscript
+from atilite.flow import Plan, Running, frame, go, to_floscript, until
 from atilite.flow.behaviors import described
 from atilite.flow.model import (
     CONTEXTS,
@@ -224,6 +225,28 @@ def test_python_plans_are_printed_with_their_behaviours_as_do() -> None:
         '    print "hot"\n'
     )
     again(text)
+
+
+@pytest.mark.row("I49")
+def test_a_plan_of_python_and_its_script_make_the_same_history() -> None:
+    plan = box()
+
+    @plan.framer(active=True)
+    def weather(self: Any) -> Iterator[Any]:
+        for degrees in (70, 45, 65, 95):
+            self[".sensor.temp"] = degrees
+            yield until(elapsed=1.5)
+
+    script, problems = parse(plan.to_floscript(), "box.flo")
+    assert problems == []
+    histories = []
+    for running in (plan.running(), Running(script, plan.behaviors)):
+        running.run(until=8.0)
+        moves = [(one.stamp, one.framer, one.old, one.new, one.by, one.place.text, one.after)
+                 for one in running.transitions("box1")]  # fmt: skip
+        histories.append((moves, running.snapshot("box1"), running.framers("box1")))
+    assert histories[0] == histories[1]
+    assert [move[3][-1] for move in reversed(histories[0][0])] == ["blow", "idle", "blow", "alarm"]
 
 
 def test_a_behaviour_that_stands_in_an_act_itself_is_printed_by_its_name() -> None:
