@@ -169,6 +169,7 @@ class HousePage:
     more_shares: str = field(metadata=HTML_ONLY)
     more_steps: str = field(metadata=HTML_ONLY)
     error: str = field(default="", metadata=HTML_ONLY)
+    live: bool = field(default=False, metadata=HTML_ONLY)
     script: tuple[tuple[str, tuple[Any, ...]], ...] | None = None
 
     @property
@@ -211,13 +212,16 @@ def house_of(visit: Visit) -> Any:
         raise Error(404, str(unknown.args[0])) from None
 
 
-def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None) -> HousePage:
-    """One house; `wrong` has what was sent for fields of shares, and why it was not written. Raises Error 404."""
+def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, live: bool = False) -> HousePage:
+    """One house; `wrong` has what was sent for fields of shares, and why it was not written. Raises Error 404.
+
+    A `live` one has no buttons and no forms, and only what is new.
+    """
     house, name = house_of(visit), visit.path("name")
     facts, framers = house.plan.facts, house.framers()
     chosen = _chosen(visit.arg("framer"), framers)
     all_shares, all_steps = visit.arg("shares") == "all", visit.arg("history") == "all"
-    may = visit.may("run")
+    may = visit.may("run") and not live
     tree = house.tree(chosen)
     steps = house.history(visit.arg("framer"), ALL_STEPS if all_steps else FEW_STEPS)
     shares = house.shares(remembering=True)
@@ -246,7 +250,8 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None) -> Ho
         more_shares="" if all_shares or len(picked) == len(shares) else path_of(name, **{**given, "shares": "all"}),
         more_steps="" if all_steps else path_of(name, **{**given, "history": "all"}),
         error="; ".join(reason for _, reason in (wrong or {}).values()),
-        script=_script(house) if visit.arg("script") else None,
+        live=live,
+        script=_script(house) if visit.arg("script") and not live else None,
     )
 
 

@@ -12,6 +12,7 @@ from atilite.console import (
     changes,
     flow,
     flowdeeds,
+    flowlive,
     kv,
     live,
     notices,
@@ -37,6 +38,7 @@ def __mount__(app: Any, mntopt: Any) -> None:
     _lists(desk)
     _runs(desk)
     runs.declare(desk)
+    flowlive.declare(desk)
     _changes(desk)
     sessions.declare(desk)
     desk.answer("/console.css", "GET", _sheet(desk))
@@ -56,7 +58,6 @@ def _lists(desk: Desk) -> None:
     desk.answer("/kv/<namespace>/<key:path>.json", "GET", _key(desk), role="view")
     desk.answer("/kv/<namespace>/<key:path>", "GET", _html(desk, "kv.html", kv.listing), role="view")
     desk.page("/flow", "flow.html", flow.listing)
-    desk.page("/flow/<name:path>", "house.html", flow.page)
     desk.page("/api", "api.html", api.page)
     desk.page("/tasks", "tasks.html", tasks.page)
     desk.page("/settings", "settings.html", settings.page)

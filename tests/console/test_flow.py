@@ -16,6 +16,7 @@ from atilite.site import Site
 from atilite.store.accounts import Accounts
 from tests.console.conftest import PASSWORD, Garden, Person
 from tests.console.test_markup import mistakes
+from tests.console.test_streams import Opened
 
 People = Callable[[str], Person]
 WAIT = 20.0  # seconds; only to tell what hangs from what is slow
@@ -211,6 +212,33 @@ def test_a_house_is_stopped_behind_a_question_and_begins_anew(
     runner.post("/flow/box1/renew")
     assert plan.alive
     assert runner.post("/flow/box1/renew").status_code == 409
+
+
+def test_a_page_that_stays_open_gets_each_turn_and_ends_with_the_plan(
+    house: MountedHouse, plan: MountedPlan, site: Site, person: People
+) -> None:
+    page = Opened(site, person("run"), "/flow/box1?live=1")
+    so_far = page.until("<b>idle</b>")
+    assert "</html>" not in so_far
+    assert "<form" not in so_far.partition("<main")[2]
+    house.write(".temp", {"value": 70.0})
+    turn(plan, 1)
+    page.until("<b>blow</b>")
+    assert plan.stop(WAIT)
+    whole = page.end()
+    assert "See the house" in whole
+    assert mistakes(whole) == []
+    assert site.catalogue.plans.house("box1") is house
+
+
+def test_where_too_many_pages_are_open_one_loads_again(
+    house: MountedHouse, site: Site, person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atilite.console.feeds.Feeds.open", lambda feeds, run: None)
+    answer = person("view").get("/flow/box1?live=1")
+    assert answer.header("Refresh") == "3"
+    assert "<b>idle</b>" in answer.text
+    assert "watch live" in person("view").get("/flow/box1").text
 
 
 @pytest.mark.parametrize(
