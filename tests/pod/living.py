@@ -11,7 +11,7 @@ import pytest
 from atilite.pod.bean import Bean
 from atilite.pod.pod import Pod
 
-PATIENCE = 20.0
+PATIENCE = 60.0  # seconds; only to tell what hangs from what is slow
 
 
 class Living:
@@ -20,7 +20,7 @@ class Living:
     def __init__(self, core: Any, **keys: Any) -> None:
         config, seconds = keys.pop("config", None), keys.pop("stop_wait_time", PATIENCE)
         self.pod = Pod(config=config, stop_wait_time=seconds)
-        bean = self.pod.add_bean(core, **keys)
+        bean = self.pod.add_bean(core, **{"start_timeout": PATIENCE, **keys})
         assert bean is not None
         self.bean: Bean = bean
 

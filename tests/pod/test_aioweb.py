@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from atilite.pod.aioweb import WebAdapter
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -49,7 +49,7 @@ def serving(alive: Alive, app: Any, **keys: Any) -> Living:
 
 def get(address: str, path: str) -> str:
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()
@@ -63,7 +63,7 @@ def test_an_application_is_served_and_lives_with_the_bean(alive: Alive) -> None:
     living = serving(alive, application(happened))
 
     assert get(living.instance.addresses[0], "/") == "bean 1"
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     assert living.ended() == 0
     assert happened.things == ["startup", "shutdown"]
     with pytest.raises(ConnectionRefusedError):
@@ -94,11 +94,11 @@ def test_it_serves_at_unix_sockets_and_takes_them_away(alive: Alive, tmp_path: P
     assert living.instance.addresses == [f"unix:{path}" for path in paths]
     for path in paths:
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
+            client.settimeout(PATIENCE)
             client.connect(str(path))
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert client.makefile("rb").read().endswith(b"bean 1")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     assert living.ended() == 0
     assert not any(path.exists() for path in paths)
 
@@ -121,9 +121,9 @@ def test_a_request_that_runs_may_end_when_the_pod_does(alive: Alive) -> None:
     asking = threading.Thread(target=lambda: answers.append(get(living.instance.addresses[0], "/slow")))
     asking.start()
     happened.wait_for("asked")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     living.call(go.set)
-    asking.join(10)
+    asking.join(PATIENCE)
 
     assert living.ended() == 0
     assert answers == ["slow"]

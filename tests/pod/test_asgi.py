@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from atilite.pod.asgi import ASGIServer
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -62,7 +62,7 @@ def serving(alive: Alive, app: Any, **keys: Any) -> Living:
 
 def get(living: Living, path: str) -> tuple[int, str]:
     host, _, port = living.instance.addresses[0].rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -80,7 +80,7 @@ def test_an_application_is_served_and_lives_with_the_bean(alive: Alive) -> None:
     assert get(living, "/there") == (200, "bean 1 at /there")
     assert vars(app)["aio_pod_context"] is living.bean.context
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    assert living.pod.send_signal("SIGTERM").fetch(20) == 1
+    assert living.pod.send_signal("SIGTERM").fetch(PATIENCE) == 1
     assert living.ended() == 0
     assert app.happened.things == ["startup", "/there", "shutdown"]
     with pytest.raises(ConnectionRefusedError):
@@ -104,14 +104,14 @@ def test_an_application_is_found_by_its_path(alive: Alive) -> None:
 @pytest.mark.row("P26")
 def test_a_request_that_runs_may_end_when_the_pod_does(alive: Alive) -> None:
     app = Application()
-    living = serving(alive, app)
+    living = serving(alive, app, grace=PATIENCE)
     answers: list[Any] = []
     asking = threading.Thread(target=lambda: answers.append(get(living, "/slow")))
     asking.start()
     app.happened.wait_for("/slow")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     living.call(app.go.set)
-    asking.join(10)
+    asking.join(PATIENCE)
 
     assert living.ended() == 0
     assert answers == [(200, "bean 1 at /slow")]
@@ -132,11 +132,11 @@ def test_a_unix_socket_goes_with_the_bean(alive: Alive, tmp_path: Path) -> None:
     path = tmp_path / "app.sock"
     living = serving(alive, Application(), unix=str(path))
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(PATIENCE)
         client.connect(str(path))
         client.sendall(b"GET /there HTTP/1.0\r\n\r\n")
         assert b"bean 1 at /there" in client.makefile("rb").read()
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
 
     assert living.ended() == 0
     assert not path.exists()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atilite.pod.pcflow import ProducerConsumer
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -79,7 +79,7 @@ def test_a_plain_generator_and_a_plain_consumer_have_threads(alive: Alive) -> No
             yield from range(4)
 
         def consume(self, obj: int, **kwargs: Any) -> None:  # type: ignore[override]
-            met.wait(20)  # on the loop this would never end
+            met.wait(PATIENCE)  # on the loop this would never end
             threads.add(threading.current_thread().name)
 
     assert alive(Plain, consumer_num=4).ended() == 0

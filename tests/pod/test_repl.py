@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from atilite.pod.repl import Console
-from tests.pod.living import Living
+from tests.pod.living import PATIENCE, Living
 
 Alive = Callable[..., Living]
 Open = Callable[..., "Telling"]
@@ -37,12 +37,12 @@ class Telling:
         address = living.instance.address
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(20)
+            self.socket.settimeout(PATIENCE)
             self.socket.connect(address[5:])
         else:
             host, _, port = address.rpartition(":")
             self.socket = socket.create_connection((host, int(port)), timeout=20)
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE)
 
     def until(self, end: str) -> str:
         """What comes before `end`, which is taken as well."""
@@ -208,7 +208,7 @@ def test_sessions_end_with_the_pod(alive: Alive, client: Open) -> None:
     idle, waiting, young = client(living).admitted(), client(living).admitted(), client(living)
     waiting("import asyncio")
     waiting.send("await asyncio.sleep(1000)")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
 
     assert living.ended() == 0
     assert idle.rest() == "\nthe pod ends\n"
@@ -231,7 +231,7 @@ def test_a_client_that_has_left_ends_what_prints_for_it(alive: Alive, client: Op
     typed.until("x" * 10_000)
     typed.socket.close()
 
-    assert ended.wait(20)
+    assert ended.wait(PATIENCE)
 
 
 @pytest.mark.row("P29")
@@ -252,7 +252,7 @@ def test_a_unix_socket_is_for_this_user_alone_and_goes_with_the_bean(
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert client(living).admitted()("1") == "1\n"
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     assert living.ended() == 0
     assert not path.exists()
 
@@ -275,7 +275,7 @@ def test_without_a_token_one_is_made_in_a_file_for_this_user_alone(
     typed.until("token: ")
     typed.send(token)
     typed.until(PROMPT)
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     assert living.ended() == 0
     assert not path.exists()
 
@@ -288,7 +288,7 @@ def test_a_token_file_that_is_there_is_used_and_kept(alive: Alive, client: Open,
     living = served(alive, token="", token_file=str(path))
 
     assert client(living).admitted()("1") == "1\n"
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     living.ended()
     assert path.exists()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atilite.pod.simple import SimpleServer
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -80,7 +80,7 @@ def test_on_stop_is_called_once_however_many_signals_come(alive: Alive, names: t
     living = alive(Patient, happened=happened)
     happened.wait_for("run")
     for name in names:
-        living.pod.send_signal(name).fetch(20)
+        living.pod.send_signal(name).fetch(PATIENCE)
 
     assert happened.things.count("on_stop") == 1
 
@@ -153,7 +153,7 @@ def test_a_server_that_is_asked_to_end_before_it_listens_does_not_begin(alive: A
     happened.wait_for("called")
     living.pod.stop()
     assert living.bean.life is not None
-    living.bean.life.stopping.wait(20)
+    living.bean.life.stopping.wait(PATIENCE)
     living.call(go.set)
 
     assert living.ended() == 0
@@ -237,7 +237,7 @@ def test_an_explicitly_ready_server_is_so_once_startup_has_ended(alive: Alive) -
     before = living.bean.state
     living.call(go.set)
     happened.wait_for("run")
-    started.wait(20)
+    started.wait(PATIENCE)
 
     assert (before, living.bean.state) == ("starting", "running")
     living.stop()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atilite.pod.tcp import TCPServer, TCPServerAdapter
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -87,7 +87,7 @@ def test_the_hooks_are_called_in_order(alive: Alive, happened: Happened, client:
     there.write(b"hello\n")
     assert there.readline() == b"hello\n"
     there.close()
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     living.ended()
 
     order = [thing for thing in happened.things if thing != "client has left"]
@@ -120,7 +120,7 @@ def test_hooks_may_be_plain(alive: Alive, happened: Happened, client: Any) -> No
     assert client(living).readline() == b"welcome\n"
     writer = happened.things[2]
     assert not writer.is_closing()
-    living.pod.send_signal("SIGINT").fetch(20)
+    living.pod.send_signal("SIGINT").fetch(PATIENCE)
 
     assert living.ended() == 0
     happened.things.remove(writer)
@@ -139,7 +139,7 @@ def test_a_signal_while_it_sets_up_cancels_that_and_it_never_listens(alive: Aliv
 
     living = alive(TCPServerAdapter, server=Slow, port=0, happened=happened)
     happened.wait_for("setup")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
 
     assert living.ended() == 0
     assert happened.things == ["setup", "SIGTERM", "setup ends", "cleanup"]
@@ -248,7 +248,7 @@ def test_clients_may_finish_when_it_stops_but_no_others_come(alive: Alive, happe
     there = client(living)
     there.write(b"one\n")
     there.readline()
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
     happened.wait_for("stop")
     with pytest.raises(ConnectionRefusedError):
         connection(living)
@@ -266,7 +266,7 @@ def test_clients_that_stay_are_ended_after_the_grace(alive: Alive, happened: Hap
     living = echo(alive, happened, grace=0.05)
     there = client(living)
     happened.wait_for("connect")
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
 
     assert living.ended() == 0
     assert there.read(1) == b""
@@ -286,11 +286,11 @@ def test_it_can_be_stopped_and_started_again_at_the_same_port_beside_others(
     there = client(living)
     there.write(b"one\n")
     assert there.readline() == b"one\n"
-    living.bean.stop().wait(20)
+    living.bean.stop().wait(PATIENCE)
     assert there.read(1) == b""
     assert happened.things[-1] == "cleanup"
 
-    living.bean.start().wait(20)
+    living.bean.start().wait(PATIENCE)
     there = client(living)
     there.write(b"two\n")
     assert there.readline() == b"two\n"
@@ -333,7 +333,7 @@ def test_connections_of_a_protocol_are_ended_as_well(alive: Alive, happened: Hap
     there = client(living)
     there.write(b"hi\n")
     there.readline()
-    living.pod.send_signal("SIGTERM").fetch(20)
+    living.pod.send_signal("SIGTERM").fetch(PATIENCE)
 
     assert living.ended() == 0
     assert there.read(1) == b""

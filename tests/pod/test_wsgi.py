@@ -18,7 +18,7 @@ import pytest
 
 from atilite import Atilite, Database
 from atilite.pod.wsgi import WSGIServer
-from tests.pod.living import Happened, Living
+from tests.pod.living import PATIENCE, Happened, Living
 
 Alive = Callable[..., Living]
 
@@ -38,7 +38,7 @@ class Serving:
 
     def get(self, path: str) -> tuple[int, str]:
         host, _, port = self.address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -98,7 +98,7 @@ def test_an_app_of_ours_parks_its_requests_and_lives_with_the_bean(alive: Alive,
     @app.service
     def keep(was: Any) -> None:
         happened("service")
-        was.wait(20)
+        was.wait(PATIENCE)
         happened("service ends")
 
     @app.get("/waiting")
@@ -120,7 +120,7 @@ def test_an_app_of_ours_parks_its_requests_and_lives_with_the_bean(alive: Alive,
     asking.start()
     happened.wait_for("waits")
     assert json.loads(serving.get("/go")[1]) == {"bean": 1}  # by the one thread, which nobody keeps waiting
-    asking.join(10)
+    asking.join(PATIENCE)
     assert answers[0][0] == 200
 
     assert serving.living.stop() == 0
@@ -134,7 +134,7 @@ def test_an_app_of_ours_may_be_served_again(alive: Alive, app: Atilite) -> None:
     @app.service
     def keep(was: Any) -> None:
         happened(f"service of bean {app.pod_context.label}")
-        was.wait(20)
+        was.wait(PATIENCE)
 
     @app.get("/")
     def index(was: Any) -> Any:
@@ -153,19 +153,19 @@ def test_a_request_that_runs_may_end_when_the_pod_does(alive: Alive) -> None:
 
     def slow(environ: Any, start_response: Any) -> list[bytes]:
         happened("asked")
-        go.wait(10)
+        go.wait(PATIENCE)
         return hello(environ, start_response)
 
-    serving = Serving(alive, slow)
+    serving = Serving(alive, slow, grace=PATIENCE)
     answers: list[Any] = []
     asking = threading.Thread(target=lambda: answers.append(serving.get("/")))
     asking.start()
     happened.wait_for("asked")
     done = serving.living.pod.stop()
     go.set()
-    asking.join(10)
+    asking.join(PATIENCE)
 
-    assert done.wait(20) == 0
+    assert done.wait(PATIENCE) == 0
     assert answers == [(200, "hello from /")]
 
 
