@@ -230,6 +230,11 @@ class MountedHouse:
         """All framers behind the last full turn."""
         return self.plan.running.framers(self.name)
 
+    def sizes(self) -> dict[str, int]:
+        """How many frames each framer has."""
+        found: dict[str, int] = self.look(lambda house: {one.name: len(one.frames) for one in house.framers.values()})
+        return found
+
     def look(self, function: Callable[[House], Any]) -> Any:
         """What a function finds between two turns; it must be quick."""
         return self.plan.running.look(function, self.name)

@@ -219,7 +219,7 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
     """
     house, name = house_of(visit), visit.path("name")
     facts, framers = house.plan.facts, house.framers()
-    chosen = _chosen(visit.arg("framer"), framers)
+    chosen = _chosen(visit.arg("framer"), house.sizes())
     all_shares, all_steps = visit.arg("shares") == "all", visit.arg("history") == "all"
     may = visit.may("run") and not live
     tree = house.tree(chosen)
@@ -255,12 +255,9 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
     )
 
 
-def _chosen(asked: str, framers: Sequence[Any]) -> str:
-    """The framer whose frames are shown: the one that was asked for, else the one with the most to see."""
-    names = [one.name for one in framers]
-    if asked in names:
-        return asked
-    return max(framers, key=lambda one: len(one.outline)).name if framers else ""
+def _chosen(asked: str, sizes: Mapping[str, int]) -> str:
+    """The framer whose frames are shown: the one that was asked for, else the one with the most of them."""
+    return asked if asked in sizes else max(sizes, key=sizes.__getitem__, default="")
 
 
 def _state(house: Any, framers: Sequence[Any]) -> State:
