@@ -12,7 +12,7 @@ from atilite.flow.building import Behaves, Building
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Frame, Framer
 from atilite.flow.lines import Problem
-from atilite.flow.logs import loggers
+from atilite.flow.logs import loggers, notes
 from atilite.flow.model import (
     Aux,
     Bid,
@@ -58,7 +58,7 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
         if not any(problem.place.text.partition(" ")[0] in SETTING for problem in verdict.errors):
             verdict.errors += _uncounted(building)
         if not verdict.errors:
-            verdict.warnings += [*_Ways(building).warnings(), *_unset(building)]
+            verdict.warnings += [*_Ways(building).warnings(), *_unset(building), *_noted(decl)]
         frames = sum(len(framer.frames) for framer in decl.framers.values())
         counts = [counts[0] + 1, counts[1] + len(decl.framers), counts[2] + frames]
     files = list(plan.files)
@@ -132,6 +132,10 @@ def _unset(building: _Looked) -> list[Problem]:
             if path not in building.set and not isinstance(building.house.store.find(path), LiveShare):
                 found.append(Problem(line.place, f"nothing in the plan sets {path}{nearest(path, building.set)}"))
     return list(dict.fromkeys(found))
+
+
+def _noted(decl: HouseDecl) -> Iterator[Problem]:
+    return (Problem(place, note) for logger in decl.loggers.values() for place, note in notes(logger))
 
 
 def _asked(line: Line) -> Iterator[Source]:

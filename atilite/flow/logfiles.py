@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,15 @@ def is_inside(path: str) -> bool:
     """
     parts = PurePosixPath(path.replace("\\", "/"))
     return not parts.is_absolute() and ".." not in parts.parts and ":" not in path and "\0" not in path
+
+
+def taken_below(path: str) -> str:
+    """A folder that a plan names, absolute or at home, as one below the folder of the logs.
+
+    >>> taken_below("/tmp/log/"), taken_below("~/log"), taken_below("states/fast")
+    ('tmp/log/', 'log', 'states/fast')
+    """
+    return re.sub(r"^(~?[/\\]+|~$)", "", path)
 
 
 def make_folder(base: Path, name: str, now: datetime, *, reuse: bool) -> Path:

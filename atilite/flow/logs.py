@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from atilite.clock import Clock
 from atilite.flow.frames import ABORT, ALIVE, READY, RUN, START, STOP, Status
 from atilite.flow.house import House, Tasker
-from atilite.flow.logfiles import LogFile, is_inside, make_folder, row
+from atilite.flow.logfiles import LogFile, is_inside, make_folder, row, taken_below
 from atilite.flow.model import LogDecl, LoggerDecl, Place, Source
 from atilite.flow.paths import Standpoint, absolute
 from atilite.flow.shares import LiveShare, Share
@@ -34,7 +34,7 @@ Rows = Callable[[Row], None]
 
 def faults(decl: LoggerDecl) -> Iterator[tuple[Place, str]]:
     """What is wrong with a logger that can be told before it runs. Pure."""
-    if not is_inside(decl.folder):
+    if not is_inside(taken_below(decl.folder)):
         yield decl.place, f"logger: the folder {decl.folder} leads out of the folder of the logs; name one below it"
     files: dict[str, str] = {}
     for log in decl.logs:
@@ -43,6 +43,14 @@ def faults(decl: LoggerDecl) -> Iterator[tuple[Place, str]]:
             if name in files:
                 yield log.place, f"log: {log.name} would write into the file {name} of log {files[name]}; name another"
             files.setdefault(name, log.name)
+
+
+def notes(decl: LoggerDecl) -> Iterator[tuple[Place, str]]:
+    """What a logger does otherwise than its declaration says. Pure."""
+    below = taken_below(decl.folder)
+    if below != decl.folder:
+        told = f"that is the folder {below} in it" if below.strip("/") else "that is the folder itself"
+        yield decl.place, f"logger: {decl.folder} is taken below the folder of the logs (--log-dir): {told}"
 
 
 def _faults_of(log: LogDecl) -> Iterator[str]:
@@ -167,7 +175,7 @@ class Logger:
         return self.house.store.stamp or 0.0
 
     def _make_folder(self, base: Path) -> Path:
-        below = base / self.decl.folder / self.house.name
+        below = base / taken_below(self.decl.folder) / self.house.name
         return make_folder(below, self.name, self._clock.now(), reuse=self.decl.reuse)
 
     def _write(self) -> None:

@@ -106,6 +106,16 @@ def test_a_frame_that_something_ends_may_have_no_transition(more: str) -> None:
     assert warnings(FRAMER + more) == []
 
 
+@pytest.mark.parametrize(
+    ("folder", "where"), [("/tmp/log/", "that is the folder tmp/log/ in it"), ("~", "that is the folder itself")]
+)
+def test_a_folder_of_logs_that_is_taken_elsewhere_than_it_says_is_told(folder: str, where: str) -> None:
+    script = FRAMER + f"    put 1 into .n\n    bid stop all\nlogger l to {folder}\nlog x on once\nloggee .n\n"
+
+    assert warnings(script) == [f"6: logger: {folder} is taken below the folder of the logs (--log-dir): {where}"]
+    assert warnings(script.replace(folder, "states")) == []
+
+
 def test_an_over_frame_leads_out_of_all_under_it() -> None:
     script = "house h\nframer m be active first a\n  frame top\n    go z if elapsed >= 1\n  frame a in top\n"
 

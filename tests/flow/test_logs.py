@@ -256,7 +256,7 @@ def test_a_text_stays_in_its_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ("logger l to /etc\nlog x on once\nloggee .n", "2: logger: the folder /etc leads out of the"),
+        ("logger l to /etc/../up\nlog x on once\nloggee .n", "2: logger: the folder /etc/../up leads out of the"),
         ("logger l to ../up\nlog x on once\nloggee .n", "2: logger: the folder ../up leads out"),
         ("logger l\nlog x to ../../passwd on once\nloggee .n", "3: log: the file ../../passwd leads out"),
         ("logger l\nlog x on streak\nloggee .n", "3: log: the rule streak is not offered; there are never, once,"),
@@ -270,6 +270,13 @@ def test_a_text_stays_in_its_cell(tmp_path: Path) -> None:
 def test_what_a_logger_cannot_do_is_told_before_it_runs(said: str, reason: str) -> None:
     (problem,) = problems_of(f"house h\n{said}\ninit .n with 0\nframer m be active\nframe a\n bid stop all\n")
     assert problem.startswith(f"plan.flo:{reason}")
+
+
+@pytest.mark.row("I40")
+@pytest.mark.parametrize("said", ["/tmp/log/ioflo/", "~/tmp/log/ioflo", '"//tmp/log/ioflo"'])
+def test_a_folder_from_the_root_or_at_home_is_taken_below_the_folder_of_the_logs(tmp_path: Path, said: str) -> None:
+    Played(SCRIPT + f"logger l to {said} reuse\nlog x on once\nloggee .n\n", tmp_path)
+    assert (tmp_path / "tmp" / "log" / "ioflo" / "logged" / "l" / "x.txt").exists()
 
 
 @pytest.mark.row("I40", "I43")
