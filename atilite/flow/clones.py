@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Container, Iterator
 from typing import Literal
 
 from atilite.errors import FlowError
@@ -14,17 +15,22 @@ from atilite.flow.scope import Building
 
 def auxes(framer: Framer) -> Iterator[tuple[Frame, Line, str]]:
     """The lines that give a frame an auxiliary without a condition, with the tag of the clone if it is one."""
-    count: dict[str, int] = {}
-    for decl in framer.decl.frames.values():
-        for line in decl.lines:
-            act = line.act
-            if not isinstance(act, Aux) or act.needs:
-                continue
-            tag = act.clone
-            if tag == "mine":
-                count[act.framer] = count.get(act.framer, 0) + 1
-                tag = f"{act.framer}{count[act.framer]}"
-            yield framer.frames[decl.name], line, tag
+    found = [
+        (framer.frames[decl.name], line, line.act)
+        for decl in framer.decl.frames.values()
+        for line in decl.lines
+        if isinstance(line.act, Aux) and not line.act.needs
+    ]
+    taken = {act.clone or act.framer for _, _, act in found}
+    for frame, line, act in found:
+        tag = _free_tag(act.framer, taken) if act.clone == "mine" else act.clone
+        taken.add(tag)
+        yield frame, line, tag
+
+
+def _free_tag(name: str, taken: Container[str]) -> str:
+    """The tag of a clone that has none of its own: the name of its moot framer, with the first number that is free."""
+    return next(tag for tag in (f"{name}{number}" for number in itertools.count(1)) if tag not in taken)
 
 
 def wanted(framer: Framer) -> Iterator[tuple[Frame, Line, str]]:
@@ -71,10 +77,7 @@ def rear(building: Building, decl: FramerDecl, frame: Frame) -> None:
     FlowError for what is wrong in that framer: a check of the plan, which makes all clones, would have told it.
     """
     framer = frame.framer
-    count = 1
-    while f"{decl.name}{count}" in framer.auxes:
-        count += 1
-    made = _make(building, decl, frame, f"{decl.name}{count}", decl.via)
+    made = _make(building, decl, frame, _free_tag(decl.name, framer.auxes), decl.via)
     made[0].razeable = True
     before = len(building.problems)
     building.compile(made)

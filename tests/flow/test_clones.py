@@ -33,6 +33,13 @@ def test_clones_that_are_mine_are_counted() -> None:
 
 
 @pytest.mark.row("I25")
+@pytest.mark.parametrize("frames", ["a\n aux m as m1\nframe b in a\n aux m as mine", "a\n aux m as mine\n aux m as m1"])
+def test_a_clone_that_is_mine_takes_no_tag_of_another(frames: str) -> None:
+    played = play(HOUSE + f"frame {frames}\n bid stop me\n" + MOOT)
+    assert sorted(entered(played)) == [(0.0, "f_m1"), (0.0, "f_m2")]
+
+
+@pytest.mark.row("I25")
 def test_a_clone_of_what_has_clones_has_clones_of_its_own() -> None:
     script = HOUSE + "frame a\n aux m as one\n aux m as two\n bid stop me\nframer m be moot\nframe y\n aux k as mine\n"
     played = play(script + "framer k be moot\nframe z\n")
