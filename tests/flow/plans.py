@@ -37,7 +37,8 @@ class Plans:
         self._declare()
         lines = ["house plan"]
         lines += [f"init {path} with {pick.randint(-1, 4)}" for path in SHARES]
-        lines += ["init .flag with " + pick.choice(["true", "false"]), "init .two with a 1 b 2.5"]
+        lines += ["init .rate with 0.25", "init .two with a 1 b 2.5"]
+        lines.append(f"init .flag with {pick.choice(['true', 'false'])}")
         for framer in self._framers:
             lines += self._framer(framer)
         return "\n".join(lines) + "\n"
@@ -75,7 +76,22 @@ class Plans:
             if self._vias and pick.random() < 0.2:
                 head += f" via {self._inode()}"
             lines.append(f" {head}")
+            lines += self._links(framer, name)
             lines += [f"  {line}" for line in self._acts(framer, name)]
+        return lines
+
+    def _links(self, framer: _Framer, name: str) -> list[str]:
+        """Other ways than the order to say what comes under a frame, and next."""
+        pick, lines = self.random, []
+        unders = [under for under, over in self._over.items() if over == name]
+        # The original lets all clones of a moot framer share one list of what is under a frame, so none has one here.
+        if len(unders) > 1 and framer.schedule != "moot" and pick.random() < 0.4:
+            under = pick.choice(unders)
+            lines.append(f"  under {under}")
+            # It is entered by default now, so it comes first among them.
+            self._over = {under: name, **{one: over for one, over in self._over.items() if one != under}}
+        if pick.random() < 0.1 and name != framer.frames[-1]:
+            lines.append(f"  next {pick.choice(framer.frames)}")
         return lines
 
     def _outline(self, name: str) -> set[str]:
@@ -119,6 +135,7 @@ class Plans:
     def _data(self, framer: _Framer, frame: str) -> list[str]:
         pick = self.random
         path, other = pick.choice(SHARES), pick.choice(SHARES)
+        other_framer = pick.choice(self._framers)
         if framer.schedule == "moot" and pick.random() < 0.3:
             return [pick.choice([
                 f"put 8 into framer.main.g{frame}", "put 9 into h of frame main", "inc .x with 1", "put 1 into j of me",
@@ -136,7 +153,9 @@ class Plans:
             f"copy {path} into r.u{pick.choice(RELATIONS)}",
             f"put 6 into p of frame {pick.choice(framer.frames)}", f"copy {path} into q of root",
             f"put {pick.randint(0, 9)} into framer.me.r.v", "put 3 into me.w", "put 4 into frame.me.k",
-            f"put 5 into o of framer {pick.choice(self._framers).name}",
+            f"put 5 into o of framer {other_framer.name}",
+            f"put 5 into o of frame {pick.choice(other_framer.frames)} of framer {other_framer.name}",
+            'put "some text" into .text', "put none into .nothing", "copy .two into .pair",
             f"set elapsed with {pick.choice([0.25, 0.5, 1])}", f"set recurred with {pick.randint(1, 5)}",
         ])]  # fmt: skip
 
@@ -177,7 +196,8 @@ class Plans:
         who = pick.choice([*others, "all" if pick.random() < 0.1 else others[0]])
         if framer.schedule in ("active", "inactive") and pick.random() < 0.2:
             who = "me"
-        at = f" at {pick.choice([0, 0.25, 0.5])}" if control in ("start", "run") and pick.random() < 0.3 else ""
+        periodic = control in ("start", "run") and pick.random() < 0.3
+        at = f" at {pick.choice([0, 0.25, 0.5, '.rate'])}" if periodic else ""
         return [f"bid {control} {who}{at}"]
 
     def _aux(self, framer: _Framer, frame: str) -> list[str]:
@@ -230,7 +250,8 @@ class Plans:
     def _clock(self, framer: _Framer, frame: str) -> str:
         pick = self.random
         if pick.random() < 0.5:
-            return f"elapsed {pick.choice(['>=', '>', '<'])} {pick.choice([0.125, 0.25, 0.5, 1.0])}"
+            whose, comparison = pick.choice(["", "", "re me ", "re "]), pick.choice([">=", ">", "<"])
+            return f"elapsed {whose}{comparison} {pick.choice([0.125, 0.25, 0.5, 1.0])}"
         return f"recurred {pick.choice(['>=', '==', '<', '!='])} {pick.randint(1, 5)}"
 
     def _compared(self, framer: _Framer, frame: str) -> str:

@@ -46,6 +46,17 @@ def test_a_clone_of_what_has_clones_has_clones_of_its_own() -> None:
     assert {framer for _, framer in entered(played)} == {"f_one", "f_one_k1", "f_two", "f_two_k1"}
 
 
+@pytest.mark.row("I25", "I7")
+def test_each_clone_has_its_own_frames_under_a_frame() -> None:
+    script = HOUSE + "frame a\n aux m as one\n aux m as two\n bid stop me\nframer m be moot\nframe top\n under low\n"
+    played = play(script + "frame first in top\nframe low in top\n inc .n with 1\n")
+    for clone in ("f_one", "f_two"):
+        framer = played.house.framers[clone]
+        assert [frame.name for frame in framer.first.outline] == ["top", "low"]
+        assert all(frame.framer is framer for frame in framer.first.outline)
+    assert played.turns[-1].shares[".n"] == 2
+
+
 @pytest.mark.row("I25")
 def test_a_clone_is_asked_for_by_its_tag() -> None:
     script = HOUSE + "frame a\n aux m as one\n go b if aux one is done\nframe b\n bid stop me\n"
