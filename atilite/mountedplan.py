@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -20,11 +21,14 @@ from .flow.frames import Framer
 from .flow.house import House
 from .flow.logs import Row, loggers
 from .flow.model import PlanDecl
+from .flow.replay import Recorder as Recording
 from .flow.running import Look, Running
 from .flow.shares import Share
 from .planlooks import Facts, FrameLook, ScriptLine, ShareLook, script_of, shares_of, tree_of
 from .plansteps import EVENTS, Recorder, Step, Watch, breadcrumb, step_of
 from .runtime.promise import Promise
+
+log = logging.getLogger("atilite.flow")
 
 # Steps of a house that pages look back at.
 REMEMBERED = 1000
@@ -41,10 +45,11 @@ class MountedPlan:
 
     def __init__(
         self, automation: Automation, plan: PlanDecl, *, name: str, period: float, start: bool, behaviors: Behaviors,
-        writable: Iterable[str], logs: Path | None = None,
+        writable: Iterable[str], logs: Path | None = None, record: Path | None = None,
     ) -> None:  # fmt: skip
         self._automation, self.plan, self.name, self._period = automation, plan, name, period
-        self._starts, self._behaviors, self._logs = start, behaviors, logs
+        self._starts, self._behaviors, self._logs, self._record = start, behaviors, logs, record
+        self._recording: Recording | None = None
         self.writable = frozenset("." + path.strip(".") for path in writable)
         self.houses = {house: MountedHouse(self, house) for house in plan.houses}
         self._lock, self._building = threading.Lock(), threading.Lock()
@@ -99,21 +104,30 @@ class MountedPlan:
         with self._lock:
             if self.alive:
                 raise FlowError(f"{self.name} runs; stop it before it begins anew")
+            self._end_recording()
             self._running = self._built()
         self.start(trigger, who)
 
     def stop(self, timeout: float = EXITS) -> bool:
         """End its turns, all framers exit bottom up. Blocks; False if a turn has not ended in time."""
         left = self._left
-        if left is None or not self.alive:
-            return True
-        self.running.stop(0.0)
-        ended: Promise[None] = Promise()
-        left.on_done(lambda _: ended.set(None))
-        timer = self._automation.storage.runtime.loop.call_later(timeout, ended.set, None)
-        ended.wait()
-        timer.cancel()
-        return left.done
+        if left is not None and self.alive:
+            self.running.stop(0.0)
+            ended: Promise[None] = Promise()
+            left.on_done(lambda _: ended.set(None))
+            timer = self._automation.storage.runtime.loop.call_later(timeout, ended.set, None)
+            ended.wait()
+            timer.cancel()
+        self._end_recording()
+        return not self.alive
+
+    def _end_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None and not self.alive:
+            try:
+                recording.close()
+            except FlowError as error:
+                log.error("plan %s: %s", self.name, error)
 
     @property
     def alive(self) -> bool:
@@ -175,6 +189,8 @@ class MountedPlan:
             )  # fmt: skip
         except FlowError as error:
             raise SetupError(refused(self.name, str(error))) from None
+        if self._record is not None:
+            self._recording = Recording(self._record, running)
         for name, house in running.houses.items():
             house.listen(partial(self._happened, house, self.houses[name]))
         for share, told in self._subscribed(running):

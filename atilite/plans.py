@@ -31,6 +31,7 @@ def declare(
     behaviors: Any = (),
     writable: Iterable[str] = (),
     logs: str | Path | None = None,
+    record: str | Path | None = None,
 ) -> MountedPlan:
     """Run a plan with the app: `app.mount_plan("mission.flo")`, a script's path or text, or a `Plan`.
 
@@ -38,8 +39,8 @@ def declare(
     with `start=False` it waits for somebody to start it. `behaviors` are a module, functions or a mapping whose
     behaviours it may name; the app's actions and services are within its reach as well. Shares named by `writable`
     may be written on the console and through the API, by whoever has the role run. What loggers write goes into the
-    journal, and with the folder `logs` into files as well. With `point` its state is served there as JSON, for the
-    role view.
+    journal, and with the folder `logs` into files as well. `record` is a file for what `flow run --replay` needs. With
+    `point` its state is served there as JSON, for the role view.
 
     Raises SetupError for a script that cannot be read, Frozen after the app has started; what is wrong with the plan
     is told, all of it, when the app starts.
@@ -52,7 +53,7 @@ def declare(
     made = MountedPlan(
         automation, found, name=name or called or next(iter(found.houses)), period=period or _period_of(plan),
         start=start, behaviors=known, writable=(writable,) if isinstance(writable, str) else writable,
-        logs=None if logs is None else Path(logs),
+        logs=None if logs is None else Path(logs), record=None if record is None else Path(record),
     )  # fmt: skip
     if automation.plans.frozen:
         raise Frozen("plan", made.name)

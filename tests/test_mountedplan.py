@@ -12,7 +12,11 @@ import pytest
 
 from atilite import Atilite
 from atilite.config import Settings
-from atilite.flow.behaviors import Gathered
+from atilite.flow.behaviors import Behaviors, Gathered
+from atilite.flow.library import standard
+from atilite.flow.loading import read_plan
+from atilite.flow.replay import read_recording, replay
+from atilite.flow.running import Running
 from atilite.mountedplan import MountedPlan
 from atilite.runtime.promise import Promise
 from atilite.site import Site
@@ -118,6 +122,7 @@ def test_a_behaviour_asks_a_slow_server_and_the_turns_go_on(peer: Peer, opened: 
     assert peer.asked.wait(WAIT)
     before = plan.running.turns.count
     turned(plan, lambda: plan.running.turns.count > before + 5)
+    assert plan.houses["a"].framers()[0].waits_for == ("a task",)
     assert value(plan, ".outside") is None
     assert plan.running.houses["a"].framers["asks"].outline == ["ask"]
     peer.go.set()
@@ -178,6 +183,25 @@ def test_the_rows_of_loggers_are_in_the_journal_and_with_a_folder_in_files(
     assert rows[0].params["number"] == 7
     (file,) = (tmp_path / "logs").rglob("counts.txt")
     assert "7" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.row("I49")
+def test_what_happened_in_an_app_is_recorded_and_replayed(opened: Callable[[Atilite], Site], tmp_path: Path) -> None:
+    app, script = Atilite("garden"), tmp_path / "fan.flo"
+    script.write_text("house a\ninit t to 0\nframer f be active\nframe g\ngo h if t > 5\nframe h\nprint warm\n")
+    plan = app.mount_plan(script, period=0.01, record=tmp_path / "flight.jsonl")
+    opened(app)
+    turned(plan, lambda: plan.running.turns.count > 3)
+    plan.write("a", ".t", {"value": 7})
+    turned(plan, lambda: plan.running.houses["a"].framers["f"].outline == ["h"])
+    assert plan.stop(WAIT)
+
+    recording = read_recording(tmp_path / "flight.jsonl")
+    decl, problems = read_plan(script)
+    assert problems == []
+    assert [wish.value for wish in recording.wishes if wish.kind == "write"] == [{"value": 7}]
+    again = Running(decl, Behaviors(standard()), period=recording.period, wishes=recording.wishes)
+    assert replay(again, recording) == ""
 
 
 def test_a_journal_takes_many_steps_at_once_and_then_says_that_there_are_more() -> None:

@@ -38,6 +38,7 @@ def _framer(look: Any) -> dict[str, Any]:
     return {
         "name": look.name, "status": look.status, "outline": list(look.outline), "elapsed": round(look.elapsed, 6),
         "turns": look.turns, "period": look.period, "schedule": look.schedule, "fault": look.fault,
+        "waits_for": list(look.waits_for),
     }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Framer": shape(
         {"name": TEXT, "status": TEXT, "outline": many(TEXT), "elapsed": {"type": "number"}, "turns": WHOLE},
-        {"period": {"type": "number"}, "schedule": TEXT, "fault": TEXT},
+        {"period": {"type": "number"}, "schedule": TEXT, "fault": TEXT, "waits_for": many(TEXT)},
     ),
     "House": shape(
         {"name": TEXT, "plan": TEXT, "turn": WHOLE, "t": {"type": "number"}, "alive": FLAG, "paused": FLAG,

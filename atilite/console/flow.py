@@ -75,6 +75,7 @@ class FramerRow:
     elapsed: Span | None
     turns: int
     fault: str
+    waits_for: tuple[str, ...]
     path: str = field(metadata=HTML_ONLY)
     on: bool = field(metadata=HTML_ONLY)
     control: str = field(metadata=HTML_ONLY)
@@ -293,6 +294,7 @@ def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
         elapsed=Span(look.elapsed, words.duration(look.elapsed)) if look.outline else None,
         turns=look.turns,
         fault=look.fault,
+        waits_for=look.waits_for,
         path=path_of(house, framer=look.name),
         on=look.name == chosen,
         control=("stop" if alive else "start") if may and turns else "",
