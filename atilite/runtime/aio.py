@@ -33,7 +33,7 @@ class Aio:
         self._make: Callable[[], asyncio.AbstractEventLoop] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._stopped = self._over = False
         # Only the loop's thread changes these; asyncio itself keeps no task alive.
         self._tasks: dict[asyncio.Task[Any], Job] = {}
         self._numbers = itertools.count(1)
@@ -91,12 +91,13 @@ class Aio:
             left = ended.result(timeout + 1)
         except TimeoutError:
             return len(self._tasks)  # something blocks the loop itself; its thread ends with the process
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(self._finish, loop)
         thread.join(timeout)
         return left
 
     async def _end_all(self, timeout: float) -> int:
-        tasks = list(self._tasks)
+        # Also the tasks that the coroutines have made and not waited for: they too may have something to put away.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if not tasks:
@@ -104,11 +105,16 @@ class Aio:
         _, pending = await asyncio.wait(tasks, timeout=timeout)
         return len(pending)
 
+    def _finish(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._over = True
+        loop.stop()
+
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            while not _run_to_the_stop(loop):
-                pass
+            while not self._over:
+                if _run_to_the_stop(loop) and not self._over:
+                    log.error("a function has stopped the asyncio loop, which is everybody's: it goes on")
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()

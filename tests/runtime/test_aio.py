@@ -80,6 +80,41 @@ def test_a_system_exit_in_a_task_of_a_coroutine_leaves_the_loop_to_the_others(ki
     assert aio.stop() == 0
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_a_coroutine_that_stops_the_loop_leaves_it_to_the_others(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    aio = Aio()
+    aio.choose(asyncio.new_event_loop if kind == "asyncio" else uvloop.new_event_loop)
+
+    async def stops() -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.001)
+        return "goes on"
+
+    assert aio.run(stops()).wait(10) == "goes on"
+    assert "a function has stopped the asyncio loop" in caplog.text
+    assert aio.stop() == 0
+
+
+def test_stop_cancels_the_tasks_too_that_a_coroutine_has_left_behind() -> None:
+    aio, kept, ended = Aio(), [], []
+
+    async def behind() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("put away")
+
+    async def makes() -> None:
+        kept.append(asyncio.create_task(behind()))
+        await asyncio.sleep(0)
+
+    aio.run(makes()).wait(10)
+
+    assert aio.stop() == 0
+    assert ended == ["put away"]
+
+
 def test_the_caller_s_journal_is_carried(aio: Aio) -> None:
     async def code() -> tuple[int | None, int | None]:
         first = current_journal.get()
