@@ -18,6 +18,7 @@ from ..errors import AtiliteError, ConfigError
 from ..lazily import function_of
 from ..logs import raised_by_user
 from ..pod import configuring
+from ..pod.bean import Bean
 from ..pod.pod import Pod
 from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
@@ -33,6 +34,8 @@ run_added = function_of("atilite.cli.podcommands", "run_added")
 FORMAT = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 # Seconds in which changes of beans are gathered before systemd is told of them: a thousand may start at once.
 GATHER = 0.1
+# Seconds for the tasks of asyncio that beans have made and not waited for, at the very end.
+LEFT_BEHIND = 2.0
 
 
 def add(commands: Commands) -> None:
@@ -127,6 +130,8 @@ class Command:
         finally:
             watcher.close()
             self._notifier.unwatch()
+        if not pod.enforced:  # else nobody waits any more
+            pod.runtime.aio.stop(LEFT_BEHIND)
         for line in verdict(pod):
             print(f"atilite: {line}", file=sys.stderr)
         return code
@@ -199,7 +204,11 @@ def verdict(pod: Pod) -> Iterator[str]:
         yield f"at the deadline these had to be ended: {', '.join(pod.enforced)}"
     failed = [bean for bean in pod.beans if bean.state == "failed" and str(bean) not in pod.enforced]
     if failed:
-        yield f"failed: {', '.join(f'{bean} ({bean.error})' if bean.error else str(bean) for bean in failed)}"
+        yield f"failed: {', '.join(f'{bean} ({_reason(bean)})' for bean in failed)}"
+
+
+def _reason(bean: Bean) -> str:
+    return " ".join(bean.status().reason.removeprefix("failed: ").split())
 
 
 @contextmanager

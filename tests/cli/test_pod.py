@@ -325,6 +325,44 @@ def test_a_critical_bean_that_is_given_up_ends_the_pod_with_code_1(start: Start)
     assert run.err.count("no seed left") >= 2
     assert "asked by SIGTERM" in run.out
     assert "polite ends" in run.out
+    assert "(seeds) failed: ValueError: no seed left; starts again in 0 s" in run.err
+    assert "[WARNING] bean 2 (seeds) failed: ValueError: no seed left (given up after 1 restarts)" in run.err
+    assert run.lines["err"][-1].endswith("(seeds) (ValueError: no seed left (given up after 1 restarts))")
+
+
+def test_what_a_bean_has_left_on_the_loop_puts_its_things_away_at_the_end(start: Start, folder: Path) -> None:
+    (folder / "behind.py").write_text(
+        dedent("""
+        import asyncio
+
+        kept = []
+
+        async def work():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                print("put away", flush=True)
+
+        async def begins():
+            kept.append(asyncio.create_task(work()))
+            await asyncio.sleep(0)
+        """),
+        encoding="utf-8",
+    )
+    run = start("behind.begins")
+
+    assert run.code() == 0
+    assert run.lines == {"out": ["put away"], "err": []}
+
+
+@pytest.mark.row("pod-promise-3")
+def test_one_that_ends_again_and_again_is_given_up_with_the_reason(start: Start) -> None:
+    run = start("garden.hello:label=short,restart=always,max_restarts=1,restart_delay=0")
+
+    assert run.code() == 1
+    assert "[atilite.pod] [WARNING] bean 1 (short) ended by itself (given up after 1 restarts)" in run.err
+    assert run.lines["err"][-1] == "atilite: failed: bean 1 (short) (ended by itself (given up after 1 restarts))"
 
 
 @pytest.mark.row("pod-promise-1")
