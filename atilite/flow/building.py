@@ -39,6 +39,7 @@ class Building:
     def __init__(self, decl: HouseDecl, behaviors: Behaves) -> None:
         self.house = House(decl)
         self.problems: list[Problem] = []
+        self.doubts: list[Problem] = []  # what is odd, but may be meant
         self._decl, self._behaviors = decl, behaviors
         self._known: set[str] = set()
         self._later: list[Callable[[], object]] = []
@@ -161,15 +162,19 @@ class Building:
                 self.house.scheduled.append(self.house.framers.get(name) or self.house.loggers[name])
         self.compile(made)
         if not self.problems:
-            self._look_for_logged()
+            self._find_logged()
 
-    def _look_for_logged(self) -> None:
-        """Whether there is what loggers log, once all acts have the shares that they write."""
+    def _find_logged(self) -> None:
+        """Find the shares that loggers log, once all acts have those that they write.
+
+        One that is not there may still be set by somebody outside: until then its column is empty.
+        """
         for decl in self._decl.loggers.values():
             for log, path in logs.logged(decl):
                 if self.house.store.find(path) is None:
                     hint = nearest(path, (share.path for share in self.house.store))
-                    self._problem(log.place, f"log {log.name}: nothing in the plan has {path}{hint}")
+                    self.doubts.append(Problem(log.place, f"log {log.name}: nothing in the plan has {path}{hint}"))
+                    self._trying(log.place, functools.partial(self.house.store.share, path))
 
     def _init(self, init: Init) -> None:
         share = self.house.store.share(init.dest.path)

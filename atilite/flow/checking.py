@@ -58,7 +58,7 @@ def check(plan: PlanDecl, behaviors: Behaves, problems: Iterable[Problem] = ()) 
         if not any(problem.place.text.partition(" ")[0] in SETTING for problem in verdict.errors):
             verdict.errors += _uncounted(building)
         if not verdict.errors:
-            verdict.warnings += [*_Ways(building).warnings(), *_unset(building), *_noted(decl)]
+            verdict.warnings += [*_Ways(building).warnings(), *_unset(building), *building.doubts, *_noted(decl)]
         frames = sum(len(framer.frames) for framer in decl.framers.values())
         counts = [counts[0] + 1, counts[1] + len(decl.framers), counts[2] + frames]
     files = list(plan.files)

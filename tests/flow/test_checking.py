@@ -116,6 +116,12 @@ def test_a_folder_of_logs_that_is_taken_elsewhere_than_it_says_is_told(folder: s
     assert warnings(script.replace(folder, "states")) == []
 
 
+def test_a_share_that_is_logged_and_not_there_is_told() -> None:
+    script = FRAMER + "    put 1 into .n\n    bid stop all\nlogger l\nlog x on once\nloggee .nn\n"
+
+    assert warnings(script) == ["7: log x: nothing in the plan has .nn; did you mean .n?"]
+
+
 def test_an_over_frame_leads_out_of_all_under_it() -> None:
     script = "house h\nframer m be active first a\n  frame top\n    go z if elapsed >= 1\n  frame a in top\n"
 

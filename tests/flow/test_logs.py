@@ -261,7 +261,7 @@ def test_a_text_stays_in_its_cell(tmp_path: Path) -> None:
         ("logger l\nlog x to ../../passwd on once\nloggee .n", "3: log: the file ../../passwd leads out"),
         ("logger l\nlog x on streak\nloggee .n", "3: log: the rule streak is not offered; there are never, once,"),
         ("logger l\nlog x on deck\nloggee .n", "3: log: the rule deck is not offered"),
-        ("logger l\nlog x on once\nloggee .nn", "3: log x: nothing in the plan has .nn; did you mean .n?"),
+        ("logger l\nlog x on once\nloggee .n.a", "3: .n is a share, so nothing can be below it"),
         ("logger l\nlog x on once\nloggee framer.me.state.active", "3: log: framer.me.state.active says me"),
         ("logger l\nlog x on once\nloggee .n\nlog y to x on once\nloggee .n", "5: log: y would write into the file"),
         ("logger l keep 1 cycle 1\nlog x on once\nloggee .n\nlog x01 on once\nloggee .n", "5: log: x01 would"),
@@ -277,6 +277,13 @@ def test_what_a_logger_cannot_do_is_told_before_it_runs(said: str, reason: str) 
 def test_a_folder_from_the_root_or_at_home_is_taken_below_the_folder_of_the_logs(tmp_path: Path, said: str) -> None:
     Played(SCRIPT + f"logger l to {said} reuse\nlog x on once\nloggee .n\n", tmp_path)
     assert (tmp_path / "tmp" / "log" / "ioflo" / "logged" / "l" / "x.txt").exists()
+
+
+@pytest.mark.row("I40")
+def test_a_share_that_nothing_in_the_plan_has_is_an_empty_column_until_somebody_sets_it(tmp_path: Path) -> None:
+    script = SCRIPT + "logger l\nlog x on change\nloggee .n .outside\n"
+    Played(script, tmp_path)
+    assert lines(tmp_path, "x")[1:3] == ["_time\tn\toutside", "0.0\t1\t"]
 
 
 @pytest.mark.row("I40", "I43")
