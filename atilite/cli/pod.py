@@ -34,8 +34,6 @@ run_added = function_of("atilite.cli.podcommands", "run_added")
 FORMAT = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 # Seconds in which changes of beans are gathered before systemd is told of them: a thousand may start at once.
 GATHER = 0.1
-# Seconds for the tasks of asyncio that beans have made and not waited for, at the very end.
-LEFT_BEHIND = 2.0
 
 
 def add(commands: Commands) -> None:
@@ -130,8 +128,6 @@ class Command:
         finally:
             watcher.close()
             self._notifier.unwatch()
-        if not pod.enforced:  # else nobody waits any more
-            pod.runtime.aio.stop(LEFT_BEHIND)
         for line in verdict(pod):
             print(f"atilite: {line}", file=sys.stderr)
         return code

@@ -324,7 +324,7 @@ class Pod:
         with self._lock:
             (self._open.discard if rests else self._open.add)(bean.id)
         given_up = told.new is State.FAILED and (told.error is None or bean.spec.restart != "never")
-        if given_up or told.new is State.RESTARTING:  # the error itself has been logged
+        if (given_up or told.new is State.RESTARTING) and not self.stopping.done:  # the error itself has been logged
             log.warning("%s %s", bean, told.reason)
         self.changed.emit(Change(bean, str(told.old), str(told.new), *told[3:]))
         if told.new is State.FAILED and bean.spec.critical and not self.stopping.done:
