@@ -108,7 +108,7 @@ def test_a_bean_that_is_not_well_is_started_again(alive: Callable[..., Any]) -> 
     from atilite.pod import Pod
 
     answers = [True, False, False, False]
-    pod = Pod(health_every=0.01)
+    pod = Pod(health_every=0.1)
 
     def health(context: Any) -> bool:
         assert context.label == "b"
@@ -119,9 +119,11 @@ def test_a_bean_that_is_not_well_is_started_again(alive: Callable[..., Any]) -> 
     states: list[str] = []
     with pod.changed.subscribe() as changes:
         pod.start()
-        while states[-1:] != ["running"] or bean.status().restarts < 1:
+        while states[-1:] != ["running"] or "restarting" not in states:
             states.append(changes.get(timeout=PATIENCE).new)
     pod.stop(), pod.stop()
 
     assert pod.done.wait(PATIENCE) == 1
-    assert states == ["starting", "running", "degraded", "degraded", "stopping", "restarting", "starting", "running"]
+    # An answer that a busy machine brings too late is a bad one as well, and may be followed by a good one.
+    assert states[:2] == ["starting", "running"]
+    assert states[-6:] == ["degraded", "degraded", "stopping", "restarting", "starting", "running"]
