@@ -55,6 +55,7 @@ class MountedPlan:
         self._lock, self._building = threading.Lock(), threading.Lock()
         self._running: Running | None = None
         self._run: Run | None = None
+        self._asked = False  # that a framer starts, and perhaps after the last turn
         self._left: Promise[Any] | None = None
         self._recorder, self._told = Recorder(automation.storage), 0.0
 
@@ -150,6 +151,13 @@ class MountedPlan:
             running.missed, running.paused, self.alive, running.failure, None if run is None else run.id,
         )  # fmt: skip
 
+    def bid(self, house: str, framer: str, control: str, trigger: str, who: str | None) -> None:
+        """Ask a framer for something before the next turn; there is one if it is to start."""
+        self.running.bid(house, framer, control)
+        if control in ("start", "run", "ready"):
+            self._asked = True
+            self.start(trigger, who)
+
     def write(self, house: str, path: str, fields: Mapping[str, Any]) -> None:
         """Write fields of a share before the next turn. FlowError for one that the plan does not have."""
         self.running.write(house, path, fields)
@@ -161,6 +169,9 @@ class MountedPlan:
             run.stopping.on_done(lambda _: running.stop(0.0))
         try:
             turn()
+            while self._asked and not running.stopped:  # behind the last turn
+                self._asked = False
+                turn()
         finally:
             running.end()
         fallen = [str(framer.fault) for house in running.houses.values() for framer in _fallen(house)]
@@ -171,6 +182,9 @@ class MountedPlan:
         left = self._left
         if left is not None:
             left.set(None)
+        if self._asked and not self.running.stopped:  # while the run ended
+            self._asked = False
+            self.start()
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -259,9 +273,15 @@ class MountedHouse:
         """The value of a share, or its fields. FlowError if there is none."""
         return self.plan.running.read(self.name, path)
 
-    def shares(self, *, remembering: bool = False) -> list[ShareLook]:
-        """All shares that have a value; with `remembering` their writes are kept from now on, for who looks again."""
-        looked: list[ShareLook] = self.look(lambda house: shares_of(house, self.plan.writable, remembering))
+    def shares(self, *, remembering: bool = False, built_in: bool = True) -> list[ShareLook]:
+        """The shares that have a value, those that the engine keeps of itself only with `built_in`.
+
+        With `remembering` their writes are kept from now on, for who looks again.
+        """
+        writable = self.plan.writable
+        looked: list[ShareLook] = self.look(
+            lambda house: shares_of(house, writable, remembering=remembering, built_in=built_in)
+        )
         return looked
 
     def tree(self, framer: str) -> tuple[FrameLook, ...]:
@@ -289,9 +309,7 @@ class MountedHouse:
 
         FlowError for a framer that takes no turns, and for another control.
         """
-        self.plan.running.bid(self.name, framer, control)
-        if control in ("start", "run", "ready"):
-            self.plan.start(trigger, who)
+        self.plan.bid(self.name, framer, control, trigger, who)
 
     def write(self, path: str, fields: Mapping[str, Any]) -> None:
         """Write fields of a share before the next turn. FlowError for one that the plan does not have."""

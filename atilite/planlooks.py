@@ -70,10 +70,16 @@ class ScriptLine:
     on: bool
 
 
-def shares_of(house: House, writable: frozenset[str], remembering: bool) -> list[ShareLook]:
-    """All shares that have a value; with `remembering` their writes are kept from now on."""
+# Below these paths the engine tells of itself.
+BUILT_IN = (".framer.", ".meta.")
+
+
+def shares_of(house: House, writable: frozenset[str], *, remembering: bool, built_in: bool) -> list[ShareLook]:
+    """The shares that have a value; with `remembering` their writes are kept from now on."""
     found = []
     for share in house.store:
+        if not built_in and share.path.startswith(BUILT_IN):
+            continue
         fields = share.fields
         if fields:
             if remembering:

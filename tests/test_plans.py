@@ -185,6 +185,68 @@ def test_when_all_framers_have_stopped_the_run_ends_and_a_bid_begins_another(boa
     assert (run.status, run.trigger, run.who) == ("running", "console", "ana")
 
 
+def test_a_site_that_stops_lets_all_frames_exit_before_the_data_close(board: Board) -> None:
+    plan = board.app.mount_plan(
+        "house a\nframer f be active\nframe g\nexit\nprint valve closed\n", name="valve", period=0.01
+    )
+    board.start()
+    turned(plan, lambda: steps(plan) != [])
+    board.site.stop(WAIT)
+    (run,) = board.runs()
+    assert run.status == "succeeded"
+    assert [one.message for one in board.records(run.id)][-2:] == ["f: stop", "valve closed"]
+
+
+def test_a_plan_whose_run_is_cancelled_exits_its_frames(board: Board) -> None:
+    plan = board.app.mount_plan(FAN, name="fan", period=0.01)
+    board.start()
+    turned(plan, lambda: steps(plan) != [])
+    run, left = plan.facts.run, plan._left
+    assert run is not None
+    assert left is not None
+    assert board.site.catalogue.cancel(run)
+    left.wait(WAIT)
+    assert board.runs()[0].status == "cancelled"
+    assert steps(plan)[-1] == "cooling: stop"
+
+
+def test_of_several_houses_one_is_named(board: Board) -> None:
+    plan = board.app.mount_plan("house a\ninit n to 1\nframer f be active\nframe g\nhouse b\ninit n to 2\n"
+                                "framer f be active\nframe g\n", period=0.01)  # fmt: skip
+    board.start()
+    shares = board.app.automation.shares
+    with pytest.raises(FlowError, match=r'was\.store\("a"\)'):
+        shares[".n"]
+    with pytest.raises(FlowError, match="there is no house c"):
+        shares("c")
+    assert (shares("a")[".n"], shares("b")["n"], ".m" in shares("b")) == (1, 2, False)
+    with pytest.raises(FlowError, match="there is no share"):
+        shares("a")[".m"] = 3
+    turned(plan, lambda: plan.running.turns.count > 2)
+    assert board.site.catalogue.plans.house("b").name == "b"
+    with pytest.raises(LookupError, match="known: a, b"):
+        board.site.catalogue.plans.house("c")
+    plan.stop(WAIT)
+    told = [one.params["house"] for one in board.records(board.runs()[0].id)]
+    assert set(told) == {"a", "b"}
+
+
+def test_a_bid_that_comes_with_the_last_turn_is_not_lost(board: Board) -> None:
+    plan = board.app.mount_plan("house box\nframer f be active\nframe g\nbid stop me\n"
+                                "framer other be inactive first rest\nframe rest\n", period=0.01, start=False)  # fmt: skip
+    board.start()
+    bids = ["other"]
+
+    def last() -> None:
+        if "f: stop" in steps(plan) and bids:
+            plan.houses["box"].bid(bids.pop(), "start")
+
+    plan.running.after_turn(last)
+    plan.start()
+    turned(plan, lambda: "other: start in rest" in steps(plan))
+    assert len(board.runs()) == 1
+
+
 def test_a_paused_plan_makes_one_turn_at_a_time(board: Board) -> None:
     plan = board.app.mount_plan(FAN, period=0.01, start=False)
     board.start()

@@ -38,8 +38,9 @@ STATES = {
 }
 FAULTED = State("failed", "Failed")
 CRUMB = " \u203a "
-# Shares and transitions that are shown before somebody asks for all.
-FEW_SHARES, FEW_STEPS, ALL_STEPS = 12, 10, 200
+OUTLINES = 6  # of a house in the list of houses
+# Framers, shares and transitions that are shown before somebody asks for all.
+FEW_FRAMERS, FEW_SHARES, FEW_STEPS, ALL_STEPS = 50, 12, 10, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +161,13 @@ class HousePage:
     tree: tuple[Node, ...]
     ways: tuple[str, ...]
     shares: tuple[ShareRow, ...]
-    all_shares: int
     steps: tuple[StepRow, ...]
     path: str = field(metadata=HTML_ONLY)
     at_work: bool = field(metadata=HTML_ONLY)
     paused: bool = field(metadata=HTML_ONLY)
     ended: bool = field(metadata=HTML_ONLY)
     may: bool = field(metadata=HTML_ONLY)
+    more_framers: str = field(metadata=HTML_ONLY)
     more_shares: str = field(metadata=HTML_ONLY)
     more_steps: str = field(metadata=HTML_ONLY)
     error: str = field(default="", metadata=HTML_ONLY)
@@ -201,7 +202,7 @@ def listing(visit: Visit) -> FlowPage:
 
 def _house_row(name: str, house: Any) -> HouseRow:
     framers = house.framers()
-    outlines = tuple(f"{one.name}: {CRUMB.join(one.outline)}" for one in framers if one.outline)
+    outlines = tuple(f"{one.name}: {CRUMB.join(one.outline)}" for one in framers if one.outline)[:OUTLINES]
     return HouseRow(name, path_of(name), house.plan.name, _state(house, framers), house.plan.facts.turn, outlines)
 
 
@@ -225,9 +226,10 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
     may = visit.may("run") and not live
     tree = house.tree(chosen)
     steps = house.history(visit.arg("framer"), ALL_STEPS if all_steps else FEW_STEPS)
-    shares = house.shares(remembering=True)
+    shares = house.shares(remembering=True, built_in=all_shares)
     picked = shares if all_shares else _few(shares)
-    given = {key: visit.arg(key) for key in ("framer", "shares", "history", "script")}
+    given = {key: visit.arg(key) for key in ("framer", "framers", "shares", "history", "script")}
+    listed = framers if visit.arg("framers") == "all" else framers[:FEW_FRAMERS]
     return HousePage(
         name=name,
         state=_state(house, framers),
@@ -236,19 +238,19 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
         summary=_summary(facts),
         failure=facts.failure,
         run=facts.run,
-        framers=tuple(_framer_row(one, name, chosen, may) for one in framers),
+        framers=tuple(_framer_row(one, name, chosen, may) for one in listed),
         framer=chosen,
-        tree=tuple(_node(frame, house, chosen, framers) for frame in tree),
+        tree=_nodes(tree, _notes(house, chosen, framers)),
         ways=tuple(_ways(tree)),
         shares=tuple(_share_row(one, facts, may, wrong or {}) for one in picked),
-        all_shares=len(shares),
         steps=tuple(_step_row(one, visit.face) for one in steps),
         path=path_of(name),
         at_work=any(one.status in ("started", "running") for one in framers) and facts.alive,
         paused=facts.paused,
         ended=not facts.alive,
         may=may,
-        more_shares="" if all_shares or len(picked) == len(shares) else path_of(name, **{**given, "shares": "all"}),
+        more_framers="" if len(listed) == len(framers) else path_of(name, **{**given, "framers": "all"}),
+        more_shares="" if all_shares else path_of(name, **{**given, "shares": "all"}),
         more_steps="" if all_steps else path_of(name, **{**given, "history": "all"}),
         error="; ".join(reason for _, reason in (wrong or {}).values()),
         live=live,
@@ -301,22 +303,25 @@ def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
     )
 
 
-def _node(frame: Any, house: Any, framer: str, framers: Sequence[Any]) -> Node:
-    note = ""
-    if frame.on and not any(under.on for under in frame.unders):
-        note = words.duration(next(one.elapsed for one in framers if one.name == framer))
-    elif not frame.on:
-        note = _left(house, framer, frame.name)
-    unders = tuple(_node(under, house, framer, framers) for under in frame.unders)
-    return Node(frame.name, frame.on, note, frame.line, unders)
+def _nodes(frames: Iterable[Any], notes: Mapping[str, str]) -> tuple[Node, ...]:
+    found = []
+    for frame in frames:
+        lowest = frame.on and not any(under.on for under in frame.unders)
+        note = notes.get("" if lowest else frame.name, "") if lowest or not frame.on else ""
+        found.append(Node(frame.name, frame.on, note, frame.line, _nodes(frame.unders, notes)))
+    return tuple(found)
 
 
-def _left(house: Any, framer: str, frame: str) -> str:
-    """For how long the framer was in a frame when it left it last."""
+def _notes(house: Any, framer: str, framers: Sequence[Any]) -> dict[str, str]:
+    """For how long the framer was in each frame when it left it last; by "" for how long it is in the present one."""
+    found: dict[str, str] = {}
+    for look in framers:
+        if look.name == framer:
+            found[""] = words.duration(look.elapsed)
     for step in house.history(framer, ALL_STEPS):
-        if step.event == "transition" and step.old and step.old[-1] == frame:
-            return f"left after {words.duration(step.after)}"
-    return ""
+        if step.event == "transition" and step.old:
+            found.setdefault(step.old[-1], f"left after {words.duration(step.after)}")
+    return found
 
 
 def _ways(tree: Iterable[Any]) -> Iterable[str]:
@@ -329,12 +334,10 @@ def _ways(tree: Iterable[Any]) -> Iterable[str]:
 
 def _few(shares: Sequence[Any]) -> list[Any]:
     """Those that a person wants to see first: what may be written, and what the plan itself has named."""
-    own = [one for one in shares if not one.path.startswith((".framer.", ".meta."))]
-
     def place(share: Any) -> tuple[bool, bool, int, int]:
         return not share.writable, share.stamp is None, len(share.fields), share.path.count(".")
 
-    return sorted(own, key=place)[:FEW_SHARES]
+    return sorted(shares, key=place)[:FEW_SHARES]
 
 
 def _share_row(share: Any, facts: Any, may: bool, wrong: Mapping[str, tuple[str, str]]) -> ShareRow:

@@ -214,6 +214,16 @@ def test_a_house_is_stopped_behind_a_question_and_begins_anew(
     assert runner.post("/flow/box1/renew").status_code == 409
 
 
+def test_of_many_framers_some_are_shown_until_all_are_asked_for(
+    house: MountedHouse, person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "FEW_FRAMERS", 1)
+    viewer = person("view")
+    assert len(viewer.get("/flow/box1.json").json()["framers"]) == 1
+    assert 'href="/console/flow/box1?framers=all">All framers' in viewer.get("/flow/box1").text
+    assert len(viewer.get("/flow/box1.json?framers=all").json()["framers"]) == 2
+
+
 def test_a_page_that_stays_open_gets_each_turn_and_ends_with_the_plan(
     house: MountedHouse, plan: MountedPlan, site: Site, person: People
 ) -> None:
