@@ -232,8 +232,10 @@ def test_of_several_houses_one_is_named(board: Board) -> None:
 
 
 def test_a_bid_that_comes_with_the_last_turn_is_not_lost(board: Board) -> None:
-    plan = board.app.mount_plan("house box\nframer f be active\nframe g\nbid stop me\n"
-                                "framer other be inactive first rest\nframe rest\n", period=0.01, start=False)  # fmt: skip
+    script = (
+        "house box\nframer f be active\nframe g\nbid stop me\nframer other be inactive first rest\nframe rest\n"
+    )
+    plan = board.app.mount_plan(script, period=0.01, start=False)
     board.start()
     bids = ["other"]
 
