@@ -179,8 +179,10 @@ class Beans:
         except Exception as error:
             if not entry.spec.optional:
                 raise SetupError(f"bean {name}: {error}") from error
-            log.error("bean %s cannot be loaded: %s", name, error, exc_info=raised_by_user(error))
+            raised = raised_by_user(error)
+            log.error("bean %s cannot be loaded: %s", name, error, exc_info=raised)
             told, trace = texts_of(error)
+            trace = None if raised is None else trace
             entry.info = replace(entry.info, status="failed", error=self._masked(told), traceback=self._masked(trace))
         else:
             entry.info = replace(entry.info, description=description_of(bean.core))

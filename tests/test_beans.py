@@ -323,6 +323,7 @@ def test_a_bean_that_cannot_be_loaded_keeps_the_site_from_starting_and_an_option
     spare = board.info("spare")
     assert (spare["status"], spare["run"]) == ("failed", None)
     assert spare["error"] == "SetupError: nowhere.bean: there is no module nowhere (is its folder on the path?)"
+    assert board.site.catalogue.service("spare").info.traceback is None  # it would be of atilite's own lines
     with pytest.raises(TaskError, match=r"bean 'spare' has not been loaded: SetupError: nowhere\.bean: there is no"):
         board.site.catalogue.start_service("spare").fetch()
     with pytest.raises(Frozen):
