@@ -98,7 +98,8 @@ def specs(config: Config) -> list[BeanSpec]:
         try:
             found.append(BeanSpec.of(merged(bean)))
         except SetupError as error:
-            raise ConfigError(f"BEANS, number {number} ({bean['core']}): {error}") from None
+            faults = "; ".join(str(error).splitlines())
+            raise ConfigError(f"BEANS, number {number} ({bean['core']}): {faults}") from None
     return found
 
 

@@ -256,3 +256,16 @@ def test_the_whole_configuration_can_be_shown_as_json(tmp_path: Path) -> None:
         "LOG_LEVEL": "info", "LOOP_TYPE": "auto", "DEBUG": False, "STOP_WAIT_TIME": 20.0,
         "BEANS": [{"core": "a.b"}], "HOMES": [repr(Path("/x"))],
     }  # fmt: skip
+
+
+@pytest.mark.row("P15")
+def test_the_faults_of_a_bean_stand_apart_in_the_one_line_that_tells_them() -> None:
+    config = Config({"BEANS": ({"core": "garden.hello", "processes": 0, "within": "long"},)})
+
+    with pytest.raises(ConfigError) as refused:
+        specs(config)
+
+    assert str(refused.value) == (
+        "BEANS, number 1 (garden.hello): processes cannot be 0 (it is a number of processes, 1 or more); "
+        "within cannot be 'long' (it is a number of seconds above 0)"
+    )
