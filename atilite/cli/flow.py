@@ -20,7 +20,7 @@ from ..flow.outlining import outline
 from ..flow.text import to_floscript
 from .flowrun import run
 from .parser import Commands, Parser
-from .planfiles import plan_file
+from .planfiles import loading, plan_file
 
 FAILED = 1
 FILE = "a script, or FILE.py or FILE.py:NAME for a plan that Python declares"
@@ -108,10 +108,12 @@ def behaviors_of(modules: Sequence[str]) -> Behaviors:
     """What every plan may name, and the behaviours of these modules. ConfigError for a module that cannot be loaded."""
     found = standard()
     for name in modules:
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"--behaviors {name}: {error.msg} (start in its folder, or correct its name)") from None
+        with loading(f"--behaviors {name}"):
+            try:
+                module = importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                hint = "start in its folder, or correct its name"
+                raise ConfigError(f"--behaviors {name}: {error.msg} ({hint})") from None
         for behavior in _declared(module):
             found.add(behavior, replace=True)
     return found

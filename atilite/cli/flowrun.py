@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
@@ -97,6 +98,8 @@ class Told:
 
     def __init__(self, out: TextIO, running: Running, *, as_json: bool, all_events: bool, at_once: bool) -> None:
         self._out, self._running = out, running
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="backslashreplace")  # a text of a plan may have what the terminal has not
         self._json, self._all = as_json, all_events or as_json
         self._at_once = at_once or out.isatty()
         self.gone = False

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import ConfigError, FlowError
+from ..errors import AtiliteError, ConfigError, FlowError
 from ..flow.behaviors import Behaviors
 from ..flow.lines import Problem
 from ..flow.loading import read_plan
@@ -38,6 +40,19 @@ def plan_file(file: str, behaviors: Behaviors) -> PlanFile:
     return PlanFile(plan.decl, [], Behaviors(behaviors, plan.behaviors), plan.period)
 
 
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """While Python of a user is loaded: ConfigError in one line for whatever it raises."""
+    try:
+        yield
+    except (AtiliteError, SyntaxError):
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"{what}: {reason} (correct {last.filename}, line {last.lineno})") from error
+
+
 def _declared(path: Path, name: str) -> Plan:
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None or not path.is_file():
@@ -45,7 +60,8 @@ def _declared(path: Path, name: str) -> Plan:
     sys.path.insert(0, str(path.parent.resolve()))
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with loading(str(path)):
+            spec.loader.exec_module(module)
     except FlowError as error:
         whole = str(path.resolve())
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == whole]

@@ -280,6 +280,31 @@ def test_a_behaviour_that_fails_is_told_and_makes_the_exit_code_1(folder: Path) 
     assert told[-1] == {"event": "end", "turns": 1, "t": 0.0, "failure": failure}
 
 
+def test_texts_that_the_output_cannot_have_are_written_with_escapes(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "from atilite.flow import behavior\n@behavior(out='.odd')\ndef odd(out):\n    out.value = '\\ud800'\n"
+    )
+    (folder / "odd.flo").write_text("house h\nframer m be active\n  frame a\n    do odd\n    bid stop me\n")
+    words = ("run", "odd.flo", "--behaviors", "odd", "--watch", ".odd")
+
+    told = objects(flow(folder, *words, "--json").stdout)
+
+    assert [one["value"] for one in told if one["event"] == "share"] == ["\ud800"]
+    assert ".odd = '\\ud800'" in flow(folder, *words).stdout
+
+
+@pytest.mark.parametrize("words", [("wrong.py",), ("mission.flo", "--behaviors", "wrong")])
+def test_python_that_raises_while_it_is_loaded_is_told_in_one_line(folder: Path, words: tuple[str, ...]) -> None:
+    (folder / "wrong.py").write_text("found = {}\nfound['fan']\n")
+
+    done = flow(folder, "check", *words)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"atilite: {' '.join(words[-2:])}: KeyError: 'fan' (correct ")
+    assert done.stderr.endswith("wrong.py, line 2)\n")
+    assert done.stderr.count("\n") == 1
+
+
 # -- record and replay ------------------------------------------------------------------------------------------------
 
 
