@@ -102,7 +102,7 @@ def line_of(told: dict[str, Any]) -> str:
         said = f"{'in ' if facts['frame'] else ''}{facts['frame']}, line {facts['line']}: {facts['error']}".lstrip(", ")
     else:
         said = " ".join(str(value) for value in facts.values())
-    return f"{told['t']:10.3f}  {event:<10}  {who}  {said}".rstrip()
+    return f"{told['t']:10.3f}  {event:<10}  {who}  {' '.join(said.splitlines())}".rstrip()
 
 
 def _outline(names: Sequence[str]) -> str:

@@ -19,7 +19,8 @@ def read_plan(path: str | os.PathLike[str]) -> tuple[PlanDecl, list[Problem]]:
     try:
         text = read_text(Path(file))
     except (OSError, UnicodeError) as error:
-        return PlanDecl(), [Problem(Place(file, 0, ""), f"the script cannot be read: {_reason(error)}")]
+        line = error.object.count(b"\n", 0, error.start) + 1 if isinstance(error, UnicodeDecodeError) else 0
+        return PlanDecl(), [Problem(Place(file, line, ""), f"the script cannot be read: {_reason(error)}")]
     plan, problems = parse(text, file, _beside)
     if not plan.houses and not problems:
         problems = [Problem(Place(file, 1, ""), "there is no house; begin with a line such as: house box1")]

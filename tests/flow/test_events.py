@@ -159,6 +159,8 @@ def test_a_fault_is_told_with_its_frame_and_its_line() -> None:
         ({"t": 1, "event": "enter", "framer": "m", "frame": "a"}, "     1.000  enter       m  a"),
         ({"t": 1, "event": "fault", "framer": "m", "frame": "a", "line": 4, "error": "ValueError: no"},
          "     1.000  fault       m  in a, line 4: ValueError: no"),
+        ({"t": 1, "event": "fault", "framer": "m", "frame": "", "line": 4, "error": "ValueError: no\nfan"},
+         "     1.000  fault       m  line 4: ValueError: no fan"),
         ({"event": "end", "turns": 3, "t": 0.25, "failure": ""}, "     0.250  end           3 turns"),
         ({"event": "end", "turns": 3, "t": 0.25, "failure": "m: no"}, "     0.250  end           3 turns: m: no"),
     ],

@@ -78,6 +78,13 @@ def test_a_file_that_is_no_script_is_told(tmp_path: Path, content: bytes | None,
     assert problem.message == told
 
 
+def test_the_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plan.flo").write_bytes((HOUSE + FRAMER).encode() + b'print "gr\xfcn"\n')
+    _, (problem,) = read_plan(tmp_path / "plan.flo")
+
+    assert problem.place.line == len((HOUSE + FRAMER).splitlines()) + 1
+
+
 def test_a_mark_of_the_byte_order_is_no_part_of_the_first_word(tmp_path: Path) -> None:
     (tmp_path / "plan.flo").write_bytes(b"\xef\xbb\xbf" + (HOUSE + FRAMER).encode())
 
