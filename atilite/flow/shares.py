@@ -51,6 +51,11 @@ class Share:
         self.touched = False
 
     @property
+    def name(self) -> str:
+        """The path without its leading dot."""
+        return self.path[1:]
+
+    @property
     def value(self) -> Any:
         """The field `value`, None when it is unset."""
         return self.fields.get("value")

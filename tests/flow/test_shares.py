@@ -98,6 +98,11 @@ def test_the_field_value_is_never_beside_others() -> None:
     assert all("would have the field value beside" in problem for problem in problems)
 
 
+@pytest.mark.row("I28")
+def test_a_share_is_named_by_its_path() -> None:
+    assert store().share(".a.b").name == "a.b"
+
+
 @pytest.mark.row("I30")
 def test_all_writes_of_a_turn_carry_its_time() -> None:
     script = (
