@@ -17,8 +17,10 @@ from .buttons import Buttons
 from .context import current_run
 from .errors import FlowError, SetupError
 from .flow.behaviors import Behaviors
+from .flow.checking import check
 from .flow.frames import Framer
 from .flow.house import House
+from .flow.lines import Problem
 from .flow.logs import Row, loggers
 from .flow.model import PlanDecl
 from .flow.replay import Recorder as Recording
@@ -44,10 +46,12 @@ class MountedPlan:
     """
 
     def __init__(
-        self, automation: Automation, plan: PlanDecl, *, name: str, period: float, start: bool, behaviors: Behaviors,
+        self, automation: Automation, plan: PlanDecl, problems: list[Problem], *, name: str,
+        period: float, start: bool, behaviors: Behaviors,
         writable: Iterable[str], logs: Path | None = None, record: Path | None = None,
     ) -> None:  # fmt: skip
         self._automation, self.plan, self.name, self._period = automation, plan, name, period
+        self._problems = problems
         self._starts, self._behaviors, self._logs, self._record = start, behaviors, logs, record
         self._recording: Recording | None = None
         self.writable = frozenset("." + path.strip(".") for path in writable)
@@ -72,8 +76,11 @@ class MountedPlan:
         with self._lock:
             if self.alive:
                 return
+            running = self.running
+            if self._record is not None and running.turns.count == 0:
+                self._recording = Recording(self._record, running)
             self._left = Promise()
-            self.running.start(partial(self._launch, trigger, who))
+            running.start(partial(self._launch, trigger, who))
 
     def _launch(self, trigger: str, who: str | None, turn: Callable[[], None]) -> None:
         job = Job(partial(self._live, turn), self.name, self._told_of, "flow", grace=EXITS, endless=True)
@@ -195,6 +202,8 @@ class MountedPlan:
 
     def _built(self) -> Running:
         buttons = Buttons(self._behaviors, self._automation, self.write)
+        if self._problems:
+            raise SetupError(refused(self.name, "\n".join(map(str, check(self.plan, buttons, self._problems).errors))))
         try:
             clock = self._automation.storage.clock
             logger = loggers(self._logs, self._recorded, clock)
@@ -203,8 +212,6 @@ class MountedPlan:
             )  # fmt: skip
         except FlowError as error:
             raise SetupError(refused(self.name, str(error))) from None
-        if self._record is not None:
-            self._recording = Recording(self._record, running)
         for name, house in running.houses.items():
             house.listen(partial(self._happened, house, self.houses[name]))
         for share, told in self._subscribed(running):

@@ -11,13 +11,12 @@ from typing import Any
 from .automation.engine import Automation
 from .errors import Frozen, SetupError
 from .flow.behaviors import Behavior, Behaviors, described
-from .flow.checking import check
 from .flow.library import standard
 from .flow.lines import Problem
 from .flow.loading import read_plan
 from .flow.model import PlanDecl
 from .flow.syntax import parse
-from .mountedplan import MountedHouse, MountedPlan, refused
+from .mountedplan import MountedHouse, MountedPlan
 
 
 def declare(
@@ -42,17 +41,18 @@ def declare(
     journal, and with the folder `logs` into files as well. `record` is a file for what `flow run --replay` needs. With
     `point` its state is served there as JSON, for the role view.
 
-    Raises SetupError for a script that cannot be read, Frozen after the app has started; what is wrong with the plan
-    is told, all of it, when the app starts.
+    Raises SetupError for what is no plan, Frozen after the app has started. What is wrong with the plan is told, all
+    of it, when the app starts: by then all actions and services are known.
     """
     automation: Automation = app.automation
     known = Behaviors(standard())
     for behavior in (*_behaviors(getattr(plan, "behaviors", {})), *_behaviors(behaviors)):
         known.add(behavior, replace=True)
-    found, called = _plan_of(plan, known, _caller())
+    found, called, problems = _plan_of(plan, _caller())
     made = MountedPlan(
-        automation, found, name=name or called or next(iter(found.houses)), period=period or _period_of(plan),
-        start=start, behaviors=known, writable=(writable,) if isinstance(writable, str) else writable,
+        automation, found, problems, name=name or called or next(iter(found.houses), "plan"),
+        period=period or float(getattr(plan, "period", None) or 0.125), start=start, behaviors=known,
+        writable=(writable,) if isinstance(writable, str) else writable,
         logs=None if logs is None else Path(logs), record=None if record is None else Path(record),
     )  # fmt: skip
     if automation.plans.frozen:
@@ -63,36 +63,23 @@ def declare(
     return made
 
 
-def _period_of(plan: Any) -> float:
-    return float(getattr(plan, "period", None) or 0.125)
-
-
-def _plan_of(plan: Any, known: Behaviors, folder: Path) -> tuple[PlanDecl, str]:
-    """What is declared, and what it is called. SetupError with all that is wrong with a script."""
+def _plan_of(plan: Any, folder: Path) -> tuple[PlanDecl, str, list[Problem]]:
+    """What is declared, what it is called, and what is wrong with its lines. SetupError for what is no plan."""
     if isinstance(plan, PlanDecl):
-        return plan, ""
+        return plan, "", []
     if isinstance(plan, str) and "\n" in plan:
         found, problems = parse(plan, "plan")
-        return _right(found, problems, known, "plan"), ""
+        return found, "", problems
     if isinstance(plan, (str, Path)):
         path = folder / plan
         found, problems = read_plan(path if path.exists() else plan)
-        return _right(found, problems, known, path.name), path.stem
+        return found, path.stem, problems
     declared = getattr(plan, "decl", None)
     if callable(declared):
         declared = declared()
     if not isinstance(declared, PlanDecl):
         raise SetupError(f"{plan!r} is no plan; give the path of a script, its text, or an atilite.flow.Plan")
-    return declared, str(getattr(plan, "name", ""))
-
-
-def _right(found: PlanDecl, problems: list[Problem], known: Behaviors, name: str) -> PlanDecl:
-    if problems:
-        told = check(found, known, problems).errors or problems
-        # Buttons of the app are looked for when all of them are known.
-        told = [one for one in told if one in problems] or told
-        raise SetupError(refused(name, "\n".join(map(str, told))))
-    return found
+    return declared, str(getattr(plan, "name", "")), []
 
 
 def _behaviors(given: Any) -> list[Behavior]:

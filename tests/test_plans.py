@@ -138,9 +138,13 @@ def test_transitions_are_records_of_one_journal_with_cause_line_and_time(board: 
 
 
 def test_a_plan_with_errors_refuses_the_start_with_all_of_them(board: Board) -> None:
+    wrong = Atilite("wrong")
+    wrong.mount_plan("house a\nframer b be activ\nframer d be active\nframe c\ngo nowhere\n", name="bad")
+    wrong.mount_plan("nowhere.flo")
     with pytest.raises(SetupError) as refused:
-        board.app.mount_plan("house a\nframer b be activ\nframe c\ngo nowhere\n", name="bad")
+        wrong.freeze()
     assert "plan:2" in str(refused.value)
+    assert "plan:5" in str(refused.value)
 
     other = Atilite("other")
     other.mount_plan("house a\nframer b be active\nframe c\ngo nowhere\ndo sing aloud\n")
@@ -156,8 +160,9 @@ def test_two_houses_of_one_name_and_plans_that_cannot_be_are_refused(board: Boar
         board.app.mount_plan(FAN, name="again")
     with pytest.raises(SetupError, match="no plan"):
         board.app.mount_plan(12)
+    board.app.mount_plan("nowhere.flo")
     with pytest.raises(SetupError, match="cannot be read"):
-        board.app.mount_plan("nowhere.flo")
+        board.start()
 
 
 def test_a_share_that_cannot_be_written_is_no_writable_one(board: Board) -> None:

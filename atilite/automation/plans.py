@@ -74,6 +74,13 @@ class PlanBoard:
                 found[name if name not in found else f"{automation.name}/{name}"] = house
         return found
 
+    def build(self) -> int:
+        """Build the plans that have not been, and say how many there are. Raises SetupError with what is wrong."""
+        plans = [plan for automation in self._automations for plan in automation.plans]
+        for plan in plans:
+            plan.freeze()
+        return len(plans)
+
     def house(self, name: str) -> Any:
         """One of them. Raises LookupError with the known names."""
         houses = self.houses

@@ -90,6 +90,8 @@ def mounts(call: Call) -> Finding:
     try:
         with looked_at(call) as site:
             found = f"apps: {len(site.apps)}, actions: {len(site.catalogue.actions)}"
+            plans = site.catalogue.plans.build()
+            found += f", plans: {plans}" if plans else ""
     except AtiliteError as error:
         return Finding("mounts", False, str(error))
     return Finding("mounts", True, found)

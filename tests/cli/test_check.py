@@ -60,6 +60,13 @@ def test_mounts_that_cannot_be_put_together_are_found(shell: Shell, monkeypatch:
     assert "garden subscribes to 'weather'" in shell.out
 
 
+def test_a_plan_that_is_wrong_is_found(shell: Shell) -> None:
+    shell.declare = lambda app: app.mount_plan("house a\nframer b be active\nframe c\ngo nowhere\n", name="fan")
+
+    assert shell("check") == 1
+    assert "no frame nowhere" in shell.out
+
+
 def test_it_can_be_asked_beside_a_running_server(shell: Shell, tmp_path: Path) -> None:
     shell.declare = lambda app: app.on("mounted")(lambda: app.kv.get("seen").fetch())
 

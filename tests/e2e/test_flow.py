@@ -47,7 +47,7 @@ def test_a_live_page_shows_later_turns_without_scripts(look: Look, console: tupl
     page = opened(look, console, "/flow/box1?live=1&framer=mission", wait_until="commit")
     page.wait_for_selector(".s", timeout=SLOWEST)
     first = page.locator(".s:visible").last.inner_text()
-    page.wait_for_selector(".s ~ .s ~ .s ~ .s", timeout=SLOWEST)
+    page.wait_for_selector(".s ~ .s ~ .s ~ .s", state="attached", timeout=SLOWEST)
     assert page.locator(".s:visible").count() == 1
     assert page.locator(".s:visible").inner_text() != first
 
