@@ -279,7 +279,7 @@ class Framer:
     def enter_all(self) -> None:
         self.done = False
         self._activate(self.first)
-        self._enter(self.actives)
+        self._cross((), (), self.actives, self.first)
 
     def exit_all(self) -> None:
         """Exit all active frames, the lowest first, whatever fails meanwhile; the first that did is raised then."""
@@ -322,21 +322,24 @@ class Framer:
         self._cross(leaving, kept, entering, far)
 
     def _cross(self, leaving: Outline, kept: Outline, entering: Outline, far: Frame) -> None:
-        for frame in reversed(leaving):
-            frame.exit()
-        for frame in reversed(kept):
-            frame.rexit()
-        for frame in kept:
-            frame.renter()
-        self._enter(entering)
+        frame = far
+        try:
+            for frame in reversed(leaving):
+                frame.exit()
+            leaving = ()
+            for frame in reversed(kept):
+                frame.rexit()
+            for frame in kept:
+                frame.renter()
+            if entering:
+                self.since = self.store.stamp or 0.0
+                self.elapsed, self.recurred = 0.0, 0
+            for frame in entering:
+                frame.enter()
+        except BaseException:  # it ends, or goes elsewhere, from where it has come to
+            self.show(_reached(frame, leaving, kept, entering))
+            raise
         self._activate(far)
-
-    def _enter(self, frames: Outline) -> None:
-        if frames:
-            self.since = self.store.stamp or 0.0
-            self.elapsed, self.recurred = 0.0, 0
-        for frame in frames:
-            frame.enter()
 
     def _activate(self, frame: Frame) -> None:
         self.active = frame
@@ -380,6 +383,13 @@ class Framer:
 
     def __repr__(self) -> str:
         return f"<Framer {self.name} {self.status}>"
+
+
+def _reached(frame: Frame, leaving: Outline, kept: Outline, entering: Outline) -> Outline:
+    """What is active when a frame fails on the way: one whose exit has begun is left, one whose entry has, entered."""
+    if frame in leaving:
+        return kept + leaving[: leaving.index(frame)]
+    return kept + entering[: entering.index(frame) + 1] if frame in entering else kept
 
 
 def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:

@@ -73,6 +73,64 @@ def test_an_exit_that_fails_keeps_no_other_from_being_made(known: Behaviors) -> 
     assert len(played.turns) == 2
 
 
+OUTLINES = """
+house h
+framer m be active first old {policy}
+  frame high
+    exit
+      print "high"
+    frame old in high
+      go low
+      exit
+        print "old"
+        {exit}
+  frame top
+    enter
+      {enter}
+    exit
+      print "top"
+    frame low in top
+      enter
+        {below}
+      exit
+        print "low"
+      bid stop me
+  frame safe
+    print "safe"
+    bid stop me
+"""
+
+
+@pytest.mark.row("I12")
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [("exit", ["old", "high"]), ("enter", ["old", "high", "top"]), ("below", ["old", "high", "low", "top"])],
+)
+@pytest.mark.parametrize(("policy", "then"), [("", []), ("on fault safe", ["safe"])])
+def test_what_fails_in_a_transition_leaves_each_frame_once_and_none_that_was_not_entered(
+    known: Behaviors, where: str, left: list[str], policy: str, then: list[str]
+) -> None:
+    acts = {
+        "exit": "",
+        "enter": "",
+        "below": "",
+        where: "do broken at enter" if where != "exit" else "do broken at exit",
+    }
+
+    played = play(OUTLINES.format(policy=policy, **acts), known, limit=10)
+
+    assert [facts["text"] for _, _, facts in played.of("print")] == left + then
+    assert len(played.of("fault")) == 1
+
+
+def test_a_framer_that_fails_while_it_starts_leaves_only_what_it_has_entered(known: Behaviors) -> None:
+    script = OUTLINES.format(policy="", exit="", enter="do broken at enter", below="").replace("first old", "first low")
+
+    played = play(script, known, limit=10)
+
+    assert [facts["text"] for _, _, facts in played.of("print")] == ["top"]
+
+
 def test_a_slave_that_is_moved_by_its_own_acts_stays_as_it_is() -> None:
     script = (
         "house h\nframer m be active first a\n  frame a\n    start s\n    timeout 0.25\n  frame b\n    stop s\n"
