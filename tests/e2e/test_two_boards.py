@@ -74,7 +74,7 @@ def boards(tmp_path: Path) -> Iterator[tuple[Running, Running]]:
     pump.close()
 
 
-@pytest.mark.row("M19", "B33")
+@pytest.mark.row("M19", "B33", "I47")
 def test_a_board_tells_another_what_to_do_and_hears_what_came_of_it(boards: tuple[Running, Running]) -> None:
     pump, greenhouse = boards
     here = Client(f"http://127.0.0.1:{greenhouse.port}")
