@@ -144,6 +144,11 @@ class StepRow:
     after: Span | None
     at: Moment
 
+    @property
+    def long(self) -> bool:
+        """Whether the cause takes more than a column that does not wrap."""
+        return self.event != "start" and len(self.cause) > 40
+
 
 @dataclass(frozen=True, slots=True)
 class HousePage:

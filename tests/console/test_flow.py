@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,14 @@ def test_values_are_drawn_from_the_least_to_the_greatest() -> None:
     level = figures.values([5.0, 5.0])
     assert level is not None
     assert {bar.height for bar in level.bars} == {13}
+
+
+def test_a_long_cause_is_told_where_lines_may_break(house: MountedHouse, plan: MountedPlan, person: People) -> None:
+    step = house.steps[-1]
+    house.steps.append(replace(step, event="fault", new=(), cause="the pipe has burst near bed number four " * 3))
+    text = person("view").get("/flow/box1").text
+    assert '<small class="err">the pipe has burst' in text
+    assert '<td class="c-soft">the pipe' not in text
 
 
 def test_a_share_of_several_fields_is_shown_on_one_line() -> None:
