@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol
 
+from atilite.flow.crossing import reached
 from atilite.flow.model import NOWHERE, Context, FramerDecl, Line, Place
 from atilite.flow.parts import Part
 from atilite.flow.shares import LiveShare, Store
@@ -337,7 +338,7 @@ class Framer:
             for frame in entering:
                 frame.enter()
         except BaseException:  # it ends, or goes elsewhere, from where it has come to
-            self.show(_reached(frame, leaving, kept, entering))
+            self.show(reached(frame, leaving, kept, entering))
             raise
         self._activate(far)
 
@@ -383,13 +384,6 @@ class Framer:
 
     def __repr__(self) -> str:
         return f"<Framer {self.name} {self.status}>"
-
-
-def _reached(frame: Frame, leaving: Outline, kept: Outline, entering: Outline) -> Outline:
-    """What is active when a frame fails on the way: one whose exit has begun is left, one whose entry has, entered."""
-    if frame in leaving:
-        return kept + leaving[: leaving.index(frame)]
-    return kept + entering[: entering.index(frame) + 1] if frame in entering else kept
 
 
 def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:
