@@ -22,6 +22,7 @@ from .events import Emitter
 from .logs import raised_by_user
 from .pod.bean import Bean
 from .pod.configuring import Config, capitals, checked, merged
+from .pod.loading import why
 from .pod.pod import Change, Pod
 from .pod.spec import BeanSpec
 from .quickly import dataclass
@@ -178,9 +179,9 @@ class Beans:
             entry.bean = bean = cast(Bean, pod.add_bean(replace(entry.spec, critical=False, optional=False)))
         except Exception as error:
             if not entry.spec.optional:
-                raise SetupError(f"bean {name}: {error}") from error
+                raise SetupError(f"bean {name}: {why(error)}") from error
             raised = raised_by_user(error)
-            log.error("bean %s cannot be loaded: %s", name, error, exc_info=raised)
+            log.error("bean %s cannot be loaded: %s", name, why(error), exc_info=raised)
             told, trace = texts_of(error)
             trace = None if raised is None else trace
             entry.info = replace(entry.info, status="failed", error=self._masked(told), traceback=self._masked(trace))

@@ -336,6 +336,24 @@ def test_a_bean_that_cannot_be_loaded_keeps_the_site_from_starting_and_an_option
         other.start()
 
 
+class Choosy:
+    """A bean whose class says no more than a number."""
+
+    def __init__(self, context: Context) -> None:
+        raise KeyError(3)
+
+    async def __call__(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.row("pod-defect-2")
+def test_of_a_class_that_raises_the_kind_of_the_error_is_told(board: Board) -> None:
+    board.app.bean(Choosy, label="choosy")
+
+    with pytest.raises(SetupError, match="bean choosy: KeyError: 3"):
+        board.start()
+
+
 @pytest.mark.row("pod-promise-8")
 def test_the_site_has_beans_of_its_own_in_its_toml(
     board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from ..lazily import function_of
 from ..logs import raised_by_user
 from ..pod import configuring
 from ..pod.bean import Bean
+from ..pod.loading import why
 from ..pod.pod import Pod
 from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
@@ -175,7 +176,7 @@ def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:
         try:
             pod.add_bean(spec)
         except Exception as error:
-            faults.append(f"bean {spec.key} cannot be loaded: {error}")
+            faults.append(f"bean {spec.key} cannot be loaded: {why(error)}")
             if raised := raised_by_user(error):
                 log.error("%s", faults[-1], exc_info=raised)
     return faults

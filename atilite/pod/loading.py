@@ -7,7 +7,16 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from atilite.errors import SetupError
+from atilite.errors import AtiliteError, SetupError
+from atilite.runtime.traces import line_of
+
+
+def why(error: Exception) -> str:
+    """What is told of an error that has kept a bean from being loaded, in a line.
+
+    With its kind, unless atilite has put it into words: of a KeyError, the text alone is no more than "3".
+    """
+    return str(error) if isinstance(error, AtiliteError) else line_of(error)
 
 
 def load(core: Any) -> Any:

@@ -21,6 +21,7 @@ from atilite.logs import raised_by_user
 from atilite.pod.bean import Bean, BeanStatus
 from atilite.pod.health import EVERY
 from atilite.pod.hooks import Hooks
+from atilite.pod.loading import why
 from atilite.pod.loops import LoopType, choose
 from atilite.pod.places import all_ended, total
 from atilite.pod.signals import Listener, Signals
@@ -128,7 +129,7 @@ class Pod:
                 if not spec.optional:
                     raise
                 told = "%s cannot be loaded; the pod goes on without it: %s"
-                log.error(told, spec.key, error, exc_info=raised_by_user(error))
+                log.error(told, spec.key, why(error), exc_info=raised_by_user(error))
                 return None
             with self._lock:
                 self._beans[number] = self._by_unit[str(bean)] = bean

@@ -10,7 +10,7 @@ from atilite.errors import SetupError
 from atilite.logs import raised_by_user
 from atilite.pod.bean import Bean
 from atilite.pod.context import MARK
-from atilite.pod.loading import load
+from atilite.pod.loading import load, why
 from atilite.pod.pod import Pod
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.order import in_order
@@ -72,7 +72,7 @@ def _added(pod: Pod, spec: BeanSpec) -> bool:
     try:
         return pod.add_bean(spec) is not None
     except Exception as error:  # the class of a bean may do anything when it is made
-        log.error("%s cannot be loaded: %s", spec.key, error, exc_info=raised_by_user(error))
+        log.error("%s cannot be loaded: %s", spec.key, why(error), exc_info=raised_by_user(error))
         return False
 
 

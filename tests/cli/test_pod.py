@@ -395,6 +395,17 @@ def test_a_traceback_is_shown_of_a_module_that_fails_and_of_nothing_else(start: 
     assert f'last):\n  File "{folder / "leaky.py"}", line 1, in <module>\n' in run.err
 
 
+@pytest.mark.row("pod-defect-2")
+def test_of_a_class_that_raises_the_kind_of_the_error_is_told(start: Start, folder: Path) -> None:
+    text = "class Drip:\n    def __init__(self, context): raise KeyError(3)\n    async def __call__(self): ...\n"
+    (folder / "choosy.py").write_text(text, encoding="utf-8")
+
+    run = start("choosy.Drip")
+
+    assert run.code() == 1
+    assert "atilite: bean choosy.Drip cannot be loaded: KeyError: 3\n" in f"{run.err}\n"
+
+
 @pytest.mark.row("pod-defect-2", "P6")
 def test_an_optional_bean_may_be_missing_and_takes_no_id(start: Start) -> None:
     run = start("nowhere.bean:optional=true", "garden.Polite")

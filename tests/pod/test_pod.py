@@ -59,6 +59,25 @@ def test_an_optional_one_that_cannot_be_loaded_is_told_and_left_out(
     assert stage.add("a").id == 1
 
 
+class Choosy:
+    """A bean whose class says no more than a number."""
+
+    def __init__(self, context: object) -> None:
+        raise KeyError(3)
+
+    async def __call__(self) -> None:
+        raise AssertionError
+
+
+@pytest.mark.row("P6", "pod-defect-2")
+def test_of_one_whose_class_raises_the_kind_of_the_error_is_told(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert stage.pod.add_bean(Choosy, optional=True) is None
+
+    assert "Choosy cannot be loaded; the pod goes on without it: KeyError: 3" in caplog.text
+
+
 @pytest.mark.row("P7", "P8")
 def test_a_label_leads_to_all_that_have_it_and_an_unknown_one_to_an_error(stage: Stage) -> None:
     first, _, third = stage.add("w"), stage.add("x"), stage.add("w")
