@@ -225,7 +225,7 @@ class Building:
         for frame in frames.values():
             frame.trace_outline()
         first = decl.first or next(iter(frames))
-        if first not in frames:
+        if first not in frames and decl.frames:
             self._problem(decl.first_place, f"framer {framer.name} has no frame {first}{nearest(first, frames)}")
         if decl.on_fault not in ("stop", "ignore", *frames):
             hint = nearest(decl.on_fault, ("stop", "ignore", *frames))

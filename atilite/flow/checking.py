@@ -169,7 +169,8 @@ class _Ways:
     def _frames(self, framer: Framer) -> Iterator[Problem]:
         targets = self._targets(framer)
         entered = {frame for target in targets for frame in target.outline}
-        ended = framer.cloned or framer.decl.schedule == "aux" or self._is_moved(framer, ENDING)
+        ends_itself = any(part.routine is not None and part.routine.sequence for part in framer.parts)
+        ended = ends_itself or framer.cloned or framer.decl.schedule == "aux" or self._is_moved(framer, ENDING)
         for frame in framer.frames.values():
             if frame not in entered:
                 yield Problem(frame.place, f"frame {frame.name} is never entered: no transition leads to it")

@@ -10,8 +10,9 @@ from atilite.flow.model import Place
 
 
 class Waiting(Protocol):
-    """What may wait for something, and says for what; `task` if it is one."""
+    """What may wait for something, and says for what; `task` if it is one. A `sequence` ends its framer with itself."""
 
+    sequence: bool
     waits_for: str
     task: Any
 

@@ -51,7 +51,7 @@ class Routine:
     def __init__(
         self, begin: Callable[[], Generator[Any, Any, Any]], scope: Scope, sequence: bool = False
     ) -> None:  # fmt: skip
-        self._begin, self._scope, self._sequence = begin, scope, sequence
+        self._begin, self._scope, self.sequence = begin, scope, sequence
         self._generator: Generator[Any, Any, Any] | None = None
         self._ready: Callable[[], bool] = _always
         self.task: Any = None  # that it waits for; it is sent to the generator when it is done
@@ -71,7 +71,7 @@ class Routine:
             self._wait(self._generator.send(sent))
         except StopIteration:
             self._ended, self.waits_for = True, ""
-            if self._sequence:
+            if self.sequence:
                 self._end_framer()
         except BaseException:
             self._ended = True

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from atilite.flow.behaviors import Behaviors, described
 from atilite.flow.checking import Verdict, check
 from atilite.flow.model import Call
+from atilite.flow.plan import Plan
 from atilite.flow.syntax import parse
 from tests.flow.playing import play
 
@@ -120,6 +124,22 @@ def test_a_share_that_is_logged_and_not_there_is_told() -> None:
     script = FRAMER + "    put 1 into .n\n    bid stop all\nlogger l\nlog x on once\nloggee .nn\n"
 
     assert warnings(script) == ["7: log x: nothing in the plan has .nn; did you mean .n?"]
+
+
+def test_a_generator_ends_its_framer_with_itself() -> None:
+    plan = Plan("trip")
+
+    @plan.framer(active=True)
+    def mission(self: Any) -> Iterator[None]:
+        yield
+
+    assert check(plan.decl, plan.behaviors).warnings == []
+
+
+def test_a_framer_without_frames_is_told_so_alone() -> None:
+    assert errors("house h\nframer m be active first a\n") == [
+        "plan.flo:2: framer m has no frame: framer m be active first a"
+    ]
 
 
 def test_an_over_frame_leads_out_of_all_under_it() -> None:
