@@ -116,7 +116,9 @@ class Cursor:
     def choice(self, what: str, *choices: str) -> str:
         word = self.take(what)
         if word not in choices:
-            raise Wrong(f"{self.verb}: {what} is one of {', '.join(choices)}, not {word}{nearest(word, choices)}")
+            hint = nearest(word, choices)
+            known = "" if hint.startswith("; known") else hint  # they are named already
+            raise Wrong(f"{self.verb}: {what} is one of {', '.join(choices)}, not {word}{known}")
         return word
 
     def end(self) -> None:

@@ -51,6 +51,14 @@ def test_the_nearest_name_is_hinted_at_or_the_few_that_there_are() -> None:
     assert nearest("zzz", []) == ""
 
 
+@pytest.mark.row("I43")
+def test_a_word_that_is_none_of_a_few_is_told_with_these_once() -> None:
+    with pytest.raises(Wrong, match=r"^bid: the control is one of stop, start, not halt$"):
+        Cursor("bid", ("halt",)).choice("the control", "stop", "start")
+    with pytest.raises(Wrong, match=r"^bid: the control is one of stop, start, not strt; did you mean start\?$"):
+        Cursor("bid", ("strt",)).choice("the control", "stop", "start")
+
+
 def test_words_are_taken_one_after_another() -> None:
     words = Cursor("go", ("next", "if", "x", "3"))
     assert (words.peek, words.take("a frame"), words.rest) == ("next", "next", ("if", "x", "3"))
