@@ -206,11 +206,16 @@ class _Member(Isolated):
         return called
 
     def _flush(self) -> None:
-        with self._order:
-            while self._signals:
-                number, data = self._signals.popleft()
-                if not self.send("signal", number, data):
-                    self._settle(number, 0)
+        # One thread at a time: who comes meanwhile leaves it the rest, and does not wait for a busy process as well.
+        # It looks once more when it has let go, so nothing is left behind by one that came just before.
+        while self._signals and self._order.acquire(blocking=False):
+            try:
+                while self._signals:
+                    number, data = self._signals.popleft()
+                    if not self.send("signal", number, data):
+                        self._settle(number, 0)
+            finally:
+                self._order.release()
 
     def _settle(self, number: int, count: int) -> None:
         with self._lock:

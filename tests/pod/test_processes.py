@@ -20,10 +20,11 @@ import pytest
 from atilite.clock import Clock
 from atilite.pod.configuring import Config
 from atilite.pod.pod import Pod
-from atilite.pod.processes import Crew
+from atilite.pod.processes import Crew, _Member
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.engine import Runtime
 from atilite.runtime.promise import Promise
+from atilite.runtime.unit import Life
 
 WAIT = 60.0  # seconds; only to tell what hangs from what is slow
 
@@ -387,3 +388,28 @@ def test_none_is_left_behind_when_the_parent_is_killed(workers: Path, tmp_path: 
         pod.kill()
         pod.wait(WAIT)
         pod.stderr.close()
+
+
+@pytest.mark.usefixtures("workers")
+def test_signals_for_a_process_that_does_not_listen_keep_one_thread_and_come_in_their_order(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listens, sent = threading.Event(), []
+
+    def send(self: _Member, kind: str, number: int, data: bytes) -> bool:
+        listens.wait(WAIT)
+        sent.append(data)
+        return False
+
+    monkeypatch.setattr(_Member, "send", send)
+    life = Life("plain, process 1", 1, None)  # type: ignore[arg-type]
+    spec = BeanSpec.of({"core": "workers.plain", "processes": 2})
+    member = _Member(spec, {}, life, logging.getLogger("workers"), runtime.threads)
+    texts = [str(number).encode() for number in range(3 * runtime.threads.size)]
+
+    called = [member.hand_over(text) for text in texts]
+
+    assert runtime.threads.submit(int, "5").wait(WAIT) == 5, "the other tasks go on"
+    listens.set()
+    assert [one.wait(WAIT) for one in called] == [0] * len(texts)
+    assert sent == texts
