@@ -201,8 +201,10 @@ class Beans:
         return None if text is None else masked(text, self._automation.runs.hidden())
 
     def _launch(self, bean: Bean, life: Life) -> Promise[Any]:
-        """Begin one life of a bean, as a run with a journal of its own."""
-        entry = self._named[bean.id]
+        """Begin one life of a bean, as a run with a journal of its own unless another bean has added it."""
+        entry = self._named.get(bean.id)
+        if entry is None:
+            return bean.begin(life)
         begin = _Begin(bean, life, self._automation.storage.task)
         job = Job(
             begin, entry.info.name, entry.info.description, "bean", innermost=None, grace=entry.spec.stop_timeout,
@@ -213,8 +215,10 @@ class Beans:
         return work
 
     def _has_changed(self, change: Change) -> None:
+        entry = self._named.get(change.bean.id)
+        if entry is None:
+            return
         # Of the moment of the change: the bean may have gone on since.
-        entry = self._named[change.bean.id]
         info = replace(self.get(entry.info.name), status=change.new, since=change.at)
         self.changed.emit(info if change.new in ("running", "degraded") else replace(info, uptime=None))
 

@@ -355,6 +355,27 @@ def test_of_a_class_that_raises_the_kind_of_the_error_is_told(board: Board) -> N
 
 
 @pytest.mark.row("pod-promise-8")
+def test_a_bean_of_a_site_adds_others_which_run_and_have_no_line_of_their_own(board: Board) -> None:
+    begun: Promise[str] = Promise()
+
+    def bulb(context: Context) -> None:
+        begun.set(str(context.bean))
+        context.wait()
+
+    @board.app.bean(label="lamp")
+    def lamp(context: Context) -> None:
+        context.pod.add_bean(bulb, label="bulb")
+        context.wait()
+
+    board.start()
+
+    assert begun.wait(WAIT) == "bean 2 (bulb)"
+    assert [one["name"] for one in board.client.get("/internal/services/").json()] == ["lamp"]
+    board.site.stop(WAIT)
+    assert {(one.name, one.status) for one in board._changes[-1:]} == {("lamp", "stopped")}
+
+
+@pytest.mark.row("pod-promise-8")
 def test_the_site_has_beans_of_its_own_in_its_toml(
     board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
