@@ -42,11 +42,12 @@ class SharedFile(MutableMapping[str, float]):
 
     def _prepare(self) -> None:
         head = os.pread(self._file, len(_MAGIC), 0)
-        if head not in (b"", _MAGIC):
+        # Nothing but zeros: whoever made it did not come to its first line, perhaps because the disk was full.
+        if head != _MAGIC and head.strip(b"\0"):
             raise SetupError(f"{self._path}: no file of shared numbers (name another one)")
-        if not head:
-            os.truncate(self._file, SLOT * (SLOTS + 1))
-            os.pwrite(self._file, _MAGIC, 0)
+        # On the disk, not only promised: a write to memory for which a full disk has no room would end the process.
+        os.posix_fallocate(self._file, 0, SLOT * (SLOTS + 1))
+        os.pwrite(self._file, _MAGIC, 0)
 
     def _alone(self) -> _Alone:
         return _Alone(self._lock, self._file)

@@ -48,6 +48,24 @@ def test_the_numbers_outlive_the_processes_and_nobody_else_reads_them(path: Path
     assert path.stat().st_size == SLOT * (SLOTS + 1)
 
 
+def test_the_file_has_its_room_on_the_disk_so_that_a_full_one_ends_no_process(path: Path) -> None:
+    SharedFile(path)
+
+    assert path.stat().st_blocks * 512 >= SLOT * (SLOTS + 1)
+
+
+@pytest.mark.parametrize(
+    "left", [b"\0" * SLOT * (SLOTS + 1), b"\0" * 100, b"atilite numbers 1"], ids=["no line", "no length", "one line"]
+)
+def test_a_file_that_was_not_finished_when_it_was_made_is_finished(path: Path, left: bytes) -> None:
+    path.write_bytes(left)
+
+    SharedFile(path)["users"] = 7.0
+
+    assert SharedFile(path)["users"] == 7.0
+    assert path.stat().st_size == SLOT * (SLOTS + 1)
+
+
 def test_a_number_that_is_being_written_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, reader = SharedFile(path), SharedFile(path)
     one["users"] = 1.0
