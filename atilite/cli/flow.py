@@ -114,6 +114,8 @@ def behaviors_of(modules: Sequence[str]) -> Behaviors:
             except ModuleNotFoundError as error:
                 hint = "start in its folder, or correct its name"
                 raise ConfigError(f"--behaviors {name}: {error.msg} ({hint})") from None
+            except FlowError as error:
+                raise FlowError(f"--behaviors {name}: {error}") from error
         for behavior in _declared(module):
             found.add(behavior, replace=True)
     return found

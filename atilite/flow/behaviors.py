@@ -245,6 +245,9 @@ def described(
     if not callable(function):
         raise FlowError(f"{function!r} is neither a function nor a class, so it is no behaviour")
     name = name or camel_case(function.__name__)
+    called = getattr(function, "action", function)
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        raise FlowError(f"{name} is async, and a turn waits for nothing; make it a generator that yields tasks")
     if not NAME.match(name):
         raise FlowError(f"{name} cannot be the name of a behaviour; write it in CamelCase, as in ControllerPidDepth")
     ios, values = dict(ioinits or {}), dict(parms or {})

@@ -103,6 +103,8 @@ class House:
                 return function()
             except Fault:
                 raise
+            except SystemExit as error:  # the plan is not its own to end: framers would be left without their exits
+                return self.failed(RuntimeError(f"sys.exit({error.code!r}) in a turn"), frame, place)
             except Exception as error:  # here a behaviour ends
                 return self.failed(error, frame, place)
 

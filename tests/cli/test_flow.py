@@ -305,6 +305,15 @@ def test_python_that_raises_while_it_is_loaded_is_told_in_one_line(folder: Path,
     assert done.stderr.count("\n") == 1
 
 
+def test_a_module_whose_behaviours_are_wrong_is_named(folder: Path) -> None:
+    (folder / "later.py").write_text("from atilite.flow import behavior\n\n@behavior\nasync def later(): ...\n")
+
+    done = flow(folder, "check", "mission.flo", "--behaviors", "later")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("--behaviors later: Later is async")
+
+
 # -- record and replay ------------------------------------------------------------------------------------------------
 
 

@@ -221,6 +221,29 @@ def test_a_generator_that_is_left_runs_its_finally_blocks_and_begins_anew() -> N
     assert played.moves()[-1][1] == "b"
 
 
+@pytest.mark.row("I43")
+def test_a_behaviour_that_calls_sys_exit_ends_its_framer_with_its_exits_and_no_other() -> None:
+    def leaves() -> None:
+        raise SystemExit(3)
+
+    script = HOUSE.format(do="do leaves\n exit\n print left")
+    played = play(script + "framer g be active\nframe a\n timeout 0.5\nframe b\n bid stop me\n", gathered(leaves))
+    assert [facts["error"] for _, _, facts in played.of("fault")] == ["RuntimeError: sys.exit(3) in a turn"]
+    assert [facts["text"] for _, _, facts in played.of("print")] == ["left"]
+    assert played.moves("g") == [(0.5, "b")]
+
+
+def test_an_async_behaviour_is_refused_where_it_is_declared() -> None:
+    async def later() -> None: ...
+
+    class Later:
+        async def action(self) -> None: ...
+
+    for declared in (later, Later):
+        with pytest.raises(FlowError, match=r"Later is async, .* make it a generator that yields tasks"):
+            described(declared)
+
+
 def test_a_share_cannot_be_a_parameter_too() -> None:
     with pytest.raises(FlowError, match="both a share and a parameter"):
         described(lambda self: None, name="X", ioinits={"a": ".a"}, parms={"a": 1})
