@@ -210,10 +210,13 @@ def _loopback(host: str) -> bool:
 
 
 def _kept(path: Path) -> str:
-    """The token of a file that is there already. Raises SetupError if others may read it."""
+    """The token of a file that is there already. Raises SetupError if others may read it, or have written it."""
     try:
         with path.open() as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
+            status = os.fstat(file.fileno())
+            if status.st_uid not in (os.geteuid(), 0):
+                raise SetupError(f"{path} belongs to somebody else, who knows the token (name another token_file)")
+            if status.st_mode & 0o077:
                 raise SetupError(f"{path} may be read by others: chmod 600 {path}")
             return file.readline().strip()
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import stat
 import threading
@@ -305,6 +306,22 @@ def test_a_token_that_is_none_is_refused(alive: Alive, tmp_path: Path, mode: int
 
     assert living.ended() == 1
     assert words in (living.bean.error or "")
+
+
+def test_a_token_file_of_somebody_else_who_knows_it_is_refused(
+    alive: Alive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    path.chmod(0o600)
+    if os.geteuid():
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    else:
+        os.chown(path, 4711, -1)
+    living = alive(Console, port=0, token_file=str(path))
+
+    assert living.ended() == 1
+    assert "belongs to somebody else" in (living.bean.error or "")
 
 
 def test_a_folder_where_no_token_can_be_made_is_told(alive: Alive, tmp_path: Path) -> None:
