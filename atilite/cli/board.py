@@ -10,6 +10,7 @@ import secrets
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ else:
 
 # Days that the token of a command would be good for if the command were killed: an hour.
 TOKEN_DAYS = 1 / 24
+# What stands in the name of each such token.
+BY_COMMAND = " by serve.py "
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
@@ -71,14 +74,22 @@ def server_or_none(call: Call, remedy: str = "", *, anyway: bool = False) -> Ite
 @contextmanager
 def token(call: Call) -> Iterator[str]:
     """A token that is worthless after the command. It names who gives the command, for the audit trail."""
-    name = f"{person()[:50]} by serve.py {os.getpid()}-{secrets.token_hex(3)}"
+    name = f"{person()[:50]}{BY_COMMAND}{os.getpid()}-{secrets.token_hex(3)}"
     with Database.open(call.settings.db, shared=True) as database:
         accounts = Accounts(database)
+        _forget_killed(accounts, database.clock.now())
         secret = accounts.add_token(name, "admin", TOKEN_DAYS)
         try:
             yield secret
         finally:
             accounts.remove_token(name)
+
+
+def _forget_killed(accounts: Accounts, now: datetime) -> None:
+    """Remove what commands have left that were killed: tokens that have ended, which nobody would ever remove."""
+    for left in accounts.tokens():
+        if BY_COMMAND in left.name and left.expires_at is not None and left.expires_at <= now:
+            accounts.remove_token(left.name)
 
 
 def client(url: str, secret: str, folder: str) -> Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atilite.cli.board import client, server_or_none, the_server
+from atilite.cli.board import client, server_or_none, the_server, token
 from atilite.errors import AtiliteError
 from atilite.store.accounts import Accounts
 from atilite.store.database import Database
@@ -41,3 +41,17 @@ def test_a_process_that_does_not_serve_is_named(call: Make) -> None:
         with server_or_none(made, anyway=True) as board:
             assert board is None
         assert Accounts(database).tokens() == []
+
+
+def test_what_a_killed_command_has_left_is_removed_when_it_has_ended_and_no_token_of_anybody_else(call: Make) -> None:
+    made = call()
+    with Database.open(made.settings.db) as database:
+        accounts = Accounts(database)
+        with pytest.raises(KeyboardInterrupt), token(made):
+            raise KeyboardInterrupt
+        for name, days in (("a by serve.py 1-a", -1), ("b by serve.py 2-b", 1), ("ended", -1)):
+            accounts.add_token(name, "admin", days)
+        with token(made):
+            assert len(accounts.tokens()) == 3
+
+        assert [one.name for one in accounts.tokens()] == ["b by serve.py 2-b", "ended"]
