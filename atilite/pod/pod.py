@@ -182,8 +182,9 @@ class Pod:
             if not any(bean.id in self._open for bean in beans):
                 ended.set(None)
 
-        ended.on_done(lambda _: unsubscribe())
+        # In this order: it may be over before `listen` has returned.
         unsubscribe = self.changed.listen(look)
+        ended.on_done(lambda _: unsubscribe())
         look()
         return Task(ended, timeout=None, runner=self.runtime.run)
 

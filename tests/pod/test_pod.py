@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 
 from atilite.errors import SetupError
-from atilite.pod.pod import Pod
+from atilite.pod.pod import Change, Pod
 from tests.pod.stage import Stage, idle
 
 
@@ -118,6 +119,25 @@ def test_the_end_of_beans_can_be_waited_for(stage: Stage) -> None:
 
     assert waited.done
     assert stage.pod.wait_beans_done("w").done
+
+
+def test_beans_that_end_while_one_begins_to_wait_for_them_leave_nobody_listening(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.add("a"), stage.add("b")
+    stage.pod.start()
+    before, listen = stage.pod.changed._listeners, stage.pod.changed.listen
+
+    def listen_late(callback: Callable[[Change], object]) -> Callable[[], None]:
+        unlisten = listen(callback)
+        stage.end("a")  # in another thread, say
+        return unlisten
+
+    monkeypatch.setattr(stage.pod.changed, "listen", listen_late)
+
+    assert stage.pod.wait_beans_done("a").promise.done
+    assert stage.pod.changed._listeners == before
+    assert "failed" not in caplog.text
 
 
 # -- the natural end
