@@ -19,6 +19,9 @@ log = logging.getLogger("atilite.pod")
 
 Callback = Callable[..., Any]
 
+# So many different signals are listened to before it is looked for the first time whether somebody still does.
+SWEPT = 100
+
 
 class Listener(Protocol):
     """A bean, as far as signals go."""
@@ -60,6 +63,7 @@ class Signals:
         self._runtime = runtime
         self._lock = threading.Lock()
         self._handlers: dict[Hashable, list[Handler]] = {}
+        self._look_at = SWEPT
 
     def add(self, bean: Listener, signal: Hashable, callback: Callback) -> None:
         """Call `callback` of `bean` at each `signal`; once, however often it is added. TypeError if it cannot be."""
@@ -71,6 +75,8 @@ class Signals:
             if not any(one.bean is bean and one.callback == callback for one in handlers):
                 handlers.append(handler)
             self._handlers[signal] = handlers
+            if len(self._handlers) >= self._look_at:
+                self._sweep()
 
     def remove(self, bean: Listener, signal: Hashable, callback: Callback) -> bool:
         """Call it no more; False if it was not called."""
@@ -111,6 +117,12 @@ class Signals:
 
     def _alive(self, signal: Hashable) -> list[Handler]:
         return [handler for handler in self._handlers.get(signal, ()) if handler.callback is not None]
+
+    def _sweep(self) -> None:
+        """Drop what nobody keeps any more: a signal of its own for each answer may never be added or sent again."""
+        for signal in list(self._handlers):
+            self._keep(signal, self._alive(signal))
+        self._look_at = max(SWEPT, 2 * len(self._handlers))
 
     def _keep(self, signal: Hashable, handlers: list[Handler]) -> None:
         if handlers:

@@ -13,6 +13,7 @@ import pytest
 from atilite import Mask
 from atilite.pod import Context, Pod
 from atilite.pod.bean import Bean
+from atilite.pod.signals import SWEPT
 from atilite.runtime.functions import Kind
 from tests.pod.living import PATIENCE
 
@@ -253,3 +254,15 @@ def test_a_removed_bean_hears_nothing(pod: Pod, listening: Listening) -> None:
 
     assert pod.send_signal("ping").fetch(PATIENCE) == 0
     assert not pod.signals.listens(listener.bean, "ping")
+
+
+@pytest.mark.row("pod-promise-2")
+def test_what_nobody_keeps_is_dropped_also_where_every_signal_is_another_one(listening: Listening, pod: Pod) -> None:
+    listener = listening("a")
+    listener.context.add_signal_handler("kept", listener.hear)
+
+    for number in range(10 * SWEPT):
+        listener.context.add_signal_handler(f"answer {number}", lambda: None)
+
+    assert len(pod.signals._handlers) <= SWEPT
+    assert pod.send_signal("kept").fetch(PATIENCE) == 1
