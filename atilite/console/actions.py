@@ -230,9 +230,9 @@ def given(visit: Visit, action: Any) -> Mapping[str, Any]:
     return headline.parameters if headline is not None and headline.operation == action.operation else {}
 
 
-def form(visit: Visit, name: str) -> FormPage:
+def form(visit: Visit) -> FormPage:
     """The empty form of an action, or the one filled from an earlier run. Raises Error 404 for an unknown name."""
-    action = visit.reads.action(name)
+    action = visit.reads.action(visit.path("name"))
     return filled(visit, action, given(visit, action), {})
 
 

@@ -9,38 +9,14 @@ from typing import Any
 from markupsafe import Markup
 
 from atilite.console import flow, words
-from atilite.console.desk import Desk, Visit
+from atilite.console.desk import Visit
 from atilite.console.feeds import Feed
-from atilite.console.plain import plain
 
 # Seconds between two pieces at least and at most, and how many pieces a page takes before it wants to be opened anew.
 PAUSE, BEAT = 0.5, 1.0
 MOST = 300
 REFRESH = 3
 MARK = "\x00"
-
-
-def declare(desk: Desk) -> None:
-    """Serve the pages of houses. At set-up only."""
-
-    def as_json(was: Any, **given: Any) -> Any:
-        return plain(flow.page(Visit(desk, was)))
-
-    def as_html(was: Any, **given: Any) -> Generator[Any, Any, Any]:
-        visit = Visit(desk, was)
-        with visit.counted():
-            facts = flow.house_of(visit).plan.facts
-            if visit.arg("live") != "1" or not facts.alive or was.request.method != "GET":
-                return visit.render("house.html", flow.page(visit))
-            feed = desk.feeds.open(facts.run or 0)
-            if feed is None:
-                return snapshot(visit)
-        yield from stream(visit, feed)
-        return None
-
-    # The twin comes first: below a path variable the page would take its ending for part of the name.
-    desk.answer("/flow/<name:path>.json", "GET", as_json, role="view")
-    desk.answer("/flow/<name:path>", "GET", as_html, role="view", coroutine="thread")
 
 
 def piece(visit: Visit, last: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from atilite.console import lines, states, words
-from atilite.console.desk import Desk, Visit
+from atilite.console.desk import Visit
 from atilite.console.lines import HTML_ONLY, Row
 from atilite.console.states import State
 from atilite.console.words import Clockface
 from atilite.errors import Error
 from atilite.quickly import dataclass
 from atilite.store.daycount import Day
-from atilite.store.export import FORMATS, attachment, export
+from atilite.store.export import attachment, export
 
 PAGE = 50
 FILTERS = ("status", "action", "trigger", "label", "text", "since", "until", "parent")
@@ -254,16 +254,3 @@ def listing(visit: Visit) -> RunsPage:
         face=visit.face,
         newest=("?" + urlencode(filters) if filters else "?") if start else "",
     )
-
-
-def declare(desk: Desk) -> None:
-    """The files that the list of runs links to; a portion is read on a worker thread."""
-
-    def file(format: str) -> Callable[..., Generator[Any, Any, None]]:
-        def as_file(was: Any, **given: Any) -> Generator[Any, Any, None]:
-            yield from exported(Visit(desk, was), format)
-
-        return as_file
-
-    for format in FORMATS:
-        desk.answer(f"/runs/export.{format}", "GET", file(format), role="view", coroutine="thread")
