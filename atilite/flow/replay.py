@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from atilite.errors import FlowError
 from atilite.flow.model import PlanDecl
@@ -72,7 +72,8 @@ class Recorder:
         ]
         self._failure: OSError | None = None
         try:
-            self._out: TextIO = open(path, "w", encoding="utf-8")  # noqa: SIM115  # closed by close()
+            # Without a buffer: what a full disk has refused is not tried again when the file is closed.
+            self._out = open(path, "wb", buffering=0)  # noqa: SIM115  # closed by close()
             self._flush()
         except OSError as error:
             raise FlowError(f"the recording {os.fspath(path)} cannot be written: {error.strerror}") from error
@@ -106,9 +107,10 @@ class Recorder:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        for line in lines:
-            self._out.write(json.dumps(line, ensure_ascii=False, default=repr) + "\n")
-        self._out.flush()
+        text = "".join(json.dumps(line, ensure_ascii=False, default=repr) + "\n" for line in lines)
+        rest = memoryview(text.encode("utf-8", "backslashreplace"))
+        while rest:
+            rest = rest[self._out.write(rest) :]
 
 
 def _step(running: Running, moved: Moved) -> Step:

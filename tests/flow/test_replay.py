@@ -169,7 +169,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_plan(tmp_path: Path) -> None
         Recorder(full, plan)
     recorder = Recorder(tmp_path / "run.jsonl", plan)
     recorder._out.close()
-    recorder._out = full.open("w")
+    recorder._out = full.open("wb", buffering=0)
 
     plan.write("h", ".heat", {"value": 60})
     plan.run(until=1.0)
