@@ -62,7 +62,8 @@ class Ownership:
     def announce(self, urls: Iterable[str]) -> None:
         """Say beside the number of the process where it serves, for commands of whoever may read the lock."""
         try:
-            os.pwrite(self._descriptor, f"{os.getpid()}\n{' '.join(urls)}\n".encode(), 0)
+            # A line for each: in the path of a socket there may be spaces.
+            os.pwrite(self._descriptor, "".join(f"{one}\n" for one in (os.getpid(), *urls)).encode(), 0)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -105,8 +106,8 @@ def owner_of(database: Path) -> Owner | None:
 
 
 def _read(descriptor: int) -> Owner:
-    pid, _, rest = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").partition("\n")
-    return Owner(pid.strip() or "?", tuple(rest.split()))
+    pid, *urls = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").split("\n")
+    return Owner(pid.strip() or "?", tuple(filter(None, urls)))
 
 
 def lock_path(database: Path) -> Path:

@@ -22,8 +22,8 @@ def test_nobody_owns_what_is_not_there_or_was_given_up(url: str) -> None:
 def test_the_owner_says_where_it_serves(url: str) -> None:
     with Database.open(url) as database:
         assert owner_of(path_of(url)) == (str(os.getpid()), ())
-        database.announce(["http://127.0.0.1:5000", "unix:/run/board.sock"])
-        assert owner_of(path_of(url)) == (str(os.getpid()), ("http://127.0.0.1:5000", "unix:/run/board.sock"))
+        database.announce(["http://127.0.0.1:5000", "unix:/run/the board.sock"])
+        assert owner_of(path_of(url)) == (str(os.getpid()), ("http://127.0.0.1:5000", "unix:/run/the board.sock"))
         with pytest.raises(StoreBusy, match="already open in this process"):
             Database.open(url)
 
