@@ -23,6 +23,7 @@ from .flow.house import House
 from .flow.lines import Problem
 from .flow.logs import Row, loggers
 from .flow.model import PlanDecl
+from .flow.network import Network, network_of
 from .flow.replay import Recorder as Recording
 from .flow.running import Look, Running
 from .flow.shares import Share
@@ -300,6 +301,12 @@ class MountedHouse:
         """The lines of the plan's files, those of active frames marked."""
         lines: dict[str, list[ScriptLine]] = self.look(lambda house: script_of(house, self.plan.plan))
         return lines
+
+    def network(self) -> Network:
+        """Its behaviours, and what connects them."""
+        parts = self.look(lambda house: [(framer.name, part) for framer in house.framers.values()
+                                         for part in list(framer.parts)])  # fmt: skip
+        return network_of((self.name, framer, part) for framer, part in parts)
 
     def history(self, framer: str = "", limit: int = 100) -> list[Step]:
         """What happened, newest first, without what was printed; of one framer if it is named."""

@@ -7,9 +7,11 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from atilite.console import figures, words
+from atilite.console import figures, flownet, flowtree, words
 from atilite.console.desk import Visit
 from atilite.console.figures import Figure
+from atilite.console.flownet import Net
+from atilite.console.flowtree import Node
 from atilite.console.lines import HTML_ONLY
 from atilite.console.states import PAUSED, State
 from atilite.console.words import Clockface, Moment, Span
@@ -85,17 +87,6 @@ class FramerRow:
     def verb(self) -> str:
         """What its button says."""
         return self.control.capitalize()
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A frame of the tree; `note` says for how long it is active, or was."""
-
-    name: str
-    on: bool
-    note: str
-    line: int
-    unders: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +169,12 @@ class HousePage:
     error: str = field(default="", metadata=HTML_ONLY)
     live: bool = field(default=False, metadata=HTML_ONLY)
     script: tuple[tuple[str, tuple[Any, ...]], ...] | None = None
+    network: Net | None = None
+
+    @property
+    def drawing(self) -> flowtree.Drawing:
+        """The frames as they are drawn."""
+        return flowtree.drawn(self.tree)
 
     @property
     def title(self) -> str:
@@ -233,7 +230,7 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
     steps = house.history(visit.arg("framer"), ALL_STEPS if all_steps else FEW_STEPS)
     shares = house.shares(remembering=True, built_in=all_shares)
     picked = shares if all_shares else _few(shares)
-    given = {key: visit.arg(key) for key in ("framer", "framers", "shares", "history", "script")}
+    given = {key: visit.arg(key) for key in ("framer", "framers", "shares", "history", "script", "network")}
     listed = framers if visit.arg("framers") == "all" else framers[:FEW_FRAMERS]
     return HousePage(
         name=name,
@@ -245,8 +242,8 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
         run=facts.run,
         framers=tuple(_framer_row(one, name, chosen, may) for one in listed),
         framer=chosen,
-        tree=_nodes(tree, _notes(house, chosen, framers)),
-        ways=tuple(_ways(tree)),
+        tree=flowtree.nodes(tree, flowtree.notes_of(chosen, framers, house.history(chosen, ALL_STEPS))),
+        ways=tuple(flowtree.ways(tree)),
         shares=tuple(_share_row(one, facts, may, wrong or {}) for one in picked),
         steps=tuple(_step_row(one, visit.face) for one in steps),
         path=path_of(name),
@@ -260,6 +257,7 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
         error="; ".join(reason for _, reason in (wrong or {}).values()),
         live=live,
         script=_script(house) if visit.arg("script") and not live else None,
+        network=flownet.net(house.network()) if visit.arg("network") and not live else None,
     )
 
 
@@ -306,35 +304,6 @@ def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
         on=look.name == chosen,
         control=("stop" if alive else "start") if may and turns else "",
     )
-
-
-def _nodes(frames: Iterable[Any], notes: Mapping[str, str]) -> tuple[Node, ...]:
-    found = []
-    for frame in frames:
-        lowest = frame.on and not any(under.on for under in frame.unders)
-        note = notes.get("" if lowest else frame.name, "") if lowest or not frame.on else ""
-        found.append(Node(frame.name, frame.on, note, frame.line, _nodes(frame.unders, notes)))
-    return tuple(found)
-
-
-def _notes(house: Any, framer: str, framers: Sequence[Any]) -> dict[str, str]:
-    """For how long the framer was in each frame when it left it last; by "" for how long it is in the present one."""
-    found: dict[str, str] = {}
-    for look in framers:
-        if look.name == framer:
-            found[""] = words.duration(look.elapsed)
-    for step in house.history(framer, ALL_STEPS):
-        if step.event == "transition" and step.old:
-            found.setdefault(step.old[-1], f"left after {words.duration(step.after)}")
-    return found
-
-
-def _ways(tree: Iterable[Any]) -> Iterable[str]:
-    """How it goes on from the active frames, the way that is tried first being first."""
-    for frame in tree:
-        if frame.on:
-            yield from (f"{way.text} (line {way.line})" if way.line else way.text for way in frame.ways)
-            yield from _ways(frame.unders)
 
 
 def _few(shares: Sequence[Any]) -> list[Any]:

@@ -102,7 +102,11 @@ def slug(name: str) -> str:
 
 def short(value: object, length: int = 72) -> str:
     """A JSON value on one line without the quotes of its keys, cut to `length` characters."""
-    text = _brief(value)
+    return cut(_brief(value), length)
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters of a text, with a sign where something is left out."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "\u2026"
 
 

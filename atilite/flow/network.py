@@ -15,6 +15,7 @@ from atilite.flow.behaviors import Behavior
 from atilite.flow.cursor import nearest
 from atilite.flow.house import House
 from atilite.flow.model import Do, FrameDecl, PlanDecl
+from atilite.flow.parts import Part
 from atilite.flow.paths import split_name
 from atilite.flow.wording import kind_of
 
@@ -55,24 +56,37 @@ class Network:
 
 
 def network(houses: Iterable[House]) -> Network:
-    """The network of houses that were built. A share that a behaviour both reads and writes is an output of it."""
-    nodes = [
-        Node(
-            house.name, framer.name, part.frame, part.name, part.place.line,
-            {name: path for name, path in part.ios.items() if name not in written(part.make)},
-            {name: path for name, path in part.ios.items() if name in written(part.make)},
-        )
+    """The network of houses that were built."""
+    return network_of(
+        (house.name, framer.name, part)
         for house in houses
         for framer in house.framers.values()
         for part in framer.parts
+    )
+
+
+def network_of(parts: Iterable[tuple[str, str, Part]]) -> Network:
+    """The network of behaviours, each with the names of its house and its framer.
+
+    A share that a behaviour both reads and writes is an output of it.
+    """
+    nodes = [
+        Node(
+            house, framer, part.frame, part.name, part.place.line,
+            {name: path for name, path in part.ios.items() if name not in written(part.make)},
+            {name: path for name, path in part.ios.items() if name in written(part.make)},
+        )
+        for house, framer, part in parts
     ]  # fmt: skip
+    readers: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for to, target in enumerate(nodes):
+        for input, path in target.inputs.items():
+            readers.setdefault((target.house, path), []).append((to, input))
     found = [
         Connection(at, output, to, input, path)
         for at, source in enumerate(nodes)
         for output, path in source.outputs.items()
-        for to, target in enumerate(nodes)
-        for input, other in target.inputs.items()
-        if path == other and source.house == target.house
+        for to, input in readers.get((source.house, path), ())
     ]
     return Network(tuple(nodes), tuple(found))
 
@@ -81,8 +95,15 @@ def network(houses: Iterable[House]) -> Network:
 def written(function: Callable[..., Any]) -> frozenset[str]:
     """The names of what a function or a class writes to, as its code says it; `out.value = 1`, `self.out.update(...)`.
 
-    Without its source nothing is known, and nothing is an output.
+    A class also writes to what those that it is derived from write to. Without its source nothing is known, and
+    nothing is an output.
     """
+    if inspect.isclass(function):
+        return frozenset().union(*(_written_in(one) for one in function.__mro__ if one is not object))
+    return _written_in(function)
+
+
+def _written_in(function: Callable[..., Any]) -> frozenset[str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):

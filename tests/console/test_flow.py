@@ -11,6 +11,7 @@ import pytest
 
 from atilite.config import Settings
 from atilite.console import figures, flow, flowdeeds
+from atilite.flow import Plan, frame
 from atilite.mountedplan import MountedHouse, MountedPlan
 from atilite.runtime.promise import Promise
 from atilite.site import Site
@@ -43,6 +44,27 @@ def plan(garden: Garden) -> MountedPlan:
         SCRIPT, name="fans", period=0.01, start=False, writable=[".temp", ".fan.mode"]
     )
     return made
+
+
+@pytest.fixture
+def net(garden: Garden) -> None:
+    """A house of two behaviours that are connected."""
+    made = Plan("net")
+
+    @made.behavior(out=".warmth")
+    def probe(out: Any) -> None:
+        out.value = 21
+
+    @made.behavior(inp=".warmth", out=".duty")
+    def fan(inp: Any, out: Any) -> None:
+        out.value = inp.value * 2
+
+    @made.framer(active=True)
+    class main:
+        class flowing(frame):
+            recur = [probe, fan]
+
+    garden.app.mount_plan(made, start=False)
 
 
 @pytest.fixture
@@ -126,6 +148,32 @@ def test_the_page_as_html_says_the_same(house: MountedHouse, person: People) -> 
     assert "<b>\u2192   frame idle in watch</b>" in text
     assert ".framer.cooling.state.active" in text
     assert "line 4" in text
+
+
+def test_the_frames_are_drawn_with_the_active_path(house: MountedHouse, person: People) -> None:
+    text = person("view").get("/flow/box1").text
+    assert '<g role="listitem" aria-label="idle, in watch, active 20 ms">' in text
+    active, _, rest = text.partition('class="live" stroke="currentColor" stroke-width="3">')[2].partition("</g>")
+    assert active.count("<path") == 1
+    assert rest.count("<circle") == 3
+
+
+@pytest.mark.row("I39")
+def test_the_network_of_behaviours_is_drawn_and_told(net: None, site: Site, person: People) -> None:
+    page = person("view").get("/flow/box1?network=1")
+    assert mistakes(page.text) == []
+    assert "No frame of this house calls a behaviour" in page.text
+    assert person("view").get("/flow/box1.json").json()["network"] is None
+
+    told = person("view").get("/flow/net.json?network=1").json()["network"]
+    assert [(one["name"], one["inputs"], one["outputs"]) for one in told["behaviors"]] == [
+        ("Probe", {}, {"out": ".warmth"}), ("Fan", {"inp": ".warmth"}, {"out": ".duty"}),
+    ]  # fmt: skip
+    assert told["wires"] == [{"source": 0, "output": "out", "target": 1, "input": "inp", "path": ".warmth"}]
+    text = person("view").get("/flow/net?network=1").text
+    assert mistakes(text) == []
+    assert 'aria-label="Fan in main › flowing, reads .warmth, writes .duty"' in text
+    assert '<section class="card" id="network"' in text
 
 
 def test_all_houses_are_listed_and_an_unknown_one_is_not_found(house: MountedHouse, person: People) -> None:

@@ -165,3 +165,10 @@ def test_what_is_written_is_seen_in_the_code() -> None:
     assert written(Ends) == {"one", "two", "three"}
     assert written(len) == frozenset()
     assert Behavior("Len", len).make is len
+
+
+def test_what_a_class_writes_is_also_what_those_write_that_it_is_derived_from() -> None:
+    simulator = standard()["SimulatorMotionUuv"].make
+
+    assert {"speed", "heading", "depth"} <= written(simulator)
+    assert "rpm" not in written(simulator)
