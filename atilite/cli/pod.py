@@ -87,7 +87,7 @@ class Command:
         self._notifier = Notifier.from_environ(environ, os.getpid())
         self._loop = process_loop()
         self._reloading = threading.Lock()
-        self._telling = self._ready = False
+        self._telling = self._ready = self._unread = False
 
     def read(self) -> configuring.Config:
         """The configuration as it is at this moment. Raises ConfigError."""
@@ -154,19 +154,30 @@ class Command:
     # -- SIGHUP
 
     def _reload(self, pod: Pod) -> None:
-        """Read the configuration again and do what has changed in it. Any thread but the loop; blocks."""
-        with self._reloading:
-            self._notifier.reloading("reading the configuration")
+        """Read the configuration again and do what has changed in it. Any thread but the loop; blocks.
+
+        Unless that goes on: then whoever is at it reads once more behind it, however often it was asked for.
+        """
+        self._unread = True
+        while self._unread and self._reloading.acquire(blocking=False):
             try:
-                config = self.read()
-                text = reload(pod, config, configuring.specs(config))
-            except Exception as error:  # the end of what SIGHUP has begun
-                text = f"the configuration stays as it was: {error}"
-                log.error("%s", text, exc_info=None if isinstance(error, AtiliteError) else error)
-            else:
-                logging.getLogger().setLevel(config.LOG_LEVEL.upper())
-                log.info("the configuration was read again: %s", text)
-            self._notifier.ready(text)
+                self._unread = False
+                self._read_again(pod)
+            finally:
+                self._reloading.release()
+
+    def _read_again(self, pod: Pod) -> None:
+        self._notifier.reloading("reading the configuration")
+        try:
+            config = self.read()
+            text = reload(pod, config, configuring.specs(config))
+        except Exception as error:  # the end of what SIGHUP has begun
+            text = f"the configuration stays as it was: {error}"
+            log.error("%s", text, exc_info=None if isinstance(error, AtiliteError) else error)
+        else:
+            logging.getLogger().setLevel(config.LOG_LEVEL.upper())
+            log.info("the configuration was read again: %s", text)
+        self._notifier.ready(text)
 
 
 def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:

@@ -18,7 +18,10 @@ from types import SimpleNamespace
 import pytest
 
 from atilite.cli.main import main
-from atilite.cli.pod import begun, well
+from atilite.cli.pod import Command, begun, well
+from atilite.pod import Pod
+from atilite.pod.configuring import Config
+from atilite.runtime.executors import Threads
 
 WAIT = 30.0  # seconds; only to tell what hangs from what is slow
 
@@ -641,3 +644,30 @@ def test_the_beans_are_well_while_none_is_degraded_and_the_critical_ones_run(
     statuses = [SimpleNamespace(state=state, critical=critical) for state, critical in states]
 
     assert well(SimpleNamespace(statuses=lambda: statuses)) is expected  # type: ignore[arg-type]
+
+
+def test_hangups_while_the_configuration_is_read_keep_one_thread_and_lead_to_one_more_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, go_on, threads = threading.Event(), threading.Event(), Threads(2)
+    readings: list[object] = []
+    command, pod = Command(None, {}, [], {}), Pod()
+
+    def read() -> Config:
+        readings.append(None)
+        reading.set()
+        go_on.wait(WAIT)
+        return Config({})
+
+    monkeypatch.setattr(command, "read", read)
+    monkeypatch.setattr("atilite.cli.pod.reload", lambda *_: "nothing has changed")
+    first = threads.submit(command._reload, pod)
+    assert reading.wait(WAIT)
+    others = [threads.submit(command._reload, pod) for _ in range(5)]
+
+    assert threads.submit(int, "5").wait(WAIT) == 5, "the tasks of the beans go on"
+    go_on.set()
+    for one in (first, *others):
+        one.wait(WAIT)
+    assert len(readings) == 2
+    threads.stop(WAIT)
