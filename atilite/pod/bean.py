@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from atilite.errors import SetupError, TaskCancelled, TaskError, Vetoed
 from atilite.lazily import function_of
-from atilite.pod.context import MARK, Context, House, takes_context
+from atilite.pod.context import MARK, Container, Context, takes_context
 from atilite.pod.health import Health
 from atilite.pod.hooks import Hooks
 from atilite.pod.loading import load
@@ -33,7 +33,7 @@ Form = Literal["function", "class", "coroutine"]
 Crew = function_of("atilite.pod.processes", "Crew")
 
 
-class Home(House, Protocol):
+class Home(Container, Protocol):
     """What a bean needs of its pod."""
 
     supervisor: Supervisor

@@ -37,7 +37,7 @@ class Member(Listener, Protocol):
     def ending(self) -> Promise[None]: ...
 
 
-class House(Protocol):
+class Container(Protocol):
     """A pod, as a context sees it; beans are given a whole Pod."""
 
     config: Any
@@ -69,10 +69,10 @@ class Context:
     coroutines, `log` the bean's logger.
     """
 
-    __slots__ = ("__weakref__", "_house", "_member", "bean", "pod")
+    __slots__ = ("__weakref__", "_container", "_member", "bean", "pod")
 
-    def __init__(self, bean: Member, pod: House) -> None:
-        self._member, self._house = bean, pod
+    def __init__(self, bean: Member, pod: Container) -> None:
+        self._member, self._container = bean, pod
         self.bean: Any = bean
         self.pod: Any = pod
 
@@ -92,15 +92,15 @@ class Context:
     @property
     def process(self) -> int | None:
         """Which of the bean's own processes this is, from 1; None for a bean of the pod's process."""
-        return self._house.process
+        return self._container.process
 
     @property
     def config(self) -> Any:
-        return self._house.config
+        return self._container.config
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        return self._house.runtime.aio.loop
+        return self._container.runtime.aio.loop
 
     @property
     def log(self) -> logging.Logger:
@@ -125,7 +125,7 @@ class Context:
 
         A bean that asks for it has its `stop_timeout` to end by itself before it is cancelled.
         """
-        return Task(self._member.ending(), timeout=None, runner=self._house.runtime.run)
+        return Task(self._member.ending(), timeout=None, runner=self._container.runtime.run)
 
     def ready(self) -> None:
         """Say that it does its work from now on; a bean with `ready="explicit"` counts as started only then."""
@@ -135,11 +135,11 @@ class Context:
 
     def get_beans(self, id_or_label: int | str) -> list[Any]:
         """The bean with this id, or those with this label in the order of their creation. KeyError if there is none."""
-        return self._house.get_beans(id_or_label)
+        return self._container.get_beans(id_or_label)
 
     def wait_beans_done(self, id_or_label: int | str) -> Task:
         """The task of the end of all these beans, to be awaited, yielded or waited for. KeyError if there are none."""
-        return self._house.wait_beans_done(id_or_label)
+        return self._container.wait_beans_done(id_or_label)
 
     # -- signals. Their results may be awaited, yielded or ignored.
 
@@ -149,19 +149,19 @@ class Context:
         It is called where the bean runs, with as many of `signal`, `senders`, `keys` and what the sender passed as it
         takes, all by keyword. It is held weakly: keep it alive, best as a method of the bean.
         """
-        self._house.signals.add(self._member, signal, callback)
+        self._container.signals.add(self._member, signal, callback)
         return Settled(None)
 
     def remove_signal_handler(self, signal: Hashable, callback: Callable[..., Any]) -> Settled:
         """Call it no more; false if it was not called."""
-        return Settled(self._house.signals.remove(self._member, signal, callback))
+        return Settled(self._container.signals.remove(self._member, signal, callback))
 
     def send_signal(self, signal: Hashable, labels: Any = None, **passed: Any) -> Task:
         """Tell the beans that listen to `signal`; with `labels` only those of this label or id, or of a list of them.
 
         The task ends when all callbacks have, with their number; nobody has to wait for it.
         """
-        return self._house.send_signal(signal, labels, sender=self._member, **passed)
+        return self._container.send_signal(signal, labels, sender=self._member, **passed)
 
     def __repr__(self) -> str:
         return f"<Context of {self._member}>"
