@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -201,6 +202,33 @@ def test_what_happened_in_an_app_is_recorded_and_replayed(opened: Callable[[Atil
     assert problems == []
     assert [wish.value for wish in recording.wishes if wish.kind == "write"] == [{"value": 7}]
     again = Running(decl, Behaviors(standard()), period=recording.period, wishes=recording.wishes)
+    assert replay(again, recording) == ""
+
+
+@pytest.mark.row("I49")
+def test_what_behaviours_drew_in_an_app_is_drawn_again_by_the_replay(
+    opened: Callable[[Atilite], Site], tmp_path: Path
+) -> None:
+    known = Gathered()
+
+    @known.behavior(out=".throw")
+    def dice(out: Any) -> None:
+        out.value = random.random()
+
+    app, script = Atilite("garden"), tmp_path / "dice.flo"
+    script.write_text(
+        "house a\nframer f be active\nframe low\ndo dice\ngo high if throw > 0.5\nframe high\ndo dice\n"
+        "go low if throw <= 0.5\n"
+    )
+    plan = app.mount_plan(script, period=0.005, behaviors=known, record=tmp_path / "flight.jsonl")
+    opened(app)
+    turned(plan, lambda: random.random() >= 0 and plan.running.turns.count > 40)  # others draw meanwhile
+    assert plan.stop(WAIT)
+
+    recording = read_recording(tmp_path / "flight.jsonl")
+    assert len(recording.steps) > 3
+    behaviors = Behaviors(standard(), known)
+    again = Running(read_plan(script)[0], behaviors, period=recording.period, wishes=recording.wishes)
     assert replay(again, recording) == ""
 
 

@@ -6,7 +6,6 @@ import argparse
 import io
 import json
 import os
-import random
 import signal
 import sys
 from collections.abc import Iterator
@@ -63,9 +62,7 @@ def _turned(running: Running, options: argparse.Namespace) -> str:
     """Run it, and record it if that is wanted; what was wrong with that."""
     recorder = None
     if options.record:
-        seed = random.SystemRandom().getrandbits(32)
-        random.seed(seed)  # for behaviours that ask for chance
-        recorder = Recorder(options.record, running, seed=seed)
+        recorder = Recorder(options.record, running)
     if options.realtime:
         running.run_realtime(options.until)
     else:
@@ -89,7 +86,6 @@ def _replayed(running: Running, recording: Recording) -> str:
     changed = recording.changes(running.plan)
     if changed:
         print(f"changed since this was recorded: {', '.join(changed)}", file=sys.stderr)
-    random.seed(recording.seed)
     return replay(running, recording)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atilite.errors import FlowError
+from atilite.flow.chance import new_seed
 from atilite.flow.model import PlanDecl
 from atilite.flow.running import Moved, Running, Wish
 
@@ -62,11 +63,13 @@ def digests(plan: PlanDecl) -> dict[str, str]:
 class Recorder:
     """Writes a run into a file, line by line, so that one that is cut off can be replayed up to there.
 
-    Make it before the first turn and `close` it behind the last. FlowError for a file that cannot be written.
+    Make it before the first turn and `close` it behind the last; meanwhile turns draw from `random` by the seed.
+    FlowError for a file that cannot be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], running: Running, *, seed: int = 0) -> None:
+    def __init__(self, path: str | os.PathLike[str], running: Running, *, seed: int | None = None) -> None:
         self._running = running
+        seed = running.seed = new_seed() if seed is None else seed
         self._lines: list[dict[str, Any]] = [
             {"format": FORMAT, "period": running.turns.period, "seed": seed, "files": digests(running.plan)}
         ]
@@ -83,6 +86,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write how it ended. FlowError if something could not be written, now or before."""
+        self._running.seed = None
         self._lines.append({"end": {"turns": self._running.turns.count, "stopped": self._running.stopped}})
         self._turned()
         try:
@@ -164,6 +168,7 @@ def replay(running: Running, recording: Recording) -> str:
     Make `running` with the period and the wishes of the recording. In the caller's thread.
     """
     steps: list[Step] = []
+    running.seed = recording.seed
     running.moved.listen(lambda moved: steps.append(_step(running, moved)))
     while running.turns.count < recording.turns and running.turn():
         continue

@@ -7,13 +7,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 from atilite.clock import Clock
 from atilite.errors import FlowError
 from atilite.events import Emitter
 from atilite.flow.building import Behaves, build
+from atilite.flow.chance import drawing
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
@@ -89,6 +90,7 @@ class Running:
             raise FlowError("\n".join(str(problem) for problem in problems))
         self.houses = {house.name: house for house in houses}
         self.turns = Turns(houses, period)
+        self.seed: int | None = None  # of a run that is recorded, or repeated
         self.overruns, self.missed, self.longest, self.failure = 0, 0, 0.0, ""
         self.granted: Emitter[Wish] = Emitter()
         self.moved: Emitter[Moved] = Emitter()
@@ -128,10 +130,14 @@ class Running:
         """Make one turn in this thread; False when nothing runs any more."""
         with self._lock:
             self._grant()
-            more = self.turns.turn()
+            with self._chance():
+                more = self.turns.turn()
             for function in self._told:
                 function()
         return more
+
+    def _chance(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.seed is None else drawing(self.seed, self.turns.count)
 
     def after_turn(self, function: Callable[[], None]) -> None:
         """Call a function behind each turn, in the thread that turns. Before the first turn."""
@@ -253,12 +259,13 @@ class Running:
     def end(self) -> None:
         """Let all framers exit their frames. In the thread that turned it, behind the last turn."""
         with self._lock:
-            for house in self.houses.values():
-                for tasker in house.scheduled:
-                    try:
-                        tasker.obey("stop")
-                    except Exception as error:  # here a framer ends, and the others have exits, too
-                        house.tell_fault(fault_of(tasker, error))
+            with self._chance():
+                for house in self.houses.values():
+                    for tasker in house.scheduled:
+                        try:
+                            tasker.obey("stop")
+                        except Exception as error:  # here a framer ends, and the others have exits, too
+                            house.tell_fault(fault_of(tasker, error))
             for function in self._told:
                 function()
 
