@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from atilite.automation.trail import note, shown
 from atilite.console import words
-from atilite.console.lines import HTML_ONLY
+from atilite.console.plain import HTML_ONLY
 from atilite.console.words import Clockface, Moment
 from atilite.errors import Error
 from atilite.quickly import dataclass

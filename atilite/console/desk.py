@@ -10,13 +10,13 @@ from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from atilite.automation.family import Near
 from atilite.automation.trail import note
 from atilite.clock import Clock
-from atilite.console import attention, frame, vitals
+from atilite.console import frame, vitals
 from atilite.console.attempts import Attempts
 from atilite.console.audit import audited
 from atilite.console.feeds import Feeds
@@ -25,11 +25,17 @@ from atilite.console.frame import Frame
 from atilite.console.plain import plain
 from atilite.console.words import Clockface
 from atilite.errors import Error
+from atilite.lazily import LazyModule
 from atilite.store.audit import FAILED_LOGIN
 from atilite.store.daycount import Day
 from atilite.store.newest import Glance
 from atilite.store.runs import Filter, Headline
 from atilite.version import VERSION
+
+if TYPE_CHECKING:
+    from atilite.console import attention
+else:
+    attention = LazyModule("atilite.console.attention")
 
 HERE = Path(__file__).parent
 LOOK = "atilite_look"

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup, escape
 
 from atilite.console import states, words
+from atilite.console.plain import HTML_ONLY as HTML_ONLY
 from atilite.console.states import State
 from atilite.console.words import Clockface, Moment, Span
 from atilite.quickly import dataclass
 from atilite.store.runs import Headline
 
-HTML_ONLY = {"json": False}
 _WRONG = ' class="err"'
 # The few names that the rows of a long list share.
 _same = lru_cache(maxsize=512, typed=True)(escape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from atilite.console.lines import HTML_ONLY
+from atilite.console.plain import HTML_ONLY
 from atilite.quickly import dataclass
 
 ADD_USER = "python serve.py user add NAME --role admin"

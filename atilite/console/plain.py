@@ -8,14 +8,16 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
+# The metadata of a presenter's field that its JSON twin does not have.
+HTML_ONLY = {"json": False}
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def plain(value: object) -> object:
     """`value` as JSON knows it.
 
-    A value with words (`Moment`, `Span`, `State`) tells its `raw` one. Fields of a presenter whose metadata say
-    `{"json": False}` exist for the HTML only and are left out.
+    A value with words (`Moment`, `Span`, `State`) tells its `raw` one. Fields of a presenter that are
+    HTML_ONLY are left out.
     """
     kind: Any = type(value)
     if kind in SCALARS:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from atilite.automation.trail import note
 from atilite.console.desk import Desk, Visit
 from atilite.console.flash import Flash
-from atilite.console.lines import HTML_ONLY
 from atilite.console.login import LoginPage
+from atilite.console.plain import HTML_ONLY
 from atilite.errors import Error
 from atilite.quickly import dataclass
 from atilite.web.auth import SESSION_COOKIE, remote_address, safe_next
