@@ -30,6 +30,7 @@ log = logging.getLogger("atilite.upkeep")
 
 DELAY = 50.0  # seconds from the first change to the sweep: within a minute of a run's end, and at most once in it
 ARENA_MAX, ARENAS = -8, 2  # the number that malloc.h has for that, and so many places
+MANY = 1000  # changes after which enough memory may have been freed to load for it what gives it back
 FIRST = 5.0  # seconds after the start: an old installation may have runs that have become too old
 
 
@@ -48,10 +49,11 @@ class Upkeep:
         self._database, self._runtime, self._limits = database, runtime, limits
         self._timer: Timer | None = None
         self._listening: list[Callable[[], None]] = []
+        self._changes = 0  # since memory was given back; one more or less does not matter
 
     def start(self) -> None:
         """Sweep in a moment, and from then on after changes. Any thread."""
-        share_arenas()
+        self._runtime.threads.before_many = share_arenas
         self._timer = self._runtime.loop.call_later(FIRST, self._begin)
         self._listening = [
             self._database.part(Journals).updated.listen(self._changed),
@@ -67,6 +69,7 @@ class Upkeep:
 
     def _changed(self, run: int) -> None:
         # In the writer's thread, after each commit: nothing but a look at a flag, most of the time.
+        self._changes += 1
         if self._timer is None:
             self._timer = self._runtime.loop.call_later(DELAY, self._begin)
 
@@ -81,13 +84,15 @@ class Upkeep:
 
     def _sweep(self) -> None:
         try:
-            sweep(self._database, *self._limits())
+            self._changes += sweep(self._database, *self._limits()).runs
         except StoreError as error:
             # The disk is full, or the server ends just now; the next change tries again.
             log.warning("old runs could not be removed: %s", error)
         # Each sweep is in another thread of the pool, whose connection would keep a megabyte of pages for the next.
         self._database.leave()
-        give_back_memory()
+        if self._changes >= MANY:
+            self._changes = 0
+            give_back_memory()
 
 
 def share_arenas() -> bool:
@@ -95,7 +100,9 @@ def share_arenas() -> bool:
 
     Otherwise it gives each thread a place of its own, and what one frees there no other takes: with the 25 threads of a
     server that were 4 MB of 75 after 100,000 runs, and more the longer it ran. Only one of them runs Python at a time,
-    so they hardly ever meet there. Any thread; it is for the whole process.
+    so they hardly ever meet there. What asks the library is half a megabyte itself, so it is asked when the pool gets
+    more threads than a site at rest needs; with more than eight places it would listen no longer. Any thread; it is for
+    the whole process.
     """
     limit = getattr(ctypes.CDLL(None), "mallopt", None)
     if limit is not None:

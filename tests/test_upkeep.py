@@ -19,7 +19,7 @@ from atilite.errors import StoreFull
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.retention import Limits
-from atilite.upkeep import DELAY, FIRST, Upkeep, give_back_memory, limits_of, share_arenas
+from atilite.upkeep import DELAY, FIRST, MANY, Upkeep, give_back_memory, limits_of, share_arenas
 from tests.require import require
 
 
@@ -60,6 +60,12 @@ def ended(database: Database, operation: str = "water") -> int:
     journals.close(run, "succeeded", duration=0.0)
     database.writer.flush()
     return run
+
+
+def changed(database: Database, times: int) -> None:
+    """Tell of so many changes of runs."""
+    for _ in range(times):
+        database.part(Journals).updated.emit(1)
 
 
 def kept(database: Database) -> int:
@@ -168,12 +174,36 @@ def test_memory_that_was_freed_between_pieces_in_use_is_given_back(database: Dat
     runtime = Runtime()
     before = resident()
     upkeep(database, runtime, days=30)
+    changed(database, MANY)
     runtime.timers.pop().call()
     after = resident()
     for piece in pieces[1::2]:
         library.free(piece)
 
     assert before - after > 10_000_000
+
+
+def test_what_gives_memory_back_is_called_after_many_changes_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr("atilite.upkeep.give_back_memory", lambda: calls.append(True))
+    runtime = Runtime()
+    upkeep(database, runtime, days=30)
+
+    def calls_after(changes: int) -> int:
+        changed(database, changes)
+        runtime.timers.pop().call()
+        return len(calls)
+
+    assert [calls_after(changes) for changes in (MANY - 1, 1, MANY - 1, MANY)] == [0, 1, 1, 2]
+
+
+def test_what_lets_threads_share_their_places_waits_until_there_are_many(database: Database) -> None:
+    runtime: Any = Runtime()
+    upkeep(database, runtime, days=30)
+
+    assert runtime.before_many is share_arenas
 
 
 def test_a_c_library_without_that_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

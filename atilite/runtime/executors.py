@@ -20,6 +20,8 @@ from atilite.runtime.promise import Promise, Work
 P = ParamSpec("P")
 T = TypeVar("T")
 
+FEW = 2  # threads of a pool that are never more on a site that has little to do
+
 log = logging.getLogger("atilite.runtime")
 
 
@@ -93,6 +95,8 @@ class Threads:
         self._idents: set[int] = set()
         self._numbers, self._listed = itertools.count(1), itertools.count(1)
         self._stopped = False
+        # Called once, before there are more than a few threads.
+        self.before_many: Callable[[], object] | None = None
 
     @property
     def open(self) -> int:
@@ -192,6 +196,9 @@ class Threads:
                 _called_off(call)
 
     def _grow(self) -> None:
+        if self.before_many is not None and len(self._threads) >= FEW:
+            prepare, self.before_many = self.before_many, None
+            prepare()
         thread = threading.Thread(target=self._work, name=f"{self._name}-{next(self._numbers)}", daemon=True)
         self._threads.append(thread)
         thread.start()

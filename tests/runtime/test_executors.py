@@ -10,7 +10,7 @@ import pytest
 
 from atilite.context import current_journal
 from atilite.errors import TaskCancelled, TaskError
-from atilite.runtime.executors import Threads
+from atilite.runtime.executors import FEW, Threads
 from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
 
@@ -50,6 +50,23 @@ def test_threads_are_started_when_they_are_needed_and_never_more_than_the_size()
 
     gate.set(None)
     for promise in first:
+        promise.wait(10)
+    assert threads.stop(5) == 0
+
+
+def test_something_may_be_done_once_before_there_are_many_threads() -> None:
+    threads = Threads(FEW + 2)
+    gate: Promise[None] = Promise()
+    started: list[int] = []
+    threads.before_many = lambda: started.append(threads.started)
+
+    waiting = [threads.submit(gate.wait, 10) for _ in range(FEW)]
+    assert started == []
+    waiting += [threads.submit(gate.wait, 10) for _ in range(2)]
+    assert started == [FEW]
+
+    gate.set(None)
+    for promise in waiting:
         promise.wait(10)
     assert threads.stop(5) == 0
 
