@@ -8,18 +8,24 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.automation.actions import ActionInfo, Actions
 from atilite.automation.duration import seconds_of
 from atilite.automation.naming import name_of
 from atilite.automation.storage import Storage
-from atilite.automation.watching import Change, Watched, seen
 from atilite.errors import AtiliteError, Frozen, RunSkipped, SetupError
 from atilite.events import Bus
+from atilite.lazily import LazyModule
 from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
+
+if TYPE_CHECKING:
+    from atilite.automation import watching
+else:
+    # Loaded with the first file that is watched.
+    watching = LazyModule("atilite.automation.watching")
 
 F = TypeVar("F", bound=Callable[..., Any])
 Receive = Callable[[str, bytes], None]
@@ -58,7 +64,7 @@ class Trigger:
     every: float = 2.0
     settle: float = 1.0
     at_start: bool = False
-    watched: Watched | None = None
+    watched: watching.Watched | None = None
     fired: int = 0
     last: datetime | None = None
     error: str | None = None
@@ -190,10 +196,10 @@ class Triggers:
     # -- files
 
     def _begin_looking(self, trigger: Trigger) -> None:
-        trigger.watched = Watched(trigger.settle)
+        trigger.watched = watching.Watched(trigger.settle)
         if not trigger.at_start:
             try:
-                trigger.watched.known = seen(self.place(trigger.source))
+                trigger.watched.known = watching.seen(self.place(trigger.source))
             except AtiliteError as error:
                 self._not_started(trigger, str(error))
         self._arm(trigger)
@@ -213,7 +219,7 @@ class Triggers:
         trigger = self._triggers[id]
         assert trigger.watched is not None
         try:
-            files = seen(self.place(trigger.source))
+            files = watching.seen(self.place(trigger.source))
         except AtiliteError as error:
             self._not_started(trigger, str(error))
             return
@@ -221,7 +227,7 @@ class Triggers:
         if not changes:
             return
         names = {field.name for field in self._action(trigger).schema.fields}
-        for change in changes if "path" in names else [Change("", "changed")]:
+        for change in changes if "path" in names else [watching.Change("", "changed")]:
             given = {"path": change.path, "change": change.what} if "path" in names else {}
             self._fire(trigger, given)
 

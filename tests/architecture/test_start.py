@@ -78,11 +78,13 @@ LATER_STILL = {
     "atilite.beans", "atilite.pod", "atilite.flow", "atilite.plans", "atilite.mountedplan",
     "atilite.api.reference", "atilite.description", "atilite.resources.databases", "atilite.schema", "atilite.testing",
     "atilite.web.inspection", "asyncio", "concurrent.futures", "html", "jinja2", "multiprocessing", "subprocess", "xml",
-    "atilite.console.actions", "atilite.console.api", "atilite.console.changes", "atilite.console.confirm",
-    "atilite.console.flow", "atilite.console.flowdeeds", "atilite.console.flowlive", "atilite.console.forms",
-    "atilite.console.kv", "atilite.console.live", "atilite.console.notices", "atilite.console.overview",
-    "atilite.console.run", "atilite.console.runs", "atilite.console.schedules", "atilite.console.services",
-    "atilite.console.settings", "atilite.console.tasks",
+    "atilite.automation.watching", "ctypes",
+    "atilite.console.actions", "atilite.console.api", "atilite.console.attention", "atilite.console.changes",
+    "atilite.console.confirm", "atilite.console.flow", "atilite.console.flowdeeds", "atilite.console.flowlive",
+    "atilite.console.forms", "atilite.console.kv", "atilite.console.lines", "atilite.console.live",
+    "atilite.console.notices", "atilite.console.overview", "atilite.console.run", "atilite.console.runs",
+    "atilite.console.schedules", "atilite.console.services", "atilite.console.settings", "atilite.console.states",
+    "atilite.console.tasks",
 }  # fmt: skip
 
 
