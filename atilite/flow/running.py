@@ -25,6 +25,7 @@ from atilite.flow.turns import Turns, fault_of
 
 log = logging.getLogger("atilite.flow")
 
+UNSEEN = 1.0  # seconds that a signal may go unseen at most
 CONTROLS = ("stop", "start", "run", "abort", "ready")
 
 
@@ -188,6 +189,9 @@ class Running:
         return True
 
     def _wait(self, seconds: float | None) -> None:
+        if threading.current_thread() is threading.main_thread():
+            # Python runs a signal's handler between two steps: one that comes just before the wait would go unseen.
+            seconds = UNSEEN if seconds is None else min(seconds, UNSEEN)
         with suppress(queue.Empty):
             self._steps += self._wake.get(timeout=seconds)
 
