@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..lazily import LazyModule
 from .columns import encode
 from .history import History
 from .runs import Filter, Headline, Record
+
+if TYPE_CHECKING:
+    import csv
+else:
+    csv = LazyModule("csv")
 
 # Runs, and records of one run, that are read at once.
 RUNS, RECORDS = 100, 500

@@ -78,7 +78,7 @@ LATER_STILL = {
     "atilite.beans", "atilite.pod", "atilite.flow", "atilite.plans", "atilite.mountedplan",
     "atilite.api.reference", "atilite.description", "atilite.resources.databases", "atilite.schema", "atilite.testing",
     "atilite.web.inspection", "asyncio", "concurrent.futures", "html", "jinja2", "multiprocessing", "subprocess", "xml",
-    "atilite.automation.watching", "ctypes",
+    "atilite.automation.watching", "csv", "ctypes",
     "atilite.console.actions", "atilite.console.api", "atilite.console.attention", "atilite.console.changes",
     "atilite.console.confirm", "atilite.console.flow", "atilite.console.flowdeeds", "atilite.console.flowlive",
     "atilite.console.forms", "atilite.console.kv", "atilite.console.lines", "atilite.console.live",
