@@ -204,19 +204,18 @@ class AppEvents:
 
     def fetch(self) -> list[Message]:
         messages: list[Message] = []
-        found, missed = self._catalogue.events.log.since(self._after, PORTION)
-        if missed:
-            self._after = found[0].number - 1 if found else self._catalogue.events.log.begin()
-        if missed or not self._begun:
-            kind, self._begun = "missed" if missed else "listening", True
-            messages.append((self._after, {"type": kind, "id": self._after}))
-        while found:
+        # Whoever gets nothing falls asleep: there must be nothing left to look through.
+        while not messages:
+            found, missed = self._catalogue.events.log.since(self._after, PORTION)
+            if missed:
+                self._after = found[0].number - 1 if found else self._catalogue.events.log.begin()
+            if missed or not self._begun:
+                kind, self._begun = "missed" if missed else "listening", True
+                messages.append((self._after, {"type": kind, "id": self._after}))
+            if not found:
+                break
             self._after = found[-1].number
             messages += [(one.number, happened(one)) for one in found if not self._names or one.name in self._names]
-            if messages:
-                break
-            # Whoever gets nothing falls asleep: there must be nothing left to look through.
-            found, _ = self._catalogue.events.log.since(self._after, PORTION)
         return messages
 
 

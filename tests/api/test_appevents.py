@@ -117,6 +117,26 @@ def test_a_reader_of_one_name_gets_past_any_number_of_others(world: World) -> No
 
 
 @pytest.mark.row("M19")
+def test_a_reader_is_told_what_it_misses_while_it_looks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = source(world, "dry")
+    log = world.site.catalogue.events.log
+    for _ in range(PORTION + 1):
+        world.app.emit("wet")
+    since = log.since
+
+    def late(number: int, limit: int) -> Any:
+        found = since(number, limit)
+        if len(found[0]) == PORTION:  # what comes next is gone before it is looked at
+            monkeypatch.setattr(eventlog, "KEPT", 2)
+            for name in ("dry", "wet", "wet"):
+                world.app.emit(name)
+        return found
+
+    monkeypatch.setattr(log, "since", late)
+    assert [body["type"] for _, body in one.fetch()] == ["missed"]
+
+
+@pytest.mark.row("M19")
 def test_a_slow_reader_is_told_what_it_misses_and_nobody_waits_for_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
