@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Step:
     file: str
     line: int
     after: float
+    fields: Mapping[str, Any] | None = None  # of a record that the plan itself has asked for
 
     @property
     def text(self) -> str:
@@ -74,7 +75,8 @@ def step_of(house: House, event: str, framer: str, facts: dict[str, Any], now: d
         text, line = f"{framer} in frame {facts['frame']}: {facts['error']}", facts["line"]
     elif event in ("suspend", "resume"):
         text = f"{facts['aux']}: {facts['cause']}"
-    return Step(now, stamp, framer, event, (), new, text, _short(place.file), line, float(facts.get("after") or 0.0))
+    return Step(now, stamp, framer, event, (), new, text, _short(place.file), line, float(facts.get("after") or 0.0),
+                plain(facts.get("fields")))  # fmt: skip
 
 
 class Recorder:
@@ -87,7 +89,9 @@ class Recorder:
     def record(self, run: Run, step: Step, house: str = "") -> None:
         """Write one step, unless it is one too many; `house` where the plan has several."""
         if self._takes(run, self._budget):
-            if step.event == "print":
+            if step.fields is not None:
+                self._storage.journals.record(run.id, step.text, dict(step.fields))
+            elif step.event == "print":
                 self._storage.journals.record(run.id, step.text, source="print")
             elif step.event == "fault":
                 self._storage.journals.record(run.id, step.text, step.told(house), source="log", level="error")

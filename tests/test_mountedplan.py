@@ -13,6 +13,7 @@ import pytest
 
 from atilite import Atilite
 from atilite.config import Settings
+from atilite.flow import Plan, frame
 from atilite.flow.behaviors import Behaviors, Gathered
 from atilite.flow.library import standard
 from atilite.flow.loading import read_plan
@@ -203,6 +204,28 @@ def test_what_happened_in_an_app_is_recorded_and_replayed(opened: Callable[[Atil
     assert [wish.value for wish in recording.wishes if wish.kind == "write"] == [{"value": 7}]
     again = Running(decl, Behaviors(standard()), period=recording.period, wishes=recording.wishes)
     assert replay(again, recording) == ""
+
+
+def test_what_shares_say_in_a_mounted_plan_is_a_record_with_its_fields(opened: Callable[[Atilite], Site]) -> None:
+    made = Plan("box")
+    made.init(".heat", 81)
+
+    @made.framer(active=True)
+    class main:
+        class hot(frame):
+            enter = [lambda shares: shares.journal("too hot", degrees=shares[".heat"]), lambda s: s.journal("so hot")]
+
+    app = Atilite("garden")
+    plan = app.mount_plan(made, period=0.01)
+    site = opened(app)
+    turned(plan, lambda: plan.running.turns.count > 2)
+    assert plan.stop(WAIT)
+
+    site.database().writer.flush()
+    (run,) = site.catalogue.journals.search(Filter(kind="flow"))
+    records = {one.message: one for one in site.catalogue.journals.records(run.id)}
+    assert (records["too hot"].params, records["too hot"].source) == ({"degrees": 81}, "record")
+    assert records["so hot"].source == "record"
 
 
 @pytest.mark.row("I49")

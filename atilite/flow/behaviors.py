@@ -68,13 +68,17 @@ class Itself:
         self.frame = scope.frame
         self.framer = scope.framer
         self.store = scope.house.store
-        self._shares = View(scope.house)
+        self._shares = View(scope.house, scope.framer.name)
 
     def __getitem__(self, path: str) -> Any:
         return self._shares[path]
 
     def __setitem__(self, path: str, value: Any) -> None:
         self._shares[path] = value
+
+    def journal(self, text: str, **fields: Any) -> None:
+        """Say something: a record with these fields in the journal of a mounted plan, else it is printed."""
+        self._shares.journal(text, **fields)
 
     def __repr__(self) -> str:
         return f"<behaviour {self.name}>"

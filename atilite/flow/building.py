@@ -139,7 +139,7 @@ class Building:
 
     def guarded(self, function: Callable[[Any], Any], scope: Scope) -> Act:
         """A function of a user that is called with the shares."""
-        view = View(self.house)
+        view = View(self.house, scope.frame.framer.name)
         return self.house.contained(lambda: function(view), scope.frame, scope.place)
 
     # -- building -----------------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ class Telling:
         def listen(event: str, framer: str, facts: dict[str, Any]) -> None:
             if "after" in facts:
                 facts = {**facts, "after": rounded(facts["after"])}
+            if "fields" in facts:
+                facts = {**facts, "fields": plain(facts["fields"])}
             self._say(house, event, {"framer": framer, **facts})
 
         return listen
@@ -94,8 +96,10 @@ def line_of(told: dict[str, Any]) -> str:
     event = told["event"]
     if event == "transition":
         said = f"{_outline(facts['from'])} -> {_outline(facts['to'])}  ({facts['cause']}, after {facts['after']:g} s)"
-    elif event in ("print", "share"):
-        said = str(facts["text"]) if event == "print" else f"{facts['path']} = {facts['value']!r}"
+    elif event == "print":
+        said = " ".join([str(facts["text"]), *(f"{name}={value!r}" for name, value in facts.get("fields", {}).items())])
+    elif event == "share":
+        said = f"{facts['path']} = {facts['value']!r}"
     elif event == "end":
         said = f"{facts['turns']} turns{': ' + facts['failure'] if facts['failure'] else ''}"
     elif event == "fault":

@@ -132,10 +132,10 @@ class House:
 class View:
     """The shares of a house as a mapping of paths to values, for functions of a user."""
 
-    __slots__ = ("_house",)
+    __slots__ = ("_framer", "_house")
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, framer: str = "") -> None:
+        self._house, self._framer = house, framer
 
     def __getitem__(self, path: str) -> Any:
         share = self._house.store.find(path)
@@ -150,6 +150,10 @@ class View:
     def get(self, path: str, default: Any = None) -> Any:
         share = self._house.store.find(path)
         return default if share is None or not share.fields else share.shown
+
+    def journal(self, text: str, **fields: Any) -> None:
+        """Say something: a record with these fields in the journal of a mounted plan, else it is printed."""
+        self._house.tell("print", self._framer, text=text, fields=fields)
 
     def share(self, path: str) -> Share:
         """The share itself, made if there is none."""

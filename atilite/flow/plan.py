@@ -13,6 +13,7 @@ from typing import Any, TypeVar, overload
 from atilite.clock import Clock
 from atilite.errors import FlowError
 from atilite.flow.behaviors import Behavior, Behaviors, Gathered, described
+from atilite.flow.bookkeeping import Bookkeeping
 from atilite.flow.checking import check
 from atilite.flow.classes import Reader
 from atilite.flow.cursor import INODE, NAME, PATH, nearest
@@ -26,6 +27,7 @@ from atilite.flow.model import (
     HouseDecl,
     Init,
     Line,
+    LoggerDecl,
     Order,
     Place,
     PlanDecl,
@@ -122,6 +124,24 @@ class Plan:
         given = tuple(fields.items()) or (("value", value),)
         place = Place(*origin, f"init {path} with {data(given)}", self.name)
         self._house(origin).inits.append(Init(Source(path), given, place=place))
+
+    def logger(
+        self, name: str, *, at: float = 0.0, to: str = "", active: bool = True, flush: float = 30.0, keep: int = 0,
+        cycle: float = 0.0, size: int = 0, reuse: bool = False,
+    ) -> Bookkeeping:  # fmt: skip
+        """Declare a logger that takes turns each `at` seconds; what it logs, `.log(...)` of what is returned says.
+
+        `to` is the name of its folder. Files are flushed each `flush` seconds; with `keep` so many older ones are kept,
+        changed each `cycle` seconds if they have `size` bytes.
+        """
+        origin = caller()
+        if min(at, flush, keep, cycle, size) < 0:
+            raise FlowError(f"logger {name}: at, flush, keep, cycle and size are not below 0")
+        place = Place(*origin, f"logger {name}", self.name)
+        made = LoggerDecl(_name(name, "a logger"), "active" if active else "inactive", at, "mid", to, flush, keep,
+                          cycle, size, reuse, place=place)  # fmt: skip
+        self._put(self._house(origin), made)
+        return Bookkeeping(made, lambda text: Place(*origin, text, self.name))
 
     def house(self, name: str) -> Plan:
         """The same plan once more; what is declared by this one belongs to the house `name`."""

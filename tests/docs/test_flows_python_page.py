@@ -31,7 +31,7 @@ def test_the_page_about_flows_in_python_is_true(
         told += typed(text, names)
 
     assert [was for was, _ in told] == [said for _, said in told]
-    assert len(told) == 13
+    assert len(told) == 14
     assert [capsys.readouterr().out.strip()] == [text for language, text in texts if language == "text"]
 
 

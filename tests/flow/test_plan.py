@@ -11,7 +11,10 @@ import pytest
 
 from atilite.errors import FlowError
 from atilite.flow import Plan, Running, after, behavior, do, doify, frame, go, until
+from atilite.flow.events import Telling, line_of
+from atilite.flow.logs import loggers
 from atilite.flow.model import Aux, HasStatus
+from atilite.flow.syntax import parse
 from atilite.runtime.promise import Promise
 
 HERE = Path(__file__).name
@@ -635,3 +638,63 @@ def test_without_its_source_a_plan_has_the_line_of_its_declaration() -> None:
     exec(compile(source, "<typed>", "exec"), names)
     (problem,) = names["plan"].check()
     assert str(problem).startswith("<typed>:4: one.a.transitions: framer one has no frame nowhere")
+
+
+@pytest.mark.row("I40")
+def test_a_logger_is_declared_in_python_as_in_a_script() -> None:
+    plan = Plan("box")
+    plan.init(".depth", 1.5)
+    plan.logger("deep", at=0.5, to="dives", reuse=True).log("depths", metres=".depth", on="change").log(
+        "all", "value in depth", to="whole"
+    )
+
+    text = plan.to_floscript()
+    assert 'logger deep to "dives" at 0.5 reuse\n  log depths on change\n    loggee .depth as metres\n' in text
+    assert parse(text, "again.flo")[1] == []
+    assert plan.check() == []
+    rows: list[Any] = []
+    plan.running(logger=loggers(None, rows.append)).run(until=0.5)
+    assert [(row.log, row.values) for row in rows] == [
+        ("depths", {"metres": 1.5}), ("all", {"depth": 1.5}), ("all", {"depth": 1.5}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("declare", "why"),
+    [
+        (lambda plan: plan.logger("if"), "if cannot be the name of a logger"),
+        (lambda plan: plan.logger("deep", at=-1), "not below 0"),
+        (lambda plan: plan.logger("deep").log("depths", ".depth", on="sometimes"), "sometimes"),
+        (lambda plan: plan.logger("deep").log("depths", ".depth", ".far.depth"), "has a column depth already"),
+        (lambda plan: (plan.logger("deep"), plan.logger("deep")), "there is a deep already"),
+    ],
+)
+def test_a_logger_that_no_script_could_declare_is_refused(declare: Any, why: str) -> None:
+    with pytest.raises(FlowError, match=why):
+        declare(Plan("box"))
+
+
+def test_shares_that_a_function_is_given_say_something_with_fields() -> None:
+    plan = Plan("box")
+    plan.init(".heat", 81)
+
+    @plan.behavior
+    def tell(self: Any) -> None:
+        self.journal("told")
+
+    @plan.framer(active=True)
+    class main:
+        class hot(frame):
+            enter = [lambda shares: shares.journal("too hot", degrees=shares[".heat"]), tell]
+
+    running = plan.running()
+    told: list[dict[str, Any]] = []
+    Telling(list(running.houses.values()), told.append)
+    running.run(until=0.0)
+
+    said = [one for one in told if one["event"] == "print"]
+    assert said == [
+        {"t": 0.0, "event": "print", "framer": "main", "text": "too hot", "fields": {"degrees": 81}},
+        {"t": 0.0, "event": "print", "framer": "main", "text": "told", "fields": {}},
+    ]
+    assert line_of(said[0]).endswith("main  too hot degrees=81")
