@@ -22,6 +22,7 @@ from atilite.cli.pod import Command, begun, well
 from atilite.pod import Pod
 from atilite.pod.configuring import Config
 from atilite.runtime.executors import Threads
+from tests.installed import installed
 
 WAIT = 30.0  # seconds; only to tell what hangs from what is slow
 
@@ -182,9 +183,8 @@ def test_an_empty_pod_ends_at_once(start: Start) -> None:
 def test_it_needs_neither_the_site_of_the_folder_nor_its_data(start: Start, folder: Path) -> None:
     (folder / "serve.py").write_text("raise SystemExit('this is the site')\n", encoding="utf-8")
     (folder / "atilite.toml").write_text("wrong = ", encoding="utf-8")
-    installed = str(Path(sys.executable).with_name("atilite"))
 
-    for run in (start("garden.hello"), start("garden.hello", program=(installed,))):
+    for run in (start("garden.hello"), start("garden.hello", program=(str(installed(folder)),))):
         assert (run.code(), run.out) == (0, "hello []"), run.err
     assert not (folder / "data.db").exists()
 
@@ -215,11 +215,10 @@ def test_beans_of_the_command_line_come_behind_those_of_the_file_wherever_they_s
 
 @pytest.mark.row("P20")
 def test_the_current_folder_is_the_first_on_the_path(start: Start, folder: Path) -> None:
-    installed = str(Path(sys.executable).with_name("atilite"))
     # A module of the standard library has the same name, and comes second.
     (folder / "colorsys.py").write_text("async def paint():\n    print('mine', flush=True)\n", encoding="utf-8")
 
-    run = start("colorsys.paint", program=(installed,))
+    run = start("colorsys.paint", program=(str(installed(folder)),))
 
     assert (run.code(), run.out) == (0, "mine"), run.err
 

@@ -13,6 +13,7 @@ import pytest
 from atilite.pod.configuring import BEAN_KEYS, KEYS, read, specs
 from atilite.pod.spec import RULES
 from tests.docs.test_state_pages import DOCS, blocks
+from tests.installed import installed
 from tests.running import Running
 
 PAGE = "beans-running.md"
@@ -26,7 +27,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text + "\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    programs = [installed(tmp_path).parent, Path(sys.executable).parent]
+    monkeypatch.setenv("PATH", os.pathsep.join([*map(str, programs), os.environ["PATH"]]))
     return tmp_path
 
 

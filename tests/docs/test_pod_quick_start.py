@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.installed import installed
 
 EXAMPLE = """\
 # example.py
@@ -95,7 +96,7 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_the_quick_start_of_the_manual_runs_as_printed(typed: str, lines: list[str], folder: Path) -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("atilite"), "pod", *shlex.split(typed)],
+        [installed(folder), "pod", *shlex.split(typed)],
         cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
