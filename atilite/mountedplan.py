@@ -139,6 +139,11 @@ class MountedPlan:
                 log.error("plan %s: %s", self.name, error)
 
     @property
+    def files(self) -> Iterable[str]:
+        """The scripts that it was read from."""
+        return self.plan.files.keys()
+
+    @property
     def alive(self) -> bool:
         """Whether it turns, or would if its clock were not paused."""
         return self._left is not None and not self._left.done

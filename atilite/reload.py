@@ -54,6 +54,16 @@ def own_files(root: Path) -> dict[Path, str]:
     return found
 
 
+def script_files(mounts: Iterable[Any]) -> dict[Path, str]:
+    """The scripts of mounted plans, each with the name of the module that is mounted, "" where there is none."""
+    found: dict[Path, str] = {}
+    for mounted in mounts:
+        plans = mounted.app.automation.plans if mounted.loaded and mounted.app is not None else ()
+        named = next((module.__name__ for module in mounted.modules), "")
+        found |= {path.resolve(): named for plan in plans for path in map(Path, plan.files) if path.is_file()}
+    return found
+
+
 def stamps(paths: Iterable[Path]) -> dict[Path, Stamp]:
     """When and how large each file is now; one that is gone is left out: an editor may be replacing it."""
     found: dict[Path, Stamp] = {}
@@ -75,7 +85,7 @@ class Reloader:
     def __init__(self, site: Any) -> None:
         self._site = site
         self._root = Path(site.root).resolve()
-        self._seen = stamps(own_files(self._root))
+        self._seen = stamps(self._files())
 
     def start(self) -> None:
         """Begin to look."""
@@ -94,7 +104,7 @@ class Reloader:
 
     def look(self) -> bool:
         """Look once; reload what has changed. Returns whether something had. Not on the loop."""
-        files = own_files(self._root)
+        files = self._files()
         now = stamps(files)
         changed = [path for path, stamp in now.items() if self._seen.get(path, stamp) != stamp]
         self._seen = {**self._seen, **now}
@@ -102,9 +112,12 @@ class Reloader:
             self._reload(changed, files)
         return bool(changed)
 
+    def _files(self) -> dict[Path, str]:
+        return script_files(self._site.mounts) | own_files(self._root)
+
     def _reload(self, changed: list[Path], files: dict[Path, str]) -> None:
         for path in changed:
-            problem = syntax_problem(path)
+            problem = syntax_problem(path) if path.suffix == ".py" else ""
             if problem:
                 return self._refuse(problem)
         names = [files[path] for path in changed]

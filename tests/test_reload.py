@@ -148,6 +148,28 @@ def test_services_of_the_old_code_stop_and_those_of_the_new_start(reloaded: Relo
     assert [info.name for info in reloaded.site.catalogue.services] == ["two"]
 
 
+def test_a_saved_script_of_a_plan_is_mounted_anew_and_a_broken_one_keeps_the_plan_before(reloaded: Reloaded) -> None:
+    script = "house box\nload more.flo\nframer f be active\nframe {frame}\n"
+    write(reloaded.folder, {"changing/box.flo": script.format(frame="one"), "changing/more.flo": "init n to 1\n"})
+    reloaded.save("def __mount__ (app, mntopt):\n    app.mount_plan ('box.flo', period = 0.01)\n")
+    assert not reloaded.reloader.look()
+
+    def frames() -> list[str]:
+        return [node.name for node in reloaded.site.catalogue.plans.house("box").tree("f")]
+
+    old = reloaded.site.catalogue.plans.house("box").plan
+    assert reloaded.save(script.format(frame="two"), "changing/box.flo")
+    assert frames() == ["two"]
+    assert not old.alive
+    assert reloaded.save(script.format(frame="three") + "go nowhere\n", "changing/box.flo")
+    assert "framer f has no frame nowhere" in reloaded.site.problem
+    assert frames() == ["two"]
+    assert reloaded.save("init n to 2\n", "changing/more.flo")  # what it loads is looked at, too
+    assert frames() == ["two"]
+    assert reloaded.save(script.format(frame="three"), "changing/box.flo")
+    assert (frames(), reloaded.site.problem) == (["three"], "")
+
+
 def test_a_changed_module_beside_serve_py_restarts_the_process(
     reloaded: Reloaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
