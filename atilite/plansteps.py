@@ -18,6 +18,8 @@ from .quickly import dataclass
 
 # Steps that the journal of a plan takes: so many at once, so many more a second.
 RECORDED, MORE_RECORDED = 5000, 1.0
+# Those that one turn hands to it: the next turn is not to wait for a journal.
+EACH_TURN = 100
 EVENTS = frozenset({"start", "stop", "abort", "transition", "suspend", "resume", "fault", "print"})
 
 
@@ -85,10 +87,11 @@ class Recorder:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._budget, self._rows = Budget(storage.clock), Budget(storage.clock)
+        self._stamp, self._taken = -1.0, 0  # of the turn under way
 
     def record(self, run: Run, step: Step, house: str = "") -> None:
         """Write one step, unless it is one too many; `house` where the plan has several."""
-        if self._takes(run, self._budget):
+        if self._takes(run, self._budget, step.stamp):
             if step.fields is not None:
                 self._storage.journals.record(run.id, step.text, dict(step.fields))
             elif step.event == "print":
@@ -100,12 +103,15 @@ class Recorder:
 
     def row(self, run: Run, name: str, stamp: float, values: dict[str, Any], house: str = "") -> None:
         """Write a row of a logger, unless it is one too many."""
-        if self._takes(run, self._rows):
+        if self._takes(run, self._rows, stamp):
             told = {"t": round(stamp, 6), **plain(values)}
             self._storage.journals.record(run.id, name, told | ({"house": house} if house else {}))
 
-    def _takes(self, run: Run, budget: Budget) -> bool:
-        if run.journaled and not budget.spend():
+    def _takes(self, run: Run, budget: Budget, stamp: float) -> bool:
+        if stamp != self._stamp:
+            self._stamp, self._taken = stamp, 0
+        self._taken += 1
+        if run.journaled and (self._taken > EACH_TURN or not budget.spend()):
             if budget.tell_once():
                 text = "more happens than this journal takes; the page of the house shows the last"
                 self._storage.journals.record(run.id, text)
