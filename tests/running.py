@@ -16,6 +16,8 @@ from textwrap import dedent
 from typing import Any
 
 START_SECONDS = 30
+# The checkout, whether or not it is installed.
+PATH = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
 
 class Running:
@@ -35,7 +37,7 @@ class Running:
         words = [sys.executable, "serve.py", "--port", "0", *self.flags]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                words, cwd=self.folder, stdout=out, stderr=out, env={**os.environ, **environ}
+                words, cwd=self.folder, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": PATH, **environ}
             )
         self.port = self._served_port()
         return self
