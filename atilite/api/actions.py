@@ -15,7 +15,7 @@ from .endpoints import Answer, Endpoint, Parameter
 from .inputs import content_length, content_type, json_object
 from .schemas import ACTION, ERROR, FLAG, WHOLE, many, ref, shape
 from .shapes import action
-from .site import catalogue, identity, monotonic, query
+from .site import catalogue, identity, monotonic, query, stored
 
 # Above this size, and for forms with files, the body is read in a task thread: decoding it would keep the loop.
 QUICK_BODY = 64 * 1024
@@ -53,8 +53,13 @@ def begun(was: Any, name: str, raw: dict[str, Any]) -> Response | Later:
     except RunSkipped as skipped:
         return refusal(Error(409, str(skipped)), {"run": skipped.running, "status": "skipped"})
     if wait is False:
-        return reply({"run": run}, 202, [("Location", f"../journal/{run}")])
+        return Later(stored(was), lambda done: _accepted(run, done))
     return Later(task, lambda ended: _outcome(was, name, run, ended.promise, monotonic() - started))
+
+
+def _accepted(run: int, done: Promise[Any]) -> Response:
+    done.result()
+    return reply({"run": run}, 202, [("Location", f"../journal/{run}")])
 
 
 def permitted(was: Any, name: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from atilite.awaiting import Later
 from atilite.errors import Error, RunSkipped
 from atilite.runtime.promise import Promise
 from atilite.web import webhooks
@@ -18,7 +19,7 @@ from .answers import refusal, reply
 from .endpoints import Answer, Endpoint, Parameter
 from .inputs import Query, content_type, refuse_halves
 from .schemas import ANYTHING, ERROR, WHOLE, maybe, shape
-from .site import catalogue
+from .site import catalogue, stored
 
 LARGEST_BODY = 1 << 20
 # Where the signatures that were seen are kept: below a name that no program uses.
@@ -30,8 +31,8 @@ FORM = "application/x-www-form-urlencoded"
 WHOLE_BODY = "payload"
 
 
-def receive_hook(was: Any, name: str) -> Response:
-    """Run the action for a request that is signed with its secret. The answer does not wait for the run's end."""
+def receive_hook(was: Any, name: str) -> Response | Later:
+    """Run the action for a request that is signed with its secret. The answer waits for the run's beginning only."""
     action = _hooked(was, name)
     body = was.request.get_body()
     _accept(was, action, name, body)
@@ -40,6 +41,11 @@ def receive_hook(was: Any, name: str) -> Response:
         run, _ = catalogue(was).start_action(name, raw, "hook")
     except RunSkipped as skipped:
         return refusal(Error(409, str(skipped)), {"run": skipped.running, "status": "skipped"})
+    return Later(stored(was), lambda done: _accepted(run, done))
+
+
+def _accepted(run: int, done: Promise[Any]) -> Response:
+    done.result()
     return reply({"run": run if run > 0 else None}, 202)
 
 

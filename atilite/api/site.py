@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from atilite.runtime.promise import Promise
 from atilite.web.auth import Identity
 
 from .inputs import Query
@@ -13,6 +14,13 @@ from .inputs import Query
 def catalogue(was: Any) -> Any:
     """The actions, services, schedules, runs and keys of all mounted apps."""
     return was.app.site.catalogue
+
+
+def stored(was: Any) -> Promise[Any]:
+    """The promise that all runs that have begun are on the disk: before that no number of one is told."""
+    done: Promise[Any] = Promise()
+    catalogue(was).journals.stored(done.settle)
+    return done
 
 
 def identity(was: Any) -> Identity:

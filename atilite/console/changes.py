@@ -70,6 +70,9 @@ def _started(visit: Visit, action: Any, raw: dict[str, Any]) -> Any:
     except RunSkipped as skipped:
         text = f"{action.name} is running already, so it was not started again."
         return visit.go(f"/runs/{skipped.running}", Flash(text))
+    stored: Promise[Any] = Promise()
+    visit.reads.catalogue.journals.stored(stored.settle)
+    stored.wait(STORE_SECONDS)
     if number <= 0:  # an action that keeps no journal has no page
         return visit.go("/actions", Flash(f"{action.name} started; it keeps no record of its runs."))
     return visit.go(f"/runs/{number}")

@@ -92,6 +92,13 @@ class Journals(History):
         self._live.begin(headline, done, follows)
         return headline.id
 
+    def stored(self, done: Done) -> None:
+        """Call `done` once all that was begun before is on the disk. Any thread, never blocks.
+
+        Whoever is told the number of a run is told it then: the next start would give a lost number to another run.
+        """
+        self._writer.submit(lambda connection: None, done)
+
     def start(self, id: int, *, done: Done | None = None) -> bool:
         """Let a queued run begin now; False if it isn't queued any more (then `done` is not called)."""
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
+from atilite.store.database import Database
+from atilite.store.history import History
 from atilite.testing.client import Client
 from tests.api.conftest import World
 
@@ -182,3 +185,29 @@ def test_a_multipart_form_is_read_too(admin: Client) -> None:
 def test_a_large_body_is_read_in_a_worker(admin: Client) -> None:
     facts: Any = admin.post(f"/internal/action/{full(admin, 'hello')}", json={"who": "x" * 100_000}).json()
     assert len(facts["result"]["said"]) == 100_000
+
+
+@pytest.mark.row("B4", "reliability-10")
+def test_the_number_of_a_run_is_told_when_it_is_on_the_disk(world: World) -> None:
+    name = full(world.client("admin"), "hello")
+    writer, held, go = world.site.database().writer, threading.Event(), threading.Event()
+
+    def hold(connection: object) -> None:
+        held.set()
+        go.wait(10)
+
+    writer.submit(hold)
+    held.wait(10)
+    asking = threading.Thread(target=lambda: told.append(world.client("run").post(f"/internal/action/{name}?wait=0")))
+    told: list[Any] = []
+    asking.start()
+    asking.join(0.3)
+    assert told == []
+
+    go.set()
+    asking.join(10)
+    assert told[0].status_code == 202
+    with Database.open(f"sqlite:///{world.site.database().path}", readonly=True) as reader:
+        found = History(reader).headline(told[0].json()["run"])
+    assert found is not None
+    assert found.operation.endswith("hello")
