@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,15 @@ class Board:
         (found,) = [one for one in self.client.get("/internal/services/").json() if one["name"] == name]
         return dict(found)
 
-    def log(self, name: str) -> list[str]:
-        """What its last run has said."""
-        self.site.database().writer.flush()
-        records = self.site.catalogue.journals.records(self.info(name)["run"])
-        return [record.message for record in records]
+    def log(self, name: str, lines: int = 1) -> list[str]:
+        """What its last run has said, once it has said so many lines: they come a moment behind the function."""
+        end = time.monotonic() + WAIT
+        while True:
+            self.site.database().writer.flush()
+            records = self.site.catalogue.journals.records(self.info(name)["run"])
+            if len(records) >= lines or time.monotonic() > end:
+                return [record.message for record in records]
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -263,7 +268,7 @@ def test_what_the_processes_of_a_bean_say_is_in_its_journal_also_after_a_restart
     board.wait_for("mill", "stopped")
 
     # Two, and at least one of them once more.
-    assert sum(": grinding " in line for line in board.log("mill")) >= 3
+    assert sum(": grinding " in line for line in board.log("mill", 3)) >= 3
     sys.modules.pop("mill", None)
 
 

@@ -129,6 +129,7 @@ class Command:
         finally:
             watcher.close()
             self._notifier.unwatch()
+        sys.stdout.flush()  # what the beans have said stands before what is said of them
         for line in verdict(pod):
             print(f"atilite: {line}", file=sys.stderr)
         return code
