@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,12 @@ class Board:
 
     def log(self, name: str, lines: int = 1) -> list[str]:
         """What its last run has said, once it has said so many lines: they come a moment behind the function."""
-        end = time.monotonic() + WAIT
-        while True:
-            self.site.database().writer.flush()
-            records = self.site.catalogue.journals.records(self.info(name)["run"])
-            if len(records) >= lines or time.monotonic() > end:
-                return [record.message for record in records]
-            time.sleep(0.01)
+        journals, told = self.site.catalogue.journals, queue.SimpleQueue[int]()
+        unsubscribe = journals.recorded.listen(told.put)
+        while len(records := journals.records(self.info(name)["run"])) < lines:
+            told.get(timeout=WAIT)
+        unsubscribe()
+        return [record.message for record in records]
 
 
 @pytest.fixture
