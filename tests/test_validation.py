@@ -221,29 +221,38 @@ def test_a_misspelt_list_or_parameter_is_an_error_at_set_up(app: Atilite, wanted
 
 
 @pytest.mark.row("A99")
-def test_what_a_route_could_be_given_may_be_called_anything(app: Atilite) -> None:
+def test_what_a_route_could_be_given_may_be_called_anything(app: Atilite, client: Client) -> None:
     @app.route("/everything")
     @app.inspect(email="a@b.c", requird=["x"])
-    def everything(was: Any, **DATA: Any) -> str:
-        return "all"
+    def everything(was: Any, **DATA: Any) -> Any:
+        return was.API(DATA)
 
     @app.route("/one/<int>")
     @app.inspect(email="a@b.c", int__lt=5, a___b__0___c__gt=3)
-    def one(was: Any, int: Any, email: str, a: Any = None) -> str:
-        return "one"
+    def one(was: Any, int: Any, email: str, a: Any = None) -> Any:
+        return was.API(int=int, email=email)
 
     app.freeze()
+
+    allowed = {"email": "a@b.c", "requird": ["x"]}
+    assert client.post("/everything", json=allowed).json() == allowed
+    assert client.post("/everything", json={**allowed, "requird": ["y"]}).status_code == 400
+    assert client.get("/one/4?email=a%40b.c").json() == {"int": "4", "email": "a@b.c"}
+    assert client.get("/one/5?email=a%40b.c").status_code == 400
 
 
 @pytest.mark.row("A99")
-def test_where_parameters_are_not_counted_a_handler_may_look_at_any(app: Atilite) -> None:
+def test_where_parameters_are_not_counted_a_handler_may_look_at_any(app: Atilite, client: Client) -> None:
     @app.route("/x")
     @app.inspect(email="a@b.c")
-    def handler(was: Any) -> str:
-        return "looked"
+    def handler(was: Any) -> Any:
+        return was.API(email=was.request.args["email"])
 
     app.restrict_parameter_count = False
     app.freeze()
+
+    assert client.get("/x?email=a%40b.c").json() == {"email": "a@b.c"}
+    assert client.get("/x?email=c%40b.c").status_code == 400
 
 
 @pytest.mark.row("A96")

@@ -180,7 +180,9 @@ def test_a_server_that_speaks_tls_by_another_name_is_told_as_well(tmp_path: Path
     board = Running(tmp_path, GARDEN, "--tls-cert", certificate, "--tls-key", key)
     try:
         board.start()
-        until(lambda: typed(board, "emit", "rain", "2").stdout.strip() == "1 function heard rain")
+        until(lambda: typed(board, "services", "start", "pump").returncode == 0)
+        assert said(board, "services", "start", "pump") == "pump is running"
+        assert said(board, "emit", "rain", "2") == "1 function heard rain"
     finally:
         board.close()
 
