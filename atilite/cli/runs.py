@@ -6,12 +6,12 @@ from ..api.shapes import headline, journal
 from ..errors import AtiliteError
 from ..store.database import Database, path_of
 from ..store.history import History
-from ..store.runs import STATUSES, Headline, Journal
+from ..store.runs import Headline, Journal
 from .board import server_or_none
 from .call import Call
 from .parser import Commands
 from .table import as_json, show, words
-from .transfer import asked
+from .transfer import ask, asked
 
 COLUMNS = ("id", "operation", "status", "trigger", "who", "started_at", "duration", "error")
 # Runs that are read at once.
@@ -20,12 +20,7 @@ PAGE = 100
 
 def add(commands: Commands) -> None:
     parser = commands.add("runs", list_runs, "list the runs, newest first")
-    parser.add_argument("--operation", metavar="NAME", help="only runs of this action or function")
-    parser.add_argument("--status", action="append", choices=STATUSES, help="only runs in this state; repeat it")
-    parser.add_argument("--label", action="append", metavar="LABEL", help="only runs with this label; repeat it")
-    parser.add_argument("--text", metavar="WORDS", help="only runs that contain words that begin so")
-    parser.add_argument("--since", metavar="DAY", help="only runs from then on: 2026-01-31, or a time in ISO 8601")
-    parser.add_argument("--until", metavar="DAY", help="only runs before then, or to the end of that day")
+    ask(parser)
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="so many runs (20)")
     parser.add_argument("--json", action="store_true", help="print JSON, with more fields")
     group = commands.below(parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +25,7 @@ def add(commands: Commands) -> None:
     parser = commands.add("export", export_runs, "write the runs with their records to a new file; the server may run")
     parser.add_argument("file", metavar="FILE", help="a new file, or - for the standard output")
     parser.add_argument("--format", choices=FORMATS, help="by default the ending of the file says it, else jsonl")
-    parser.add_argument("--operation", metavar="NAME", help="only runs of this action or function")
-    parser.add_argument("--status", action="append", choices=STATUSES, help="only runs in this state; repeat it")
-    parser.add_argument("--label", action="append", metavar="LABEL", help="only runs with this label; repeat it")
-    parser.add_argument("--text", metavar="WORDS", help="only runs that contain words that begin so")
-    parser.add_argument("--since", metavar="DAY", help="only runs from then on: 2026-01-31, or a time in ISO 8601")
-    parser.add_argument("--until", metavar="DAY", help="only runs before then, or to the end of that day")
+    ask(parser)
     parser = commands.add("import", import_file, "add the runs of an exported file; the server must be stopped")
     parser.add_argument("file", metavar="FILE", type=Path, help="JSON lines, as `export` writes them")
     parser.add_argument("--renumber", action="store_true", help="give the runs new numbers")
@@ -48,6 +44,16 @@ def export_runs(call: Call) -> int:
         lines = to_file(History(database), format, wanted, target)
     print(f"wrote {target}, {lines} lines")
     return 0
+
+
+def ask(parser: ArgumentParser) -> None:
+    """The options that say which runs are meant; `asked` reads them."""
+    parser.add_argument("--operation", metavar="NAME", help="only runs of this action or function")
+    parser.add_argument("--status", action="append", choices=STATUSES, help="only runs in this state; repeat it")
+    parser.add_argument("--label", action="append", metavar="LABEL", help="only runs with this label; repeat it")
+    parser.add_argument("--text", metavar="WORDS", help="only runs that contain words that begin so")
+    parser.add_argument("--since", metavar="DAY", help="only runs from then on: 2026-01-31, or a time in ISO 8601")
+    parser.add_argument("--until", metavar="DAY", help="only runs before then, or to the end of that day")
 
 
 def asked(call: Call) -> Filter:
