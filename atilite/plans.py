@@ -117,6 +117,7 @@ def _serve(app: Any, plan: MountedPlan, point: str) -> None:
 def told(house: MountedHouse) -> dict[str, Any]:
     """A house as JSON has it: its framers and its shares."""
     shares = {share.path: dict(share.fields) for share in house.shares()}
-    framers = [{"name": one.name, "status": one.status, "outline": list(one.outline), "elapsed": one.elapsed}
-               for one in house.framers()]  # fmt: skip
-    return {"t": house.plan.facts.stamp, "turn": house.plan.facts.turn, "framers": framers, "shares": shares}
+    framers = [{"name": one.name, "status": one.status, "outline": list(one.outline),
+                "elapsed": round(one.elapsed, 6)} for one in house.framers()]  # fmt: skip
+    facts = house.plan.facts
+    return {"t": round(facts.stamp, 6), "turn": facts.turn, "framers": framers, "shares": shares}

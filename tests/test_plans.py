@@ -377,10 +377,13 @@ def test_a_behaviour_that_fails_is_told_and_ends_the_run_as_failed(board: Board)
 def test_a_plan_serves_its_state_where_it_is_mounted(board: Board) -> None:
     plan = board.app.mount_plan(FAN, "/flow", period=0.01)
     board.start()
-    turned(plan, lambda: bool(steps(plan)))
+    turned(plan, lambda: bool(steps(plan)) and plan.facts.turn > 6)
+    plan.pause()
     found = board.client.get("/flow").json()["houses"]["box"]
     assert found["shares"][".temp"] == {"value": 20.0}
     assert found["framers"][0]["outline"] == ["idle"]
+    times = [found["t"], *(one["elapsed"] for one in found["framers"])]
+    assert times == [round(seconds, 6) for seconds in times]
 
 
 def test_without_a_plan_the_store_says_so() -> None:

@@ -43,7 +43,8 @@ def _framer(look: Any) -> dict[str, Any]:
 
 
 def _share(share: Any) -> dict[str, Any]:
-    return {"fields": share.fields, "writer": share.writer, "t": share.stamp, "writable": share.writable}
+    t = None if share.stamp is None else round(share.stamp, 6)
+    return {"fields": share.fields, "writer": share.writer, "t": t, "writable": share.writable}
 
 
 def _step(step: Any) -> dict[str, Any]:

@@ -89,6 +89,15 @@ def test_a_bid_and_a_write_are_done_with_the_next_turn(garden: Garden) -> None:
     assert {("start framer", "box1/spare"), ("write share", "box1/temp")} <= told
 
 
+def test_times_are_told_in_microseconds(garden: Garden) -> None:
+    garden.turn(6)
+    runner = garden.world.client("run")
+    runner.put("/internal/flow/box1/share/temp", json=30)
+    garden.turn()
+    house = runner.get("/internal/flow/box1").json()
+    assert (house["t"], house["shares"][".temp"]["t"], house["framers"][0]["elapsed"]) == (0.06, 0.06, 0.06)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
