@@ -192,7 +192,8 @@ def shown(fields: Mapping[str, Any]) -> str:
     """The value of a share on one line: digits as a person reads them."""
     if fields.keys() == {"value"}:
         value = fields["value"]
-        return f"{value:.6g}" if isinstance(value, float) else words.short(value, 40)
+        # Nobody reads a zero with a sign; adding 0 takes it away.
+        return f"{value + 0.0:.6g}" if isinstance(value, float) else words.short(value, 40)
     return words.listed({name: shown({"value": value}) for name, value in fields.items()}, 60)
 
 

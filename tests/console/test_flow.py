@@ -339,3 +339,4 @@ def test_a_long_cause_is_told_where_lines_may_break(house: MountedHouse, plan: M
 def test_a_share_of_several_fields_is_shown_on_one_line() -> None:
     assert flow.shown({"value": 4.99712345}) == "4.99712"
     assert flow.shown({"north": 1.0, "east": 2.5}) == "north 1, east 2.5"
+    assert flow.shown({"north": -0.0, "east": -2.5}) == "north 0, east -2.5"
