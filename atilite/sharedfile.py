@@ -15,6 +15,8 @@ from .errors import SetupError
 
 # A slot is the number twice, which tells one that is being written just now from one that is not, and the name.
 SLOT, SLOTS, LONGEST = 128, 512, 110
+# A number that is being written is whole a moment later; one that is not after so many looks is waited for.
+LOOKS = 100
 _NUMBER = struct.Struct("=dd")
 _NAME = struct.Struct(f"={LONGEST}p")
 _MAGIC = b"atilite numbers 1"
@@ -78,7 +80,7 @@ class SharedFile(MutableMapping[str, float]):
         """Set a number to `least`, or to `step` more than it is if that is higher; return it. Nobody comes between."""
         with self._alone():
             slot = self._made(name)
-            before = self._read(slot)
+            before = self._mended(slot)
             value = least if math.isnan(before) else max(least, before + step)
             self._write(slot, value)
         return value
@@ -114,10 +116,27 @@ class SharedFile(MutableMapping[str, float]):
         _NUMBER.pack_into(self._memory, slot, value, value)
 
     def _read(self, slot: int) -> float:
-        while True:
-            one, other = _NUMBER.unpack_from(self._memory, slot)
-            if one == other or (math.isnan(one) and math.isnan(other)):
-                return float(one)
+        for _ in range(LOOKS):
+            one, other = self._halves(slot)
+            if _same(one, other):
+                return one
+        with self._alone():
+            return self._mended(slot)
+
+    def _mended(self, slot: int) -> float:
+        """The number, while nobody else writes. Of one whose writer has died in the midst of it: what it was before."""
+        one, other = self._halves(slot)
+        if not _same(one, other):
+            self._write(slot, other)
+        return other
+
+    def _halves(self, slot: int) -> tuple[float, float]:
+        one, other = _NUMBER.unpack_from(self._memory, slot)
+        return float(one), float(other)
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 class _Alone:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from atilite.errors import SetupError
-from atilite.sharedfile import LONGEST, SLOT, SLOTS, SharedFile
+from atilite.sharedfile import _NUMBER, LONGEST, SLOT, SLOTS, SharedFile
 from atilite.sharing import TICK, Numbers
 from atilite.testing.clock import FakeClock
 
@@ -77,6 +77,23 @@ def test_a_number_that_is_being_written_is_not_read(path: Path, monkeypatch: pyt
     assert reader["users"] == 1.0
     assert not halves
     assert reader_unpack is unpack
+
+
+@pytest.mark.parametrize("before", [1.0, math.nan], ids=["a number", "none"])
+def test_a_number_whose_writer_died_in_the_midst_of_it_is_what_it_was_before(path: Path, before: float) -> None:
+    one, reader = SharedFile(path), SharedFile(path)
+    one["users"] = before
+    kept = 0.0 if math.isnan(before) else before
+    found: list[float] = []
+    _NUMBER.pack_into(one._memory, SLOT, 2.0, before)  # the first half of 2.0, and no more
+    look = threading.Thread(target=lambda: found.append(reader.get("users", 0.0)), daemon=True)
+    look.start()
+    look.join(60)
+    assert found == [kept]
+
+    _NUMBER.pack_into(one._memory, SLOT, 2.0, before)
+    assert one.raise_to("users", 0.5, 1.0) == (0.5 if math.isnan(before) else before + 1.0)
+    assert reader["users"] == one["users"]
 
 
 def test_another_file_is_not_written_over(path: Path, tmp_path: Path) -> None:
