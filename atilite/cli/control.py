@@ -20,6 +20,13 @@ from .trail import tell
 PATIENCE = 10.0
 LISTED = "`schedules --json` lists them"
 ON_THE_WAY = ("starting", "stopping", "new")
+RUNS = ("running", "degraded")
+# What a service is not, once a command has done what it says. One that was started may have ended well by itself.
+AMISS = {
+    "start": (*ON_THE_WAY, "failed", "restarting"),
+    "restart": (*ON_THE_WAY, "failed", "restarting"),
+    "stop": (*ON_THE_WAY, *RUNS, "restarting"),
+}
 
 
 def add(commands: Commands) -> None:
@@ -51,7 +58,7 @@ def add_schedules(commands: Commands, parser: Parser) -> None:
 
 def start_service(call: Call) -> int:
     """Start a service and say what became of it."""
-    return _switch(call, "start", lambda was, now: now["status"] != "stopped" or now["since"] != was["since"])
+    return _switch(call, "start", lambda was, now: now["status"] in RUNS or now["since"] != was["since"])
 
 
 def stop_service(call: Call) -> int:
@@ -65,7 +72,10 @@ def restart_service(call: Call) -> int:
 
 
 def _switch(call: Call, verb: str, done: Callable[[dict[str, Any], dict[str, Any]], bool]) -> int:
-    """Tell the server, and wait until it is `done`, given how the service was and how it is."""
+    """Tell the server, and wait until it is `done`, given how the service was and how it is.
+
+    Raises AtiliteError with the reason if the service did not come to what it was told.
+    """
     name: str = call.options.service
     with the_server(call, "services run in the server") as board:
         before = found = _service(board.services.list(), name)
@@ -76,8 +86,11 @@ def _switch(call: Call, verb: str, done: Callable[[dict[str, Any], dict[str, Any
             if found["status"] not in ON_THE_WAY and done(before, found):
                 break
             time.sleep(0.05)
-    error = f": {found['error']}" if found.get("error") and found["status"] not in ("running", "stopped") else ""
-    print(f"{name} is {found['status']}{error}")
+    status = found["status"]
+    error = f": {found['error']}" if found.get("error") and status not in ("running", "stopped") else ""
+    if status in AMISS[verb]:
+        raise AtiliteError(f"{name} is {status}{error or f', after {PATIENCE:g} s'}")
+    print(f"{name} is {status}{error}")
     return 0
 
 

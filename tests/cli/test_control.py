@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from atilite.app import Atilite
+from atilite.cli import control
 from atilite.cli.control import value_of
 from atilite.errors import AtiliteError
 from tests.cli.conftest import Shell
@@ -50,6 +53,57 @@ def test_what_lives_in_the_server_needs_one(board: Shell, words: tuple[str, ...]
 def test_the_word_alone_still_lists(board: Shell) -> None:
     assert [one["name"] for one in listed(board, "services")] == ["pump"]
     assert len(listed(board, "schedules")) == 3
+
+
+class Pump:
+    """The services of a server: the only one comes to what is wanted of it, or does not."""
+
+    def __init__(self, *states: tuple[str, str, str | None]) -> None:
+        self._states, self.services = list(states), self
+
+    def list(self) -> list[dict[str, Any]]:
+        status, since, error = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        return [{"name": "pump", "status": status, "since": since, "error": error}]
+
+    def told(self, name: str) -> None:
+        assert name == "pump"
+
+    start = stop = restart = told
+
+
+@pytest.mark.parametrize(
+    ("verb", "states", "code", "told"),
+    [
+        ("start", [("stopped", "1", None), ("starting", "2", None), ("running", "3", None)], 0, "pump is running"),
+        ("start", [("failed", "1", "dry"), ("failed", "1", "dry"), ("running", "3", None)], 0, "pump is running"),
+        ("start", [("running", "1", None)], 0, "pump is running"),
+        ("start", [("stopped", "1", None), ("stopped", "3", None)], 0, "pump is stopped"),
+        ("start", [("stopped", "1", None), ("failed", "2", "dry")], 1, "pump is failed: dry"),
+        ("start", [("failed", "1", "dry"), ("failed", "2", "dry")], 1, "pump is failed: dry"),
+        ("start", [("stopped", "1", None), ("restarting", "2", "dry")], 1, "pump is restarting: dry"),
+        ("start", [("stopped", "1", None), ("starting", "2", None)], 1, "pump is starting, after 0.5 s"),
+        ("restart", [("running", "1", None), ("failed", "2", "dry")], 1, "pump is failed: dry"),
+        ("stop", [("running", "1", None), ("failed", "2", "dry")], 0, "pump is failed: dry"),
+        ("stop", [("running", "1", None), ("stopping", "2", None)], 1, "pump is stopping, after 0.5 s"),
+    ],
+)
+def test_a_service_that_does_not_come_to_what_it_is_told_is_an_error_with_the_reason(
+    board: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    states: list[tuple[str, str, str | None]],
+    code: int,
+    told: str,
+) -> None:
+    @contextmanager
+    def the_server(call: Any, why: str) -> Iterator[Pump]:
+        yield Pump(*states)
+
+    monkeypatch.setattr(control, "the_server", the_server)
+    monkeypatch.setattr(control, "PATIENCE", 0.5)
+
+    assert board("services", verb, "pump") == code
+    assert (board.err if code else board.out) == (f"atilite: {told}\n" if code else f"{told}\n")
 
 
 @pytest.mark.row("M7", "M20")
