@@ -186,7 +186,9 @@ class _Binding:
         if inspect.isgeneratorfunction(function):
             routine = Routine(lambda: function(*first, **kept), self._scope, self._behavior.sequence)
             self._routine = routine
-            self._scope.building.later(lambda: self._scope.frame.acts["exit"].append(routine.close))
+            scope = self._scope
+            close = scope.house.contained(routine.close, scope.frame, scope.place)
+            scope.building.later(lambda: scope.frame.acts["exit"].append(close))
             return routine.turn
         return lambda: function(*first, **kept)
 

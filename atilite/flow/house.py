@@ -96,9 +96,14 @@ class House:
     # -- what users wrote ---------------------------------------------------------------------------------------------
 
     def contained(self, function: Act, frame: Frame, place: Place) -> Act:
-        """A call whose error is told, and ends the framer's turn unless its policy is to go on."""
+        """A call whose error is told, and ends the framer's turn unless its policy is to go on.
+
+        What it writes is known to be written by that framer.
+        """
+        store, writer = self.store, frame.framer.name
 
         def call() -> Any:
+            store.writer = writer
             try:
                 return function()
             except Fault:

@@ -83,14 +83,17 @@ class Share:
         self.fields.update(fields)
 
     def update(self, fields: Mapping[str, Any], writer: str = "") -> None:
-        """Write fields: the share is stamped with the turn's time, and counts as updated."""
+        """Write fields: the share is stamped with the turn's time, and counts as updated.
+
+        Without a `writer` it is the framer whose behaviour acts.
+        """
         store = self.store
         self.fields.update(fields)
         self.stamp = store.stamp
         if store.stamp is None:
             return
         self.writes += 1
-        self.writer = writer
+        self.writer = writer = writer or store.writer
         if self.history is not None:
             self.history.append(Written(store.stamp, writer, dict(self.fields)))
         if not self.touched and store.watched:
@@ -135,6 +138,7 @@ class Store:
 
     def __init__(self) -> None:
         self.stamp: float | None = None  # of the turn under way; None before the first
+        self.writer = ""  # the framer whose behaviour acts, or was the last to act
         self.watched = False
         self.written: list[Share] = []  # in this turn, while somebody watches
         # Shares that are there when a plan names them, and how they are made.

@@ -221,6 +221,31 @@ def test_a_generator_that_is_left_runs_its_finally_blocks_and_begins_anew() -> N
     assert played.moves()[-1][1] == "b"
 
 
+@pytest.mark.row("I28")
+def test_what_behaviours_write_is_known_to_be_written_by_their_framer() -> None:
+    def pump(self: Any) -> None:
+        self.out.value = 1
+
+    def valve(self: Any) -> Iterator[None]:
+        try:
+            while True:
+                self["a.tap"] = 2
+                yield
+        finally:
+            self.out.update({"value": 3})
+
+    known = Behaviors({
+        "Pump": described(pump, ioinits={"out": ".a.pump"}), "Valve": described(valve, ioinits={"out": ".a.valve"}),
+    })  # fmt: skip
+    script = (
+        "house h\nframer f be active\nframe a\n do valve\n go b if elapsed >= 0.25\nframe b\n bid stop me\n"
+        "framer g be active\nframe x\n do pump\n go y if elapsed >= 0.5\nframe y\n bid stop me\n"
+    )
+    store = play(script, known).house.store
+    writers = {name: store.share(f".a.{name}").writer for name in ("pump", "tap", "valve")}
+    assert writers == {"pump": "g", "tap": "f", "valve": "f"}
+
+
 @pytest.mark.row("I43")
 def test_a_behaviour_that_calls_sys_exit_ends_its_framer_with_its_exits_and_no_other() -> None:
     def leaves() -> None:
