@@ -30,6 +30,8 @@ from atilite.runtime.unit import AT_REST, Life, Plan, State, Transition
 
 # Of the time that a bean has to end, the part after which its processes are killed: so they are gone at the end of it.
 KILL_AT = 0.9
+# Signals that wait for one process; of one that is stuck it is not known whether it ever takes them.
+MOST_SIGNALS = 10_000
 
 
 class Crew:
@@ -163,6 +165,7 @@ class _Member(Isolated):
         # Signals on their way, and those whose callbacks are being called over there; None when it has ended.
         self._signals: deque[tuple[int, bytes]] = deque()
         self._called: dict[int, Promise[int]] | None = {}
+        self._refuses = False
         self._numbers = itertools.count(1)
         self._order = threading.Lock()
         arguments = {**given, "spec": alone, "level": log.getEffectiveLevel()}
@@ -194,10 +197,18 @@ class _Member(Isolated):
             self._log.debug("%s had ended before it could be told", self._shown)
 
     def hand_over(self, data: bytes) -> Promise[int]:
-        """Send a signal, behind those before; promises how many callbacks were called. Any thread."""
+        """Send a signal, behind those before; promises how many callbacks were called. Any thread.
+
+        None are, while MOST_SIGNALS wait: that is told in the log once, until one is taken again.
+        """
         called: Promise[int] = Promise()
         with self._lock:
             if self._called is None:
+                return Promise.completed(0)
+            told, self._refuses = self._refuses, len(self._called) >= MOST_SIGNALS
+            if self._refuses:
+                if not told:
+                    self._log.warning("%s: %d signals wait for it; it gets no more", self._shown, MOST_SIGNALS)
                 return Promise.completed(0)
             number = next(self._numbers)
             self._called[number] = called

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from atilite.clock import Clock
+from atilite.pod import processes
 from atilite.pod.configuring import Config
 from atilite.pod.pod import Pod
 from atilite.pod.processes import Crew, _Member
@@ -413,3 +414,24 @@ def test_signals_for_a_process_that_does_not_listen_keep_one_thread_and_come_in_
     listens.set()
     assert [one.wait(WAIT) for one in called] == [0] * len(texts)
     assert sent == texts
+
+
+@pytest.mark.usefixtures("workers")
+def test_signals_for_a_process_that_is_stuck_are_refused_once_too_many_wait(
+    runtime: Runtime, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listens = threading.Event()
+    monkeypatch.setattr(processes, "MOST_SIGNALS", 5)
+    monkeypatch.setattr(_Member, "send", lambda *_: not listens.wait(WAIT))
+    life = Life("plain, process 1", 1, None)  # type: ignore[arg-type]
+    spec = BeanSpec.of({"core": "workers.plain", "processes": 2})
+    member = _Member(spec, {}, life, logging.getLogger("workers"), runtime.threads)
+
+    called = [member.hand_over(b"") for _ in range(8)]
+
+    assert [one.done for one in called] == [False] * 5 + [True] * 3
+    assert [one.result() for one in called[5:]] == [0] * 3
+    assert sum("process 1: 5 signals wait for it; it gets no more" in line for line in heard.lines) == 1
+    listens.set()
+    assert [one.wait(WAIT) for one in called[:5]] == [0] * 5
+    assert member.hand_over(b"").wait(WAIT) == 0
