@@ -131,8 +131,10 @@ class MountedPlan:
         return not self.alive
 
     def _end_recording(self) -> None:
+        if self.alive:
+            return
         recording, self._recording = self._recording, None
-        if recording is not None and not self.alive:
+        if recording is not None:
             try:
                 recording.close()
             except FlowError as error:

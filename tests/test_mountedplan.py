@@ -255,6 +255,32 @@ def test_what_behaviours_drew_in_an_app_is_drawn_again_by_the_replay(
     assert replay(again, recording) == ""
 
 
+@pytest.mark.row("I49")
+def test_the_recording_of_a_plan_that_did_not_end_in_time_is_ended_with_it(
+    opened: Callable[[Atilite], Site], tmp_path: Path
+) -> None:
+    known, goes_on, holds = Gathered(), threading.Event(), Promise[None]()
+
+    @known.behavior
+    def hold() -> None:
+        holds.set(None)
+        goes_on.wait(WAIT)
+
+    app = Atilite("garden")
+    plan = app.mount_plan(
+        "house a\nframer f be active\nframe g\ndo hold\n", name="held", period=0.01, behaviors=known,
+        record=tmp_path / "flight.jsonl",
+    )  # fmt: skip
+    opened(app)
+    holds.wait(WAIT)
+    assert not plan.stop(0.0)
+    goes_on.set()
+    assert plan.stop(WAIT)
+
+    recording = read_recording(tmp_path / "flight.jsonl")
+    assert (recording.turns > 0, recording.stopped) == (True, True)
+
+
 def test_a_journal_takes_many_steps_at_once_and_then_says_that_there_are_more() -> None:
     from atilite.plansteps import RECORDED, Budget
     from atilite.testing.clock import FakeClock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -57,8 +58,11 @@ class Plans:
             plan.start_all()
 
     def stop(self, timeout: float) -> list[str]:
-        """Stop all; name those that have not ended in time. Blocks."""
-        return [f"plan {plan.name}" for plan in self._plans if not plan.stop(timeout)]
+        """Stop all at once; name those that have not ended after so many seconds. Blocks."""
+        end = time.monotonic() + timeout
+        for plan in self._plans:
+            plan.stop(0.0)  # asks, and does not wait
+        return [f"plan {plan.name}" for plan in self._plans if not plan.stop(max(0.0, end - time.monotonic()))]
 
 
 class PlanBoard:
