@@ -16,6 +16,7 @@ from .errors import ConfigError
 from .lazily import function_of
 from .logs import configure
 from .runtime.engine import process_runtime
+from .runtime.forks import answered_here
 from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server
@@ -127,6 +128,7 @@ class Serving:
             watcher = hub_loop.signal(number)
             watcher.start(self._on_signal, number)
             self._signals.append(watcher)
+            answered_here(number)
 
     def _on_signal(self, number: int) -> None:
         if self._stopping.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -42,6 +43,15 @@ GARDEN = """
         was.wait()
         print("tidied", flush=True)
 
+    @app.action
+    def forked(was):
+        import multiprocessing, signal, time
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
+        child.start()
+        child.terminate()
+        child.join()
+        return child.exitcode
+
     atilite.mount("/", app)
     atilite.run(name="garden")
 """
@@ -77,3 +87,11 @@ def test_what_was_started_with_nohup_goes_on(program: Running) -> None:
 
     assert program.ask("GET", "/healthz")[0] == 200
     assert program.terminate() == 0
+
+
+def test_a_child_that_an_action_forks_can_be_ended_as_any_program(program: Running) -> None:
+    program.start()
+
+    status, body = program.ask("POST", "/internal/action/forked", {})
+
+    assert (status, json.loads(body)["result"]) == (200, -signal.SIGTERM), body

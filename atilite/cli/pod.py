@@ -23,6 +23,7 @@ from ..pod.loading import why
 from ..pod.pod import Pod
 from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
+from ..runtime.forks import answered_here, unanswered_here
 from ..runtime.loop import process_loop
 from ..server.notify import Notifier
 from .parser import Commands, Parser
@@ -123,10 +124,12 @@ class Command:
         watcher = self._loop.hub.loop.signal(signal.SIGHUP)
         if hang_up:
             watcher.start(pod.runtime.threads.submit, self._reload, pod)
+            answered_here(signal.SIGHUP)
         self._notifier.watch(self._loop, lambda: well(pod))
         try:
             code = pod.run()
         finally:
+            unanswered_here(signal.SIGHUP)
             watcher.close()
             self._notifier.unwatch()
         sys.stdout.flush()  # what the beans have said stands before what is said of them

@@ -28,6 +28,7 @@ from atilite.pod.signals import Listener, Signals
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.engine import Runtime, process_runtime
+from atilite.runtime.forks import answered_here, unanswered_here
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.supervisor import Supervisor
@@ -245,11 +246,14 @@ class Pod:
         watchers = [loop.hub.loop.signal(number) for number, _ in SYSTEM_SIGNALS]
         for watcher, (_, name) in zip(watchers, SYSTEM_SIGNALS, strict=True):
             watcher.start(loop.watched, functools.partial(self.stop, f"{name} was received", signal=name))
+        numbers = [number for number, _ in SYSTEM_SIGNALS]
+        answered_here(*numbers)
         try:
             self.start()
             self.done.on_done(lambda _: loop.call_soon(loop.stop))
             loop.run()
         finally:
+            unanswered_here(*numbers)
             for watcher in watchers:
                 watcher.close()
         return self.done.result()

@@ -21,6 +21,7 @@ from atilite.errors import SetupError, TaskCancelled, TaskError
 from atilite.lazily import LazyModule
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
+from atilite.runtime.forks import answered_here
 from atilite.runtime.functions import kind_of
 from atilite.runtime.kinds import run_function
 from atilite.runtime.loop import process_loop
@@ -297,6 +298,7 @@ def _serve(connection: Connection, out: Connection, err: Connection) -> None:
         logging.getLogger().setLevel(logging.INFO)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, partial(_asked_to_end, line))
+    answered_here(signal.SIGTERM)
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
         address, arguments, wants_was = pickle.loads(connection.recv_bytes())

@@ -54,6 +54,15 @@ async def fails():
     raise ValueError("no water")
 
 
+def forks():
+    import multiprocessing, time
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
+    child.start()
+    child.terminate()
+    child.join()
+    say("ended by", str(child.exitcode))
+
+
 def blocks():
     say("blocks")
     threading.Event().wait(1000)
@@ -174,3 +183,9 @@ def test_exit_codes_of_natural_ends(program: Callable[..., Running]) -> None:
     assert code == 1
     assert "ValueError: no water" in told
     assert "Traceback" in told
+
+
+def test_a_child_that_a_bean_forks_can_be_ended_as_any_program(program: Callable[..., Running]) -> None:
+    running = program("pod.add_bean(forks)")
+
+    assert (running.end()[0], running.said) == (0, ["ended by -15"])
