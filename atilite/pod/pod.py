@@ -104,6 +104,7 @@ class Pod:
         self._beans: dict[int, Bean] = {}
         self._by_unit: dict[str, Bean] = {}
         self._open: set[int] = set()  # the beans that have not ended
+        self._fewer: Emitter[None] = Emitter()  # told when there may be fewer of them
         self._kept = 0
         self._started = False
         self._stops = 0
@@ -150,6 +151,8 @@ class Pod:
                 self._beans.pop(bean.id, None)
                 self._by_unit.pop(str(bean), None)
                 self._open.discard(bean.id)
+            bean.close()
+            self._fewer.emit(None)
             self._end_if_all_have()
 
         ended.on_done(forget)
@@ -184,7 +187,7 @@ class Pod:
                 ended.set(None)
 
         # In this order: it may be over before `listen` has returned.
-        unsubscribe = self.changed.listen(look)
+        unsubscribe = self._fewer.listen(look)
         ended.on_done(lambda _: unsubscribe())
         look()
         return Task(ended, timeout=None, runner=self.runtime.run)
@@ -336,11 +339,13 @@ class Pod:
         if told.new is State.FAILED and bean.spec.critical and not self.stopping.done:
             self.stop(f"{bean} has failed, which is critical")
         if rests:
+            self._fewer.emit(None)
             self._end_if_all_have()
 
     def _all_rest(self, _: object) -> None:
         with self._lock:
             self._open.clear()
+        self._fewer.emit(None)
         self._end_if_all_have()
 
     def _end_if_all_have(self) -> None:

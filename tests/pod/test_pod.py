@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 
 import pytest
 
 from atilite.errors import SetupError
-from atilite.pod.pod import Change, Pod
+from atilite.pod.pod import Pod
 from tests.pod.stage import Stage, idle
 
 
@@ -126,18 +127,46 @@ def test_beans_that_end_while_one_begins_to_wait_for_them_leave_nobody_listening
 ) -> None:
     stage.add("a"), stage.add("b")
     stage.pod.start()
-    before, listen = stage.pod.changed._listeners, stage.pod.changed.listen
+    fewer = stage.pod._fewer
+    before, listen = fewer._listeners, fewer.listen
 
-    def listen_late(callback: Callable[[Change], object]) -> Callable[[], None]:
+    def listen_late(callback: Callable[[None], object]) -> Callable[[], None]:
         unlisten = listen(callback)
         stage.end("a")  # in another thread, say
         return unlisten
 
-    monkeypatch.setattr(stage.pod.changed, "listen", listen_late)
+    monkeypatch.setattr(fewer, "listen", listen_late)
 
     assert stage.pod.wait_beans_done("a").promise.done
-    assert stage.pod.changed._listeners == before
+    assert fewer._listeners == before
     assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("ending", ["removed", "stopped"])
+def test_who_waits_for_a_bean_is_told_when_it_goes_before_it_was_ever_started(stage: Stage, ending: str) -> None:
+    bean = stage.add("a")
+    waited = stage.pod.wait_beans_done("a")
+
+    if ending == "removed":
+        stage.pod.remove_bean(bean)
+    else:
+        stage.pod.stop()
+
+    assert waited.done
+    assert stage.pod._fewer._listeners == ()
+
+
+def test_a_coroutine_that_is_removed_before_it_began_is_closed(stage: Stage) -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    core = never()
+    bean = stage.pod.add_bean(core)
+    assert bean is not None
+
+    stage.pod.remove_bean(bean)
+
+    assert inspect.getcoroutinestate(core) == inspect.CORO_CLOSED
 
 
 # -- the natural end
