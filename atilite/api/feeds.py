@@ -121,8 +121,9 @@ class OneRun:
     """The records of one run after the record of this number, and its headline each time it changes.
 
     The number of every event is that of the last record, so a stream that resumes gets no record twice; the headline,
-    which is a state and not an addition, is told again at the beginning. `stored(id)` reads a run from the disk: what
-    the process knows of it already may be ahead of its records there.
+    which is a state and not an addition, is told again at the beginning. Only the end has the number behind it: who
+    comes back with that has seen the end, who comes back with the last record's has not. `stored(id)` reads a run from
+    the disk: what the process knows of it already may be ahead of its records there.
     """
 
     def __init__(self, journals: Any, stored: Callable[[int], Any], run: int, after: int | None) -> None:
@@ -154,7 +155,7 @@ class OneRun:
             self.over = self._told is not None
         elif len(records) < PORTION and run.change != self._told:
             self._told, self.over = run.change, not run.pending
-            messages.append((self._after, {"type": "journal", **headline(run)}))
+            messages.append((self._after + self.over, {"type": "journal", **headline(run)}))
         return messages
 
 
@@ -185,30 +186,27 @@ class AppEvents:
     """The events that apps emit, those of these names or all, after the event of this number (None: from now on).
 
     The first message tells the number where the stream begins, so that a reader who heard nothing can resume as well.
-    `current()` gives the catalogue of the moment: after a reload the apps are others, and the stream ends.
     """
 
-    def __init__(self, current: Callable[[], Any], names: frozenset[str], after: int | None) -> None:
-        self._current, self._names, self._catalogue = current, names, current()
-        newest = self._catalogue.events.log.begin()
+    over = False
+
+    def __init__(self, log: Any, names: frozenset[str], after: int | None) -> None:
+        self._log, self._names = log, names
+        newest = log.begin()
         self._after = newest if after is None else after
         self._begun = False
 
-    @property
-    def over(self) -> bool:
-        return self._current() is not self._catalogue
-
     def listen(self, ring: Callable[..., None]) -> Callable[[], None]:
-        unlisten: Callable[[], None] = self._catalogue.events.log.listen(ring)
+        unlisten: Callable[[], None] = self._log.listen(ring)
         return unlisten
 
     def fetch(self) -> list[Message]:
         messages: list[Message] = []
         # Whoever gets nothing falls asleep: there must be nothing left to look through.
         while not messages:
-            found, missed = self._catalogue.events.log.since(self._after, PORTION)
+            found, missed = self._log.since(self._after, PORTION)
             if missed:
-                self._after = found[0].number - 1 if found else self._catalogue.events.log.begin()
+                self._after = found[0].number - 1 if found else self._log.begin()
             if missed or not self._begun:
                 kind, self._begun = "missed" if missed else "listening", True
                 messages.append((self._after, {"type": kind, "id": self._after}))

@@ -51,7 +51,9 @@ def one_journal_updates(was: Any, id: str | int) -> Any:
 def _all_seen(found: Any, journals: Any, run: int, after: int | None) -> bool:
     if found.pending or not after:
         return False
-    return not journals.records(run, after=after, limit=1)
+    newest = journals.records(run, limit=1, newest_first=True)
+    # The number of the newest record itself is no proof: the stream may have broken between it and the end.
+    return not newest or after > int(newest[0].id)
 
 
 def service_updates(was: Any) -> Any:

@@ -108,7 +108,7 @@ def test_the_events_of_one_run_begin_with_what_is_stored_and_end_with_the_run(
         assert events.next()[1] == {**events_of(world, run)[-1], "type": "record"}
         journals.close(run, "succeeded", duration=1.0)
         number, last = events.next()
-        assert (number, last["type"], last["status"]) == (third, "journal", "succeeded")
+        assert (number, last["type"], last["status"]) == (third + 1, "journal", "succeeded")
         assert list(events) == []
 
 
@@ -134,10 +134,38 @@ def test_events_go_on_after_the_last_one_that_was_seen(world: World, served: Add
 def test_a_reader_of_an_ended_run_who_has_seen_all_is_told_not_to_come_back(
     world: World, served: Address, run: int
 ) -> None:
-    last = events_of(world, run)[-1]["id"]
     world.site.catalogue.journals.close(run, "failed", duration=1.0)
     world.site.database().writer.call(lambda connection: None)
-    with Events(served, f"/internal/journal/{run}/updates", world.tokens["view"], last=last) as events:
+    path = f"/internal/journal/{run}/updates"
+    with Events(served, path, world.tokens["view"]) as events:
+        last, body = list(events)[-1]
+    assert body["status"] == "failed"
+    with Events(served, path, world.tokens["view"], last=last) as events:
+        assert events.answer.status == 204
+
+
+def test_a_reader_who_left_after_the_last_record_is_told_the_end_when_it_comes_back(
+    world: World, served: Address, run: int
+) -> None:
+    path = f"/internal/journal/{run}/updates"
+    newest = events_of(world, run)[-1]["id"]
+    world.site.catalogue.journals.close(run, "failed", duration=1.0)
+    world.site.database().writer.call(lambda connection: None)
+    with Events(served, path, world.tokens["view"], last=newest) as events:
+        assert events.answer.status == 200
+        assert [(body["type"], body["status"]) for _, body in events] == [("journal", "failed")]
+
+
+def test_a_reader_of_a_run_without_records_is_told_its_end_once(world: World, served: Address) -> None:
+    journals = world.site.catalogue.journals
+    number = int(journals.open("silent"))
+    journals.close(number, "succeeded", duration=1.0)
+    world.site.database().writer.call(lambda connection: None)
+    path = f"/internal/journal/{number}/updates"
+    with Events(served, path, world.tokens["view"]) as events:
+        ((last, body),) = list(events)
+    assert body["status"] == "succeeded"
+    with Events(served, path, world.tokens["view"], last=last) as events:
         assert events.answer.status == 204
 
 
