@@ -266,7 +266,7 @@ class Site:
         }
         # Without any app of the user's the console still has runs, keys and accounts to show.
         bare = [self._bare] if self.settings.beans or not self.apps else []
-        self.catalogue = Catalogue([*(app.automation for app in self.apps.values()), *bare])
+        self.catalogue = Catalogue([*(app.automation for app in self.apps.values()), *bare], self.catalogue)
 
     def abspath(self, *parts: str) -> Path:
         """A path relative to the folder of the script that was started."""

@@ -33,7 +33,7 @@ def app_events(was: Any) -> Any:
     """Every event that is emitted, or those of some names."""
     asked = query(was)
     names = frozenset(name for name in asked.fields.get("name", ()) if name)
-    return serve_updates(was, AppEvents(lambda: catalogue(was), names, resume_after(was.request.env, asked)))
+    return serve_updates(was, AppEvents(catalogue(was).events.log, names, resume_after(was.request.env, asked)))
 
 
 ENDPOINTS = (

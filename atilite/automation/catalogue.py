@@ -39,12 +39,14 @@ class Catalogue:
     share one database. Lookups raise LookupError with the known names.
     """
 
-    def __init__(self, automations: Iterable[Automation]) -> None:
+    def __init__(self, automations: Iterable[Automation], before: Catalogue | None = None) -> None:
+        """In the place of `before`, if one is given: whoever listens there goes on, and hears of these apps."""
         self._automations = tuple(automations)
-        self.service_changed: Emitter[Info] = Emitter()
-        for automation in self._automations:
-            automation.service.service_changed.listen(self.service_changed.emit)
-        self.events = EventBoard(self._automations)
+        self.service_changed: Emitter[Info] = Emitter() if before is None else before.service_changed
+        for unlisten in () if before is None else before._listening:
+            unlisten()
+        self._listening = [one.service.service_changed.listen(self.service_changed.emit) for one in self._automations]
+        self.events = EventBoard(self._automations, None if before is None else before.events)
         self.plans = PlanBoard(self._automations)
 
     # -- actions

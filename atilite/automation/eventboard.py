@@ -13,10 +13,12 @@ from atilite.events import Emitted
 class EventBoard:
     """What programs emit in all apps, and what they hear of them. Any thread."""
 
-    def __init__(self, automations: Iterable[Automation]) -> None:
+    def __init__(self, automations: Iterable[Automation], before: EventBoard | None = None) -> None:
+        """In the place of `before`, if one is given, whose log goes on with what these apps emit."""
         self._automations = tuple(automations)
         clock = self._automations[0].storage.clock if self._automations else Clock()
-        self.log = EventLog(((one.name, one.bus) for one in self._automations), self._secrets, clock)
+        self.log = EventLog(clock) if before is None else before.log
+        self.log.follow(((one.name, one.bus) for one in self._automations), self._secrets)
 
     def emit(self, name: str, *args: object) -> int:
         """Tell the subscribers of an event in every app, as nobody's; returns how many there are. Never blocks."""

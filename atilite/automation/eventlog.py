@@ -43,12 +43,27 @@ class EventLog:
     A reader who is slower than the events misses the oldest and is told so. Nobody who emits waits for a reader.
     """
 
-    def __init__(self, buses: Iterable[tuple[str, Bus]], secrets: Callable[[], tuple[str, ...]], clock: Clock) -> None:
-        self._buses, self._secrets, self._clock = tuple(buses), secrets, clock
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buses: tuple[tuple[str, Bus], ...] = ()
+        self._secrets: Callable[[], tuple[str, ...]] = tuple
+        self._listening: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._kept: deque[Happened] = deque()
         self._size = self._last = self._forgotten = 0
         self._changed: Emitter[None] = Emitter()
+
+    def follow(self, buses: Iterable[tuple[str, Bus]], secrets: Callable[[], tuple[str, ...]]) -> None:
+        """Keep what is emitted here, and no more what was followed until now; `secrets()` are never shown."""
+        with self._lock:
+            self._buses, self._secrets = tuple(buses), secrets
+            if self._last:
+                self._listen()
+
+    def _listen(self) -> None:
+        for unlisten in self._listening:
+            unlisten()
+        self._listening = [bus.emitted.listen(functools.partial(self.keep, app)) for app, bus in self._buses]
 
     def begin(self) -> int:
         """Keep events from now on, if that has not begun; return the number of the newest."""
@@ -56,8 +71,7 @@ class EventLog:
             if not self._last:
                 # Of the clock, so that a number from before a restart is smaller than all from now on.
                 self._last = self._forgotten = micros(self._clock.now())
-                for app, bus in self._buses:
-                    bus.emitted.listen(functools.partial(self.keep, app))
+                self._listen()
             return self._last
 
     def listen(self, callback: Callable[[None], object]) -> Callable[[], None]:

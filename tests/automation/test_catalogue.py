@@ -60,6 +60,25 @@ def test_services_have_switches(shops: list[Automation]):
     assert catalogue.faults() == {}
 
 
+def test_a_catalogue_in_the_place_of_another_leaves_nobody_listening_to_it_twice(shops: list[Automation]):
+    north, south = shops
+    catalogue = first = Catalogue(shops)
+    catalogue.events.log.begin()
+
+    with first.service_changed.subscribe() as changed:
+        for _ in range(3):
+            catalogue = Catalogue([south], catalogue)
+        assert catalogue.start_service("till").fetch(PATIENCE) == "running"
+        assert [changed.get(PATIENCE).status for _ in range(2)] == ["starting", "running"], "each is told once"
+
+    def listeners(shop: Automation) -> tuple[int, int]:
+        return len(shop.bus.emitted._listeners), len(shop.service.service_changed._listeners)
+
+    bare = listeners(north)
+    assert listeners(south) == (bare[0] + 1, bare[1] + 1)
+    assert bare[0] == 0
+
+
 def test_schedules_can_be_paused_and_resumed(shops: list[Automation]):
     catalogue = Catalogue(shops)
     first = catalogue.schedules[0].id

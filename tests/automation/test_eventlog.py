@@ -20,7 +20,9 @@ def emitted(bus: Bus, name: str, *args: Any, **kwargs: Any) -> None:
 
 
 def log_of(bus: Bus, clock: Clock | None = None, secrets: tuple[str, ...] = ()) -> EventLog:
-    return EventLog([("garden", bus)], lambda: secrets, clock or FakeClock())
+    log = EventLog(clock or FakeClock())
+    log.follow([("garden", bus)], lambda: secrets)
+    return log
 
 
 @pytest.mark.row("M19")
@@ -64,6 +66,20 @@ def test_whoever_listens_is_told_behind_each_event() -> None:
     end()
     emitted(bus, "dry")
     assert seen == [1, 2]
+
+
+def test_a_log_that_follows_other_apps_goes_on_with_its_numbers_and_leaves_those_before() -> None:
+    before, after = Bus(), Bus()
+    log = log_of(before)
+    start = log.begin()
+    emitted(before, "dry", 1)
+
+    log.follow([("garden", after)], tuple)
+    emitted(before, "dry", 2)
+    emitted(after, "dry", 3)
+
+    assert [json.loads(one.text) for one in log.since(start, 10)[0]] == [1, 3]
+    assert before.emitted._listeners == ()
 
 
 @pytest.mark.row("M19")
