@@ -1,9 +1,8 @@
 """The sample of the Atila manual's chapter "Integrating pytest and API Documentation".
 
 It runs as it is printed, with `atilite` in place of `skitai` and of `atila`, and the corrections that
-docs/from-atila.md lists. What the print leaves out is filled in: the imports of pytest and of `partial`, the program
-with its tickers, a call of its other route, and the second of two tests of one name is called `test_app_launched`. The
-ports are free ones.
+docs/from-atila.md lists. What the print leaves out is filled in: the program with its tickers, a call of its other
+route, and the second of two tests of one name is called `test_app_launched`. The ports are free ones.
 """
 
 from __future__ import annotations
@@ -42,8 +41,6 @@ CONFTEST = """
     # tests/conftest.py
     from atilite.pytest_hooks import * # HERE
     import atilite
-    import pytest
-    from functools import partial
 
     @pytest.fixture
     def launch ():
