@@ -94,10 +94,17 @@ class Notifying:
         """The address of a run's page, as far as it is known from here."""
         if self.site is None or self.site.settings.no_console:
             return None
-        settings = self.site.settings
+        base = self.config.get("PUBLIC_URL") or self._notice_base()
+        return f"{base.rstrip('/')}{self.site.settings.console_path}/runs/{run}" if base else None
+
+    def _notice_base(self) -> str:
+        """Where the server listens, "" if no browser could ask there or if nobody knows the port."""
+        server, settings = self.site.server, self.site.settings
+        if server is not None:
+            # It knows what the settings do not: the port for 0, the sockets that systemd has opened.
+            return next((url for url in server.urls if not url.startswith("unix:")), "")
         scheme = "https" if settings.tls_cert else "http"
-        base = self.config.get("PUBLIC_URL") or ("" if settings.unix else f"{scheme}://{settings.host}:{settings.port}")
-        return f"{base.rstrip('/')}{settings.console_path}/runs/{run}" if base else None
+        return "" if settings.unix or not settings.port else f"{scheme}://{settings.host}:{settings.port}"
 
     def _notice_call(self, function: Any, message: Message) -> None:
         called = with_was(function, lambda: Was(self))

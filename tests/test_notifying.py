@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,6 +133,19 @@ def test_the_address_of_a_run_is_the_one_that_others_use(site: Callable[[Atilite
     assert app._notice_url(5) is None
     app.config.PUBLIC_URL = "https://board.example.org/"
     assert app._notice_url(5) == "https://board.example.org/console/runs/5"
+
+
+def test_the_address_of_a_run_has_the_port_that_the_server_was_given(
+    site: Callable[[Atilite], Site], tmp_path: Path
+) -> None:
+    app = broken()
+    here = site(app)
+    here.open(Settings(db=f"sqlite:///{tmp_path}/data.db", port=0))
+    assert app._notice_url(5) is None
+    here.server = SimpleNamespace(urls=["unix:/run/board", "https://127.0.0.1:41234"])
+    assert app._notice_url(5) == "https://127.0.0.1:41234/console/runs/5"
+    here.server = SimpleNamespace(urls=["unix:/run/board"])
+    assert app._notice_url(5) is None
 
 
 def test_a_function_gets_was_if_it_takes_it(site: Callable[[Atilite], Site], tmp_path: Path) -> None:
