@@ -227,6 +227,8 @@ class Site:
         self.mounts[self.mounts.index(old)] = fresh
         self._subscribe()
         self.arrange()
+        if old.app is not None and all(app.journal is not old.app.journal for app in self.apps.values()):
+            old.app.journal.close()
         if fresh.app is not None:
             fresh.app.start()
             fresh.app.announce("reloaded")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from atilite.app import Atilite
 from atilite.config import Settings
 from atilite.mounting import Preference
 from atilite.reload import Reloader
@@ -42,6 +45,7 @@ SECOND = """
             return 2
     """
 HTML = {"Accept": "text/html"}
+PATIENCE = 20.0
 
 
 class Reloaded:
@@ -93,6 +97,57 @@ def test_a_saved_module_is_mounted_in_place_and_its_old_urls_go(reloaded: Reload
     assert [action["name"] for action in reloaded.client.get("/internal/actions/").json()] == [
         "__mount__.<locals>.second"
     ]
+
+
+LISTENING = """
+    import heard_here
+
+    def __mount__ (app, mntopt):
+        app.journal.record_added (heard_here.{name})
+
+        @app.action
+        def noted ():
+            app.journal.record ('noted')
+    """
+
+
+@pytest.mark.row("A23")
+def test_subscribers_of_the_code_before_are_told_no_more(reloaded: Reloaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    old: queue.SimpleQueue[int] = queue.SimpleQueue()
+    new: queue.SimpleQueue[int] = queue.SimpleQueue()
+    monkeypatch.setitem(sys.modules, "heard_here", SimpleNamespace(old=old.put, new=new.put))
+    reloaded.save(LISTENING.format(name="old"))
+    _, task = reloaded.site.catalogue.start_action("__mount__.<locals>.noted", {}, "api")
+    task.fetch()
+    assert old.get(timeout=PATIENCE)
+    reloaded.save(LISTENING.format(name="new"))
+    number, task = reloaded.site.catalogue.start_action("__mount__.<locals>.noted", {}, "api")
+    task.fetch()
+    assert new.get(timeout=PATIENCE) == number
+    assert old.empty()
+
+
+@pytest.mark.row("A23")
+def test_however_often_a_package_is_saved_what_goes_on_has_no_more_listeners(reloaded: Reloaded) -> None:
+    stays = Atilite("stays")
+    reloaded.site.mount("/stays", stays)
+    reloaded.site.mounts.append(reloaded.site.build(reloaded.site.wanted[-1]))
+    reloaded.site.arrange()
+    reloaded.site.start()
+    reloaded.site.catalogue.events.log.begin()
+
+    def listeners() -> list[int]:
+        emitters = (stays.automation.service.service_changed, stays.automation.bus.emitted,
+                    reloaded.site.catalogue.journals.updated, reloaded.site.catalogue.journals.recorded)  # fmt: skip
+        return [len(emitter._listeners) for emitter in emitters]
+
+    reloaded.save(SECOND)
+    reloaded.client.get("/")
+    before = listeners()
+    for text in (FIRST, SECOND, FIRST):
+        reloaded.save(text)
+        reloaded.client.get("/")
+    assert listeners() == before
 
 
 @pytest.mark.row("A23")

@@ -45,8 +45,10 @@ class Catalogue:
         self.service_changed: Emitter[Info] = Emitter() if before is None else before.service_changed
         for unlisten in () if before is None else before._listening:
             unlisten()
-        self._listening = [one.service.service_changed.listen(self.service_changed.emit) for one in self._automations]
-        self.events = EventBoard(self._automations, None if before is None else before.events)
+        self._listening: list[Callable[[], None]] = [
+            one.service.service_changed.listen(self.service_changed.emit) for one in self._automations
+        ]
+        self.events: EventBoard = EventBoard(self._automations, None if before is None else before.events)
         self.plans = PlanBoard(self._automations)
 
     # -- actions

@@ -17,7 +17,7 @@ class EventBoard:
         """In the place of `before`, if one is given, whose log goes on with what these apps emit."""
         self._automations = tuple(automations)
         clock = self._automations[0].storage.clock if self._automations else Clock()
-        self.log = EventLog(clock) if before is None else before.log
+        self.log: EventLog = EventLog(clock) if before is None else before.log
         self.log.follow(((one.name, one.bus) for one in self._automations), self._secrets)
 
     def emit(self, name: str, *args: object) -> int:

@@ -43,6 +43,7 @@ class Journals:
         self._runs = Runs(self._storage, _no_was)
         self.journal_updated: Emitter[int] = Emitter()
         self.record_added: Emitter[int] = Emitter()
+        self._forwarding: list[Callable[[], None]] = []
         if self._apart:
             self._storage.when_opened(self._forward)
 
@@ -65,8 +66,15 @@ class Journals:
         return self._storage
 
     def _forward(self, journals: StoredJournals) -> None:
-        journals.updated.listen(self.journal_updated.emit)
-        journals.recorded.listen(self.record_added.emit)
+        pairs = ((journals.updated, self.journal_updated), (journals.recorded, self.record_added))
+        self._forwarding = [source.listen(target.emit) for source, target in pairs]
+
+    def close(self) -> None:
+        """Tell nobody any more; subscribers still hear what has been until now."""
+        for unlisten in self._forwarding:
+            unlisten()
+        for emitter in (self.journal_updated, self.record_added):
+            emitter.close()
 
     # -- the decorator
 
