@@ -43,8 +43,8 @@ OTHER_VARIABLES = frozenset(
 OWN_TABLES = frozenset({"config", "BEANS"})
 # Before the name of a secret, which is no setting either.
 SECRET = "ATILITE_SECRET_"
-# Names that programs written for BINP already have in their environment. DEV counts only when it says `true`.
-OLD_VARIABLES = MappingProxyType({"DB_URL": "db", "DEV": "dev"})
+# What programs written for BINP already have in their environment. DEV counts only when it says `true`.
+OLD_VARIABLES = MappingProxyType({"DB_URL": ("db",), "DEV": ("dev", "no_console")})
 # Whose pages may call the APIs then: where developers of BINP serve theirs from.
 DEV_ORIGINS = ("http://localhost", "http://localhost:8000", "http://localhost:5000", "http://127.0.0.1:5000")
 TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
@@ -302,10 +302,10 @@ def known(name: str, source: str) -> Setting:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     found: dict[str, object] = {}
-    for variable, name in OLD_VARIABLES.items():
+    for variable, names in OLD_VARIABLES.items():
         given = environ.get(variable)
         if given and (variable != "DEV" or given == "true"):
-            found[name] = given
+            found.update(dict.fromkeys(names, given))
     for variable, given in environ.items():
         if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES and not variable.startswith(SECRET):
             found[variable[len(PREFIX) :].lower()] = given

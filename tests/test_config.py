@@ -50,6 +50,8 @@ def test_the_environment_of_a_binp_program_is_understood() -> None:
     assert load(environ={"DB_URL": "", "DEV": "false"}) == Settings()
     assert load(environ={"DEV": "1"}) == Settings()
     assert load(environ={"DEV": "true"}).origins[1] == "http://localhost:8000"
+    assert load(environ={"DEV": "true"}).no_console
+    assert not load(environ={"DEV": "true", "ATILITE_NO_CONSOLE": "false"}).no_console
     assert load(environ={"DB_URL": "sqlite:///a.db", "ATILITE_DB": "sqlite:///b.db"}).db == "sqlite:///b.db"
 
 

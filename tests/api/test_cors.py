@@ -55,6 +55,11 @@ def test_each_of_binps_origins_may_read_and_run(client: Client, origin: str) -> 
 
 
 @pytest.mark.row("B38")
+def test_there_is_no_console_beside_the_pages_of_the_developer(client: Client) -> None:
+    assert [client.get(path).status_code for path in ("/", "/console/")] == [404, 404]
+
+
+@pytest.mark.row("B38")
 def test_another_origin_may_not_and_the_users_own_routes_are_as_they_were(client: Client) -> None:
     assert preflight(client, "/internal/action/hello", EVIL).status_code == 403
     assert client.post("/internal/action/hello", headers=EVIL).status_code == 403

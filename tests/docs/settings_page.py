@@ -12,7 +12,8 @@ and the line `allowed_host = ...` of `atilite.toml` beside `serve.py`. A flag wi
 over the file, the file over what the program passes to `atilite.run(...)`, and that over the default. An unknown name
 is refused, never ignored, and a value that is not allowed is named together with what is.
 
-Programs that come from BINP may keep their `DB_URL`, which is read as `db`, and `DEV=true`, which is `dev`.
+Programs that come from BINP may keep their `DB_URL`, which is read as `db`, and `DEV=true`, which is `dev` and
+`no_console`.
 
 This page is made from the table in `atilite/config.py`.
 
