@@ -323,7 +323,7 @@ class MountedHouse:
     @property
     def alive(self) -> bool:
         """Whether any of its framers is active."""
-        return self.plan.alive and any(look.status in ("started", "running") for look in self.framers())
+        return self.plan.alive and any(look.alive for look in self.framers())
 
     def bid(self, framer: str, control: str, *, trigger: str = "start", who: str | None = None) -> None:
         """Ask a framer to start, run, stop, abort or be ready, before the next turn; a plan that has ended turns again.
@@ -339,8 +339,23 @@ class MountedHouse:
     def start(self, *, trigger: str = "start", who: str | None = None) -> None:
         """Start the framers that start with the plan."""
         for look in self.framers():
-            if look.schedule == "active" and look.status not in ("started", "running"):
+            if look.schedule == "active" and not look.alive:
                 self.bid(look.name, "start", trigger=trigger, who=who)
+
+    def switch(self, verb: str, *, trigger: str, who: str | None = None) -> None:
+        """Do one of SWITCHES: the clock and the beginning are those of the plan, start and stop those of this house.
+
+        FlowError for a step of a clock that is not paused, and for a plan that runs and cannot begin anew.
+        """
+        does: dict[str, Callable[[], object]] = {
+            "pause": self.plan.pause,
+            "resume": self.plan.resume,
+            "step": self.plan.step,
+            "start": partial(self.start, trigger=trigger, who=who),
+            "stop": self.stop,
+            "renew": partial(self.plan.renew, trigger, who),
+        }
+        does[verb]()
 
     def stop(self) -> None:
         """Stop all framers of this house, before the next turn; they exit their frames bottom up."""

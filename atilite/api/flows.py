@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from atilite.automation.plans import CONTROLS, SWITCHES
 from atilite.errors import Error, FlowError, ParameterError
 from atilite.web.response import Response
 
@@ -13,7 +14,6 @@ from .inputs import json_object, json_value
 from .schemas import ANYTHING, ERROR, HOUSE, TEXT, many, shape
 from .site import catalogue, identity, query
 
-CONTROLS = ("start", "run", "stop", "abort", "ready")
 STEPS, MOST_STEPS = 100, 1000
 
 
@@ -97,16 +97,9 @@ def write_share(was: Any, name: str, path: str) -> Response:
 
 def switch_house(was: Any, name: str, verb: str) -> Response:
     """Pause or resume the clock of a plan, make one turn, start or stop the house, or begin the plan anew."""
-    house, who = _house(was, name), identity(was).name
+    house = _house(was, name)
     try:
-        if verb in ("pause", "resume", "step"):
-            getattr(house.plan, verb)()
-        elif verb == "renew":
-            house.plan.renew("api", who)
-        elif verb == "start":
-            house.start(trigger="api", who=who)
-        else:
-            house.stop()
+        house.switch(verb, trigger="api", who=identity(was).name)
     except FlowError as error:
         raise Error(409, str(error)) from None
     return reply(None)
@@ -145,13 +138,12 @@ ENDPOINTS = (
                  415: Answer("The body is not JSON.", ERROR)},
     ),
     Endpoint(
-        "POST", "/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>", switch_house, "switchHouse",
+        "POST", f"/flow/<name:path>/<verb:re:{'|'.join(SWITCHES)}>", switch_house, "switchHouse",
         "Pause or resume a plan, make one turn of it, start or stop a house, or begin anew",
         role="run", tag="flows",
         parameters=(
             NAME,
-            Parameter("verb", "What to do.", {"type": "string", "enum": ["pause", "resume", "step", "start", "stop",
-                                                                       "renew"]}, place="path"),
+            Parameter("verb", "What to do.", {"type": "string", "enum": list(SWITCHES)}, place="path"),
         ),
         answers={**ASKED, **UNKNOWN, 409: Answer("It is not paused, or it runs.", ERROR)},
     ),

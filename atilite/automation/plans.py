@@ -8,6 +8,10 @@ from typing import Any, Protocol
 
 from atilite.errors import DuplicateName, FlowError
 
+# What a framer is asked for from outside, and a house or the clock of its plan.
+CONTROLS = ("start", "run", "stop", "abort", "ready")
+SWITCHES = ("pause", "resume", "step", "start", "stop", "renew")
+
 
 class Plan(Protocol):
     """A plan that runs with its app."""

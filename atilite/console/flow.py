@@ -248,7 +248,7 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
         shares=tuple(_share_row(one, facts, may, wrong or {}) for one in picked),
         steps=tuple(_step_row(one, visit.face) for one in steps),
         path=path_of(name),
-        at_work=any(one.status in ("started", "running") for one in framers) and facts.alive,
+        at_work=facts.alive and any(one.alive for one in framers),
         paused=facts.paused,
         ended=not facts.alive,
         may=may,
@@ -271,7 +271,7 @@ def _state(house: Any, framers: Sequence[Any]) -> State:
     facts = house.plan.facts
     if facts.alive and facts.paused:
         return PAUSED
-    if facts.alive and any(one.status in ("started", "running") for one in framers):
+    if facts.alive and any(one.alive for one in framers):
         return STATES["running"]
     return FAULTED if facts.failure or any(one.fault for one in framers) else STATES["stopped"]
 
@@ -290,11 +290,10 @@ def _summary(facts: Any) -> str:
 
 
 def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
-    alive = look.status in ("started", "running")
     turns = look.schedule in ("active", "inactive") and look.status != "aborted"
     return FramerRow(
         name=look.name,
-        state=FAULTED if look.fault and not alive else STATES.get(look.status, State("stopped", look.status)),
+        state=FAULTED if look.fault and not look.alive else STATES.get(look.status, State("stopped", look.status)),
         over=look.outline[:-1],
         frame=look.outline[-1] if look.outline else "",
         elapsed=Span(look.elapsed, words.duration(look.elapsed)) if look.outline else None,
@@ -303,7 +302,7 @@ def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
         waits_for=look.waits_for,
         path=path_of(house, framer=look.name),
         on=look.name == chosen,
-        control=("stop" if alive else "start") if may and turns else "",
+        control=("stop" if look.alive else "start") if may and turns else "",
     )
 
 

@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
+from atilite.automation.plans import CONTROLS
 from atilite.console import flow
 from atilite.console.desk import Visit
 from atilite.console.flash import Flash
 from atilite.errors import Error, FlowError
 
-CONTROLS = ("start", "run", "stop", "abort", "ready")
 TOLD = {
     "pause": "The clock of {} is paused.",
     "resume": "The clock of {} goes on.",
@@ -39,16 +39,8 @@ def bid(visit: Visit) -> Any:
 def switch(visit: Visit) -> Any:
     """Pause or resume the clock, make one turn, start or stop the house, or begin anew."""
     house, verb, name = flow.house_of(visit), visit.path("verb"), visit.path("name")
-    who = visit.identity.name
     try:
-        if verb in ("pause", "resume", "step"):
-            getattr(house.plan, verb)()
-        elif verb == "renew":
-            house.plan.renew("console", who)
-        elif verb == "start":
-            house.start(trigger="console", who=who)
-        else:
-            house.stop()
+        house.switch(verb, trigger="console", who=visit.identity.name)
     except FlowError as error:
         raise Error(409, str(error)) from None
     return visit.go(flow.path_of(name), Flash(TOLD[verb].format(name)))

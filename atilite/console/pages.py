@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from atilite.automation.plans import SWITCHES
 from atilite.console import sessions
 from atilite.console.desk import Build, Desk, Visit
 from atilite.console.plain import plain
@@ -135,7 +136,7 @@ def _changes(desk: Desk) -> None:
     desk.post("/kv/<namespace>/<key:path>", _of("changes.store_value"), role="admin")
     desk.post("/flow/<name:path>/bid", _of("flowdeeds.bid"))
     desk.post("/flow/<name:path>/share", _of("flowdeeds.write"))
-    desk.post("/flow/<name:path>/<verb:re:pause|resume|step|start|stop|renew>", _of("flowdeeds.switch"))
+    desk.post(f"/flow/<name:path>/<verb:re:{'|'.join(SWITCHES)}>", _of("flowdeeds.switch"))
     desk.post("/notices/<name>/test", _of("notices.send_test"))
     desk.post("/tasks/<id>/cancel", _of("tasks.cancel"))
     desk.post("/settings/look", _of("settings.look"), role="view")

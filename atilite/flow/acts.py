@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from atilite.errors import FlowError
 from atilite.flow import clones
+from atilite.flow.controls import ABORT, REACHED, STOP
 from atilite.flow.frames import Act
 from atilite.flow.model import (
     Aux,
@@ -119,9 +120,7 @@ def _counting(act: Act, scope: Scope) -> Act:
     return scope.house.contained(act, scope.frame, scope.place)
 
 
-def _paired(
-    source: Source, wanted: Source, dest: Share, scope: Scope
-) -> tuple[Share, list[tuple[str, str]]]:
+def _paired(source: Source, wanted: Source, dest: Share, scope: Scope) -> tuple[Share, list[tuple[str, str]]]:
     """The share that is read, and the fields: where each goes, and which it is."""
     share = scope.share(source.path)
     names = source_fields(share, source.fields, wanted.fields)
@@ -236,7 +235,7 @@ def _bid(act: Bid, scope: Scope) -> Act:
         taskers = scope.house.scheduled
     else:
         taskers = [scope.framer if name == "me" else building.tasker(name, scope, "scheduled") for name in act.names]
-    if act.period is None or control in ("stop", "abort"):
+    if act.period is None or control in (STOP, ABORT):
 
         def bid() -> None:
             for tasker in taskers:
@@ -262,7 +261,7 @@ def _number(given: float | Source, scope: Scope) -> Callable[[], float]:
 
 def _fiat(act: Fiat, scope: Scope) -> Act:
     slave, control = scope.building.tasker(act.name, scope, "slave"), act.control
-    wanted = {"ready": "readied", "start": "started", "run": "running", "stop": "stopped", "abort": "aborted"}[control]
+    wanted = REACHED[control]
     moving = scope.house.moving
 
     def move() -> bool:
@@ -287,5 +286,3 @@ def _done(act: Done, scope: Scope) -> Act:
         house.tell("done", who)
 
     return done
-
-

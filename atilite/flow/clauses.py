@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
+from atilite.flow.controls import Status
 from atilite.flow.cursor import INODE, NAME, PATH, Cursor, Wrong, literal
 from atilite.flow.lines import COMPARISONS, RESERVED
 from atilite.flow.model import Compare, Data, HasStatus, IsDone, Marked, Need, Source, Truth
 
-STATUSES = ("readied", "started", "running", "stopped", "aborted")
+STATUSES = tuple(map(str, Status))
 CLOCKS = ("elapsed", "recurred")
 WITH, FROM = ("with", "to"), ("from", "by")  # each with its old form
 

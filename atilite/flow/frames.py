@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from functools import partial
 from typing import Any, Protocol
 
-from atilite.flow.crossing import reached
+from atilite.flow.controls import ABORT, ABORTED, ALIVE, RUN, RUNNING, START, STARTED, STOP, Status
+from atilite.flow.crossing import Crossing, crossing, reached
 from atilite.flow.model import NOWHERE, Context, FramerDecl, Line, Place
 from atilite.flow.parts import Part
 from atilite.flow.shares import LiveShare, Store
@@ -17,22 +17,6 @@ Act = Callable[[], Any]
 Outline = tuple["Frame", ...]
 # What a turn calls while an outline is active, in its order (segues, precurs, recurs), and the names of its frames.
 Layout = tuple[tuple[Act, ...], tuple[Act, ...], tuple[Act, ...], tuple[str, ...]]
-
-
-class Status(StrEnum):
-    """What a tasker is. Aborted is final."""
-
-    STOPPED = "stopped"
-    READIED = "readied"
-    STARTED = "started"
-    RUNNING = "running"
-    ABORTED = "aborted"
-
-
-# Looked up in every turn of every framer, and a member of an enumeration takes longer to find.
-RUNNING, STARTED, ABORTED = Status.RUNNING, Status.STARTED, Status.ABORTED
-ALIVE = (RUNNING, STARTED)
-STOP, START, RUN, ABORT, READY = "stop", "start", "run", "abort", "ready"
 
 
 class World(Protocol):
@@ -74,8 +58,8 @@ class Frame:
         # The frames over it and itself; and with them those that are entered by default under it.
         self.head: Outline = ()
         self.outline: Outline = ()
-        # What a transition to it leaves, keeps and enters, by the outlines that were left for it.
-        self.crossings: dict[Outline, tuple[Outline, Outline, Outline]] = {}
+        # The ways to it, by the outlines that were left for it.
+        self.crossings: dict[Outline, Crossing[Frame]] = {}
 
     def trace_outline(self) -> None:
         """Find the outline, once all frames are linked."""
@@ -90,6 +74,11 @@ class Frame:
             below = below.unders[0]
             head.append(below)
         self.outline = tuple(head)
+
+    def crossing_from(self, near: Outline) -> Crossing[Frame]:
+        """What a transition to it leaves, keeps and enters."""
+        found = self.crossings[near] = crossing(near, self, self.outline)
+        return found
 
     def lets_in(self, leaving: Sequence[Frame]) -> bool:
         """Whether its guards and its auxiliaries let it be entered when the frames `leaving` are left."""
@@ -306,7 +295,7 @@ class Framer:
 
     def go(self, near: Frame, far: Frame, line: Line, granted: tuple[Act, ...]) -> bool:
         """Make a transition if the guards of what it enters let it; `granted` is called before anything is left."""
-        leaving, kept, entering = far.crossings.get(self.actives) or _difference(self.actives, far)
+        leaving, kept, entering = far.crossings.get(self.actives) or far.crossing_from(self.actives)
         if not self._lets_in(entering, leaving):
             return False
         self.house.moved(self, near, far, line)
@@ -317,7 +306,7 @@ class Framer:
 
     def force(self, far: Frame) -> None:
         """Go to a frame whatever its guards say."""
-        leaving, kept, entering = _difference(self.actives, far)
+        leaving, kept, entering = far.crossing_from(self.actives)
         if not entering:
             leaving, kept, entering = self.actives, (), far.outline
         self._cross(leaving, kept, entering, far)
@@ -384,17 +373,3 @@ class Framer:
 
     def __repr__(self) -> str:
         return f"<Framer {self.name} {self.status}>"
-
-
-def _difference(near: Outline, far: Frame) -> tuple[Outline, Outline, Outline]:
-    """What a transition leaves, keeps and enters; a target in the active outline is left and entered again."""
-    outline = far.outline
-    for at, (left, right) in enumerate(zip(near, outline, strict=False)):
-        if left is far or left is not right:
-            found = near[at:], near[:at], outline[at:]
-            break
-    else:
-        # What is under a suspended frame waits there and is not entered twice: nothing to enter, so nothing is granted.
-        found = (), near, ()
-    far.crossings[near] = found
-    return found

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from atilite.clock import Clock
-from atilite.flow.frames import ABORT, ALIVE, READY, RUN, START, STOP, Status
+from atilite.flow.controls import ABORT, ALIVE, READY, RUN, START, STOP, Status
 from atilite.flow.house import House, Tasker
 from atilite.flow.logfiles import LogFile, is_inside, make_folder, row, taken_below
 from atilite.flow.model import LogDecl, LoggerDecl, Place, Source

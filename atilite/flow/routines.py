@@ -8,8 +8,8 @@ from typing import Any
 
 from atilite.errors import FlowError
 from atilite.flow.clauses import need as parse_need
+from atilite.flow.controls import STOP
 from atilite.flow.cursor import Cursor, Wrong
-from atilite.flow.frames import STOP
 from atilite.flow.lines import words_of
 from atilite.flow.needs import compile_need
 from atilite.flow.scope import Scope

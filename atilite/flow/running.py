@@ -15,6 +15,7 @@ from atilite.errors import FlowError
 from atilite.events import Emitter
 from atilite.flow.building import Behaves, build
 from atilite.flow.chance import drawing
+from atilite.flow.controls import ALIVE, CONTROLS, STOP
 from atilite.flow.cursor import nearest
 from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
@@ -26,7 +27,6 @@ from atilite.flow.turns import Turns, fault_of
 log = logging.getLogger("atilite.flow")
 
 UNSEEN = 1.0  # seconds that a signal may go unseen at most
-CONTROLS = ("stop", "start", "run", "abort", "ready")
 
 
 class Wish(NamedTuple):
@@ -59,6 +59,11 @@ class Look(NamedTuple):
     schedule: str
     fault: str
     waits_for: tuple[str, ...] = ()  # the conditions and tasks that its generators wait for
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has frames that are active."""
+        return self.status in ALIVE
 
 
 class Running:
@@ -267,7 +272,7 @@ class Running:
                 for house in self.houses.values():
                     for tasker in house.scheduled:
                         try:
-                            tasker.obey("stop")
+                            tasker.obey(STOP)
                         except Exception as error:  # here a framer ends, and the others have exits, too
                             house.tell_fault(fault_of(tasker, error))
             for function in self._told:

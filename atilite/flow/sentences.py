@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from atilite.flow import clauses
 from atilite.flow.clauses import FROM, WITH
+from atilite.flow.controls import CONTROLS
 from atilite.flow.cursor import Cursor, Wrong, literal
 from atilite.flow.lines import RESERVED
 from atilite.flow.model import (
@@ -31,7 +32,6 @@ from atilite.flow.model import (
 )
 
 Spoken = tuple[Context, Act]
-CONTROLS = ("stop", "start", "run", "abort", "ready")
 # The context of an act that moves a slave, where none is said.
 FIATS: dict[str, Context] = {"ready": "benter", "start": "enter", "abort": "enter", "run": "recur", "stop": "exit"}
 DOES = ("as", "at", "via", "with", "to", "from", "by", "per", "for", "cum", "qua")

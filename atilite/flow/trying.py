@@ -11,8 +11,9 @@ from typing import Any
 from atilite.errors import FlowError
 from atilite.flow.behaviors import Behavior, Behaviors, Io, described
 from atilite.flow.building import build
+from atilite.flow.controls import STOP
 from atilite.flow.cursor import nearest
-from atilite.flow.frames import STOP, Framer
+from atilite.flow.frames import Framer
 from atilite.flow.house import House
 from atilite.flow.model import NOWHERE, Do, FrameDecl, FramerDecl, HouseDecl, Line
 from atilite.flow.shares import Share

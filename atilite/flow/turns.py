@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from atilite.flow.frames import ABORTED, ALIVE, RUNNING, STARTED, STOP, Fault, Framer, Status
+from atilite.flow.controls import ABORTED, ALIVE, RUNNING, STARTED, STOP, Status
+from atilite.flow.frames import Fault, Framer
 from atilite.flow.house import House
 
 
