@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from atilite import Atilite
+from atilite.automation.plans import SWITCHES
 from atilite.config import Settings
 from atilite.errors import DuplicateName, FlowError, SetupError
 from atilite.flow import Plan, frame, until
@@ -266,6 +267,27 @@ def test_a_paused_plan_makes_one_turn_at_a_time(board: Board) -> None:
     assert plan.facts.paused
     plan.running.resume()
     turned(plan, lambda: plan.running.turns.count > 5)
+
+
+def test_a_house_does_each_of_its_switches_and_refuses_what_cannot_be_now(board: Board) -> None:
+    plan = board.app.mount_plan(FAN, period=0.01, start=False)
+    board.start()
+    house = plan.houses["box"]
+    with pytest.raises(FlowError, match="pause its clock before you step"):
+        house.switch("step", trigger="api")
+    for verb in ("renew", "pause", "step"):
+        house.switch(verb, trigger="api", who="ana")
+    with pytest.raises(FlowError, match="stop it before it begins anew"):
+        house.switch("renew", trigger="api")
+    house.switch("resume", trigger="api")
+    left = plan._left
+    assert left is not None
+    house.switch("stop", trigger="api")
+    left.wait(WAIT)
+    house.switch("start", trigger="api", who="eve")
+    turned(plan, lambda: house.alive)
+    assert [(run.trigger, run.who) for run in board.runs()] == [("api", "eve"), ("api", "ana")]
+    assert set(SWITCHES) == {"step", "pause", "renew", "resume", "stop", "start"}
 
 
 def test_functions_of_the_app_are_told_of_a_share(board: Board) -> None:

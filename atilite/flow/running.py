@@ -103,7 +103,8 @@ class Running:
         self.printed: Emitter[tuple[str, str, str]] = Emitter()
         self.faulted: Emitter[tuple[str, str, str]] = Emitter()
         self._told: list[Callable[[], None]] = []
-        self._lock = threading.Lock()  # held for a turn, and for a look between two
+        # Held for a turn, and for a look between two; who is told of something in a turn may look as well.
+        self._lock = threading.RLock()
         self._wanted: deque[tuple[str, str, str, Any]] = deque()
         self._repeated = deque(wishes)
         # Turns to step; 0 only wakes. A handler of a signal may put into it, whatever of the thread it interrupts.

@@ -296,6 +296,19 @@ def test_a_reader_sees_whole_turns_only() -> None:
     assert seen[-1][".a"]["value"] >= seen[0][".a"]["value"] + 19
 
 
+def test_who_is_told_of_something_in_a_turn_may_look_meanwhile() -> None:
+    plan = running()
+    seen: list[Any] = []
+    plan.moved.listen(lambda moved: seen.append((moved.transition.new, plan.read("h", ".heat"))))
+    plan.write("h", ".heat", {"value": 60})
+    turning = threading.Thread(target=plan.run, args=(0.125,), daemon=True)
+    turning.start()
+    turning.join(20.0)
+
+    assert not turning.is_alive()
+    assert seen == [(("b",), 60)]
+
+
 # -- faults -----------------------------------------------------------------------------------------------------------
 
 
