@@ -50,11 +50,15 @@ class HouseRow:
     """A house in the list of houses."""
 
     name: str
-    path: str = field(metadata=HTML_ONLY)
     plan: str
     state: State
     turn: int
     outlines: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Where its page is."""
+        return path_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class HousePage:
-    """One house. `t` is the time of the plan in seconds."""
+    """One house. `t` is the time of the plan in seconds, `more` the links to all framers, shares and history."""
 
     name: str
     state: State
@@ -158,18 +162,20 @@ class HousePage:
     ways: tuple[str, ...]
     shares: tuple[ShareRow, ...]
     steps: tuple[StepRow, ...]
-    path: str = field(metadata=HTML_ONLY)
     at_work: bool = field(metadata=HTML_ONLY)
     paused: bool = field(metadata=HTML_ONLY)
     ended: bool = field(metadata=HTML_ONLY)
     may: bool = field(metadata=HTML_ONLY)
-    more_framers: str = field(metadata=HTML_ONLY)
-    more_shares: str = field(metadata=HTML_ONLY)
-    more_steps: str = field(metadata=HTML_ONLY)
+    more: Mapping[str, str] = field(metadata=HTML_ONLY)
     error: str = field(default="", metadata=HTML_ONLY)
     live: bool = field(default=False, metadata=HTML_ONLY)
     script: tuple[tuple[str, tuple[Any, ...]], ...] | None = None
     network: Net | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return path_of(self.name)
 
     @property
     def drawing(self) -> flowtree.Drawing:
@@ -206,7 +212,7 @@ def listing(visit: Visit) -> FlowPage:
 def _house_row(name: str, house: Any) -> HouseRow:
     framers = house.framers()
     outlines = tuple(f"{one.name}: {CRUMB.join(one.outline)}" for one in framers if one.outline)[:OUTLINES]
-    return HouseRow(name, path_of(name), house.plan.name, _state(house, framers), house.plan.facts.turn, outlines)
+    return HouseRow(name, house.plan.name, _state(house, framers), house.plan.facts.turn, outlines)
 
 
 def house_of(visit: Visit) -> Any:
@@ -233,6 +239,7 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
     picked = shares if all_shares else _few(shares)
     given = {key: visit.arg(key) for key in ("framer", "framers", "shares", "history", "script", "network")}
     listed = framers if visit.arg("framers") == "all" else framers[:FEW_FRAMERS]
+    whole = {"framers": len(listed) == len(framers), "shares": all_shares, "history": all_steps}
     return HousePage(
         name=name,
         state=_state(house, framers),
@@ -247,14 +254,11 @@ def page(visit: Visit, wrong: Mapping[str, tuple[str, str]] | None = None, *, li
         ways=tuple(flowtree.ways(tree)),
         shares=tuple(_share_row(one, facts, may, wrong or {}) for one in picked),
         steps=tuple(_step_row(one, visit.face) for one in steps),
-        path=path_of(name),
         at_work=facts.alive and any(one.alive for one in framers),
         paused=facts.paused,
         ended=not facts.alive,
         may=may,
-        more_framers="" if len(listed) == len(framers) else path_of(name, **{**given, "framers": "all"}),
-        more_shares="" if all_shares else path_of(name, **{**given, "shares": "all"}),
-        more_steps="" if all_steps else path_of(name, **{**given, "history": "all"}),
+        more={what: "" if done else path_of(name, **{**given, what: "all"}) for what, done in whole.items()},
         error="; ".join(reason for _, reason in (wrong or {}).values()),
         live=live,
         script=_script(house) if visit.arg("script") and not live else None,

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from atilite.console import words
 from atilite.console.flowtree import WIDE, WIDTH
 from atilite.console.lines import HTML_ONLY
 from atilite.quickly import dataclass
 
+if TYPE_CHECKING:  # a page without plans does without their engine
+    from atilite.flow.network import Connection, Network, Node
+
 HEAD, PORT, GAP, PAD = 27, 20, 14, 8
 # The boxes, and right of them the lanes of the lines, in px.
 BOX, LANE, LANES = 236, 6, 11
 # Boxes that one drawing has.
 MOST = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Behaving:
-    """A behaviour in its frame, with the paths of what it reads and writes by the names that it has for them."""
-
-    name: str
-    framer: str
-    frame: str
-    line: int
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """What one behaviour writes and another reads; `source` and `target` are their places in the list, from 0."""
-
-    source: int
-    output: str
-    target: int
-    input: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +57,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """The network of a house."""
+    """The network of a house: its behaviours, and from where to where its wires go, by their places in that list."""
 
-    behaviors: tuple[Behaving, ...]
-    wires: tuple[Wire, ...]
+    behaviors: tuple[Node, ...]
+    wires: tuple[Connection, ...]
     drawing: Drawing = field(metadata=HTML_ONLY)
 
     @property
@@ -89,17 +69,12 @@ class Net:
         return len(self.behaviors) - len(self.drawing.boxes)
 
 
-def net(network: Any) -> Net:
+def net(network: Network) -> Net:
     """A network as the page has it."""
-    behaviors = tuple(
-        Behaving(one.name, one.framer, one.frame, one.line, dict(one.inputs), dict(one.outputs))
-        for one in network.nodes
-    )
-    wires = tuple(Wire(one.source, one.output, one.target, one.input, one.path) for one in network.connections)
-    return Net(behaviors, wires, drawn(behaviors, wires))
+    return Net(network.nodes, network.connections, drawn(network.nodes, network.connections))
 
 
-def drawn(behaviors: Sequence[Behaving], wires: Iterable[Wire]) -> Drawing:
+def drawn(behaviors: Sequence[Node], wires: Iterable[Connection]) -> Drawing:
     """The first behaviours as boxes with a row for each input and output, and the lines between these."""
     ends = [((wire.source, wire.output), (wire.target, wire.input)) for wire in wires]
     wired = {end for both in ends for end in both}
@@ -116,7 +91,7 @@ def drawn(behaviors: Sequence[Behaving], wires: Iterable[Wire]) -> Drawing:
     return Drawing(WIDTH, BOX, max(1, y - GAP + 1), tuple(boxes), tuple(_lines(spans)))
 
 
-def _box(behaving: Behaving, y: int, on: Sequence[bool]) -> Box:
+def _box(behaving: Node, y: int, on: Sequence[bool]) -> Box:
     given = [(name, path, True) for name, path in behaving.inputs.items()]
     given += [(name, path, False) for name, path in behaving.outputs.items()]
     ports = tuple(

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 
 from atilite.console import flownet
-from atilite.console.flownet import BOX, MOST, WIDTH, Behaving, Wire
+from atilite.console.flownet import BOX, MOST, WIDTH
+from atilite.flow.network import Connection, Network, Node
 
 
-def chain(length: int) -> tuple[list[Behaving], list[Wire]]:
+def chain(length: int) -> tuple[tuple[Node, ...], tuple[Connection, ...]]:
     """Behaviours that each read what the one before has written."""
-    behaviors = [
-        Behaving(f"Part{at}", "main", "flowing", at, {"inp": f".p{at - 1}"}, {"out": f".p{at}", "log": ".log"})
+    behaviors = tuple(
+        Node("box", "main", "flowing", f"Part{at}", at, {"inp": f".p{at - 1}"}, {"out": f".p{at}", "log": ".log"})
         for at in range(length)
-    ]
-    return behaviors, [Wire(at, "out", at + 1, "inp", f".p{at}") for at in range(length - 1)]
+    )
+    return behaviors, tuple(Connection(at, "out", at + 1, "inp", f".p{at}") for at in range(length - 1))
 
 
 def test_a_line_goes_from_the_row_of_an_output_to_that_of_the_input() -> None:
@@ -33,7 +34,7 @@ def test_a_line_goes_from_the_row_of_an_output_to_that_of_the_input() -> None:
 
 def test_lines_that_pass_each_other_have_lanes_of_their_own_within_the_drawing() -> None:
     behaviors, _ = chain(16)
-    drawing = flownet.drawn(behaviors, [Wire(0, "out", at, "inp", ".p0") for at in range(1, 16)])
+    drawing = flownet.drawn(behaviors, [Connection(0, "out", at, "inp", ".p0") for at in range(1, 16)])
 
     lanes = [int(lane) for wire in drawing.wires for lane in re.findall(r"^M\d+ \d+H(\d+)", wire)]
     assert len(set(lanes)) == flownet.LANES
@@ -42,8 +43,8 @@ def test_lines_that_pass_each_other_have_lanes_of_their_own_within_the_drawing()
 
 def test_of_many_behaviours_the_first_are_drawn_and_of_long_paths_the_ends() -> None:
     behaviors, wires = chain(MOST + 5)
-    behaviors[0] = Behaving("N" * 60, "main", "flowing", 1, {"inp": ".a" * 40 + ".z"}, {"out": ".p0"})
-    drawing = flownet.drawn(behaviors, wires)
+    long = Node("box", "main", "flowing", "N" * 60, 1, {"inp": ".a" * 40 + ".z"}, {"out": ".p0"})
+    drawing = flownet.drawn((long, *behaviors[1:]), wires)
 
     assert (len(drawing.boxes), len(drawing.wires)) == (MOST, MOST - 1)
     assert drawing.boxes[0].name.endswith("…")
@@ -54,7 +55,4 @@ def test_of_many_behaviours_the_first_are_drawn_and_of_long_paths_the_ends() -> 
 
 
 def test_a_net_says_how_many_are_not_drawn() -> None:
-    class Found:
-        nodes, connections = chain(MOST + 5)
-
-    assert flownet.net(Found).more == 5
+    assert flownet.net(Network(*chain(MOST + 5))).more == 5
