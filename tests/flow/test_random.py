@@ -43,18 +43,18 @@ def read(script: str) -> tuple[list[House], list[Problem]]:
     return houses, problems
 
 
-def run(script: str, turns: int = 12) -> None:
-    """Read a script; play it if it has no problem. Nothing may be raised."""
+def misplaced(script: str, turns: int = 12) -> list[Problem]:
+    """Read a script, and play it if nothing is wrong in it: the problems that name no line of it.
+
+    Whatever is raised on the way is a failure.
+    """
     houses, problems = read(script)
-    for problem in problems:
-        assert problem.place.file == "plan.flo"
-        assert 0 < problem.place.line <= max(1, len(script.splitlines()))
-        assert str(problem)
-    if problems or not houses:
-        return
-    played = Turns(houses)
-    while played.count < turns and played.turn():
-        continue
+    if houses and not problems:
+        played = Turns(houses)
+        while played.count < turns and played.turn():
+            continue
+    lines = range(1, max(1, len(script.splitlines())) + 1)
+    return [one for one in problems if one.place.file != "plan.flo" or one.place.line not in lines or not one.message]
 
 
 def mutated(script: str, pick: random.Random) -> str:
@@ -96,19 +96,19 @@ def test_a_plan_that_is_played_twice_has_one_history(seed: int) -> None:
 @MANY
 def test_a_script_with_slips_ends_with_problems_or_runs(seed: int) -> None:
     pick = random.Random(seed)
-    run(mutated(Plans(pick.randrange(10**6)).script(), pick))
+    assert misplaced(mutated(Plans(pick.randrange(10**6)).script(), pick)) == []
 
 
 @pytest.mark.row("I42", "I43")
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=25).map("\n".join))
 @MANY
 def test_words_in_any_order_end_with_problems_or_run(script: str) -> None:
-    run("house h\nframer f0 be active\nframe a0\n" + script)
-    run(script)
+    assert misplaced("house h\nframer f0 be active\nframe a0\n" + script) == []
+    assert misplaced(script) == []
 
 
 @pytest.mark.row("I42")
 @given(st.text())
 @MANY
 def test_any_text_can_be_read(text: str) -> None:
-    run(text)
+    assert misplaced(text) == []
