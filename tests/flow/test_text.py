@@ -289,11 +289,11 @@ def _with(line: Any) -> Plan:
     ("line", "said"),
     [
         (lambda shares: None, "the function <lambda> has no words in a script; make it a behaviour"),
-        (go("a", when=again), "the function again has no words"),
+        (go("a", when=printed), "the function printed has no words"),
         (Put(Source(".a"), (("value", [1, 2]),)), "no script can say"),
         (Print("two\nlines"), "no script can say"),
-        (Call(again), "the function again has no words"),
-        (Go("a", (Asked(again),)), "the function again has no words"),
+        (Call(printed), "the function printed has no words"),
+        (Go("a", (Asked(printed),)), "the function printed has no words"),
     ],
 )
 def test_what_no_script_can_say_is_named_with_its_place(line: Any, said: str) -> None:
