@@ -63,6 +63,9 @@ class Config:
             raise AttributeError(f"the configuration has no {name}; there are {', '.join(sorted(self._values))}")
         return self._values[name]
 
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
     def as_json(self) -> str:
         """The whole configuration as JSON; what JSON cannot say as Python shows it."""
         return json.dumps(dict(self._values), indent=2, ensure_ascii=False, default=_shown, skipkeys=True)

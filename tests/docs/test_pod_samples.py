@@ -10,12 +10,12 @@ import http.client
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from atilite.pod import Pod
+from atilite.pod.configuring import Config
 from atilite.pod.connections import place_of
 from tests.packages import package
 from tests.pod.living import Happened
@@ -174,7 +174,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     with package(tmp_path, "your_servers", FILES):
 
         def start(beans: str | list[dict[str, Any]], **keys: Any) -> Pod:
-            pod = Pod(config=SimpleNamespace(NAME="config.py"))
+            pod = Pod(config=Config({"NAME": "config.py"}))
             pods.append(pod)
             for table in beans_of(tmp_path / "your_servers" / beans) if isinstance(beans, str) else beans:
                 pod.add_bean({**table, **keys})
@@ -213,7 +213,9 @@ def test_the_simple_server(run: Run, capsys: pytest.CaptureFixture[str]) -> None
     pod = run([{"core": "your_servers.simple.YourServer"}])
 
     assert pod.done.wait(PATIENCE) == 0
-    assert capsys.readouterr().out == "namespace(NAME='config.py')\n"
+    told = capsys.readouterr().out
+    assert "NAME='config.py'" in told
+    assert "STOP_WAIT_TIME=20.0" in told
 
 
 @pytest.mark.row("P23")
