@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from typing import Any, Protocol
 
@@ -82,14 +83,14 @@ def result_of(task: Any) -> Coroutine:
     return result((yield task))
 
 
-def told(generator: Coroutine, before_step: Callable[[], None] | None) -> Coroutine:
-    """Drive `generator` from inside another one: `before_step` runs before each of its steps, and what it yields as
+def told(generator: Coroutine, around_step: AbstractContextManager[None] | None) -> Coroutine:
+    """Drive `generator` from inside another one: `around_step` is entered for each of its steps, and what it yields as
     `was.Input()` comes back as bytes, as the manual has it."""
 
     def take(wish: Any, got: Any) -> Any:
         return got.fetch() if isinstance(wish, BodyRead) else got
 
-    return relayed(generator, lambda wish: wish, take, before_step=before_step)
+    return relayed(generator, lambda wish: wish, take, around_step=around_step)
 
 
 def answered(generator: Coroutine) -> Coroutine:
@@ -152,12 +153,12 @@ class Conversation(Delivery):
         runtime: Any,
         *,
         mode: bool | str = False,
-        before_step: Callable[[], None] | None = None,
+        around_step: AbstractContextManager[None] | None = None,
     ) -> None:
         super().__init__(was, finisher, runtime)
         self._mode = mode
-        translated = before_step is not None or was.streams_input
-        wrapped: Any = answered(told(generator, before_step) if translated else generator)
+        translated = around_step is not None or was.streams_input
+        wrapped: Any = answered(told(generator, around_step) if translated else generator)
         # The watchdog names what keeps the hub: the user's function, not what is wrapped around it.
         wrapped.__qualname__ = describe(generator)
         self._generator: Coroutine = wrapped

@@ -153,6 +153,7 @@ def mount_below(app: Any, point: str, application: Application, options: dict[st
             reply = asked(application, inner)
         finally:
             bottle.request.bind(outer)
+            bottle.response.bind()  # what an application of Bottle has set is in its reply
         answer = Response(outer, reply.status)
         answer.headers = mild(reply.headers)
         pieces = reply.body

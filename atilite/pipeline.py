@@ -17,6 +17,7 @@ import bottle
 
 from .answer import STREAMED, ClosingBody, Conversation, Course, Reply, is_waitable, result_of
 from .awaiting import Awaiting, Later
+from .bottled import Step, signature_of, take_over, uses_bottle
 from .errors import Error
 from .was.was import Was
 from .web.answers import encoded
@@ -29,10 +30,9 @@ from .web.exchange import MAX_BODY, RequestPolicy
 from .web.headers import secure
 from .web.input import NOTHING
 from .web.negotiate import wants_html
-from .web.params import Signature
 from .web.request import Request, sent_path
 from .web.resources import Resources
-from .web.response import Response, Style, serialize
+from .web.response import Style, serialize
 from .web.routes import Rule
 from .wrapping import PLAIN
 
@@ -95,7 +95,7 @@ class Pipeline:
         options = facts.get("options", {})
         routable = facts["resource"].routable if facts else options
         kinds = bottle.makelist(options.get("content_types"))
-        signature = Signature.of(callback, rule)
+        signature = signature_of(callback, route)
         app, max_body = self._app, self._max_body(options)
         guard, around = app.guards.of(callback, facts), app.hooks.around(facts.get("mount"))
         before = around.before
@@ -103,7 +103,7 @@ class Pipeline:
         strict = app.restrict_parameter_count and not options.get("passes_on")
         takes_was, needs_nothing = signature.takes_was, signature.takes_nothing
         binds = options.get("bind", True)
-        bottle_style = not takes_was or PLAIN in vars(callback)
+        bottle_style = not takes_was or hasattr(callback, PLAIN) or uses_bottle(route)
         call = _watched(callback, app.runtime.loop) if options.get("start") == "hub" else callback
 
         def handle(**texts: Any) -> Reply:
@@ -131,15 +131,20 @@ class Pipeline:
                     bare = needs_nothing and not environ.get("QUERY_STRING") and not environ.get("CONTENT_LENGTH")
                     kwargs = {} if not binds or (bare and not texts) else signature.bind(request.given, strict, request)
                     value = call(was, **kwargs) if takes_was else call(**kwargs)
-                if not bottle_style and (type(value) is Later or is_waitable(value)):
+                if bottle_style:
+                    app.trigger_hook("after_request")
+                    take_over(was)
+                elif type(value) is Later or is_waitable(value):
                     return Awaiting(value, was, self, app.runtime).answer(environ)
                 generator = self._generator_of(value)
                 if generator is None:
-                    return self._ended(was, self.reply(was, value, bottle_style))
+                    return self._ended(was, self.reply(was, value))
             except Exception:
-                return self._ended(was, self.error(was, sys.exc_info()))
-            before_step = _rebinding(environ) if bottle_style else None
-            return Conversation(generator, was, self, app.runtime, mode=mode, before_step=before_step).answer(environ)
+                reply = self._ended(was, self.error(was, sys.exc_info()))
+                app.trigger_hook("after_request")
+                return reply
+            step = Step(was) if bottle_style else None
+            return Conversation(generator, was, self, app.runtime, mode=mode, around_step=step).answer(environ)
 
         return handle
 
@@ -185,7 +190,6 @@ class Pipeline:
         environ["route.url_args"] = texts
         try:
             result = route.call(**texts)
-            app.trigger_hook("after_request")
         except bottle.HTTPResponse as answer:
             result = answer
         except Exception:
@@ -270,19 +274,17 @@ class Pipeline:
 
     # -- what a conversation asks for (answer.Finisher) --------------------------------------------------------------
 
-    def reply(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
+    def reply(self, was: Was, value: Any) -> Reply:
         """The complete answer for what a handler returned. Raises for what cannot be one."""
         if was.around.finish:
             value = was.around.run_finish(was, value)
-        return self._serialized(was, value, bottle_style)
+        return self._serialized(was, value)
 
-    def _serialized(self, was: Was, value: Any, bottle_style: bool = False) -> Reply:
+    def _serialized(self, was: Was, value: Any) -> Reply:
         if CALL in was.request.env:
             return self._finished(was, Reply(*was.request.env[CALL].answer(value, was.request)))
         if isinstance(value, bottle.HTTPResponse):
             return self._foreign(was.request.env, value, _left(was))
-        if bottle_style and (bottle.response._headers or bottle.response._status_code != 200):
-            _adopt(was.response, bottle.response)
         # Only a handler that asked for was.response can have set something on it.
         return self._finished(was, Reply(*serialize(value, was.__dict__.get("response"), was.request, self.style)))
 
@@ -367,13 +369,6 @@ def _left(was: Was) -> list[tuple[str, str]]:
     return [*was.request.cookie_headers(), *was.__dict__.get("extra_headers", ())]
 
 
-def _rebinding(environ: dict[str, Any]) -> Callable[[], None]:
-    def rebind() -> None:
-        bottle.request.bind(environ)
-
-    return rebind
-
-
 def _watched(function: Callable[..., Any], loop: Any) -> Callable[..., Any]:
     """The same handler, named by the watchdog when it keeps the loop; another server calls it on a thread."""
 
@@ -381,14 +376,6 @@ def _watched(function: Callable[..., Any], loop: Any) -> Callable[..., Any]:
         return loop.watched(function, *args, **kwargs) if loop.inside() else function(*args, **kwargs)
 
     return call
-
-
-def _adopt(response: Response, other: Any) -> None:
-    """Take over what a handler without `was` set on Bottle's thread-local response."""
-    response.set_status(other.status_line)
-    for name, value in other.headerlist:
-        if name != "Content-Type" or "Content-Type" in other._headers:
-            response.add_header(name, value)
 
 
 def _close(body: Any) -> None:

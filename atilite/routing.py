@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar, overload
 
 import bottle
 
+from .automation.naming import name_of
+from .bottled import Route
 from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline
@@ -131,10 +133,10 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
         if self._frozen:
             raise Frozen("route", text)
         if text and not text.startswith("/"):
-            raise SetupError(f"route {text!r} of {function.__qualname__} must be blank or start with '/'")
+            raise SetupError(f"route {text!r} of {name_of(function)} must be blank or start with '/'")
         parameters_of(function)  # one that a route cannot give is told here, with the decorator's line
         rule = Rule.parse(self.mounting.prefix + text)
-        full_name = name or self.mounting.namespace + function.__name__
+        full_name = name or self.mounting.namespace + name_of(function).removesuffix(".__call__").rpartition(".")[2]
         mount = self.mounting.current
         verbs = ["GET"] if hasattr(function, UPGRADES) else [verb.upper() for verb in verbs]
         options = {**_passing(function), **getattr(function, OPTIONS, {}), **options}
@@ -155,9 +157,8 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
                 self._shortened.append((rule.short, verb, function, facts, plugins, skip))
 
     def _add(self, rule: Rule, verb: str, function: Any, facts: dict[str, Any], plugins: Any, skip: Any) -> None:
-        route = bottle.Route(self, rule.bottle or "/", verb, function, plugins=plugins, skiplist=skip)
-        route.facts = {**facts, "rule": rule}
-        self._enter(route)
+        here = {**facts, "rule": rule}
+        self._enter(Route(here, self, rule.bottle or "/", verb, function, plugins=plugins, skiplist=skip))
 
     def _enter(self, route: Any) -> None:
         router = self._router_of(route.facts) if hasattr(route, "facts") else self.router
@@ -186,7 +187,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
 
     def _noted(self, function: F, **options: Any) -> F:
         if any(route.callback is function for route in self.routes):
-            raise SetupError(f"@app.{next(iter(options))} must stand below @app.route of {function.__qualname__}")
+            raise SetupError(f"@app.{next(iter(options))} must stand below @app.route of {name_of(function)}")
         vars(function)[OPTIONS] = {**getattr(function, OPTIONS, {}), **options}
         return function
 

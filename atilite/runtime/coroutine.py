@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 
@@ -26,6 +27,8 @@ class Chunk(NamedTuple):
 
 Wish = Done | Wait | Chunk
 
+NOWHERE = nullcontext()
+
 
 def advance(generator: Generator[Any, Any, Any], send: object = None, throw: BaseException | None = None) -> Wish:
     """Run `generator` up to its next yield and say what it asks for.
@@ -46,23 +49,22 @@ def relayed(
     take: Callable[[Any, Any], Any],
     *,
     final: tuple[type[BaseException], ...] = (),
-    before_step: Callable[[], None] | None = None,
+    around_step: AbstractContextManager[None] | None = None,
 ) -> Generator[Any, Any, Any]:
     """The same generator in another language: for its `wish` `ask(wish)` is yielded, of what comes back it gets
     `take(wish, got)`.
 
     What is raised at the yield, or by `take`, is raised inside of it, but for GeneratorExit and what is `final`: those
-    close it. `before_step` is called before each of its steps.
+    close it. `around_step` is entered for each of its steps.
     """
     send: Any = None
     error: BaseException | None = None
     closing: tuple[type[BaseException], ...] = (GeneratorExit, *final)
     try:
         while True:
-            if before_step is not None:
-                before_step()
             try:
-                wish = generator.throw(error) if error is not None else generator.send(send)
+                with around_step or NOWHERE:
+                    wish = generator.throw(error) if error is not None else generator.send(send)
             except StopIteration as stop:
                 return stop.value
             send, error = None, None

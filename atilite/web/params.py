@@ -116,9 +116,9 @@ class Signature:
             raise Error("530 Parameter Mismatch", f"the handler does not take {', '.join(self.astray)}")
         if not given and not self.inspections:
             if self.required:
-                raise _missing(self.required)
+                raise missing(self.required)
             return _NO_ARGUMENTS.copy()
-        missing = [name for name in self.required if name not in given]
+        absent = [name for name in self.required if name not in given]
         arguments = dict(given)
         for token in FORM_TOKENS:
             if token in arguments and token not in self.names:
@@ -131,7 +131,7 @@ class Signature:
             ]
             for name in unneeded:
                 del arguments[name]
-        refusal = _missing(missing) if missing else None
+        refusal = missing(absent) if absent else None
         if unneeded and strict:
             refusal = _joined(refusal, self._unneeded(unneeded))
         if self.checks or self.inspections:
@@ -224,7 +224,8 @@ def _hidden(function: Callable[..., Any], names: tuple[str, ...]) -> frozenset[s
     return frozenset(one.name for one in taken if one.name not in names) | {"was"}
 
 
-def _missing(names: typing.Sequence[str]) -> Error:
+def missing(names: typing.Sequence[str]) -> Error:
+    """The refusal of a request that lacks these parameters."""
     return Error(400, f"parameter `{names[0]}` is missing", fields=dict.fromkeys(names, "is missing"))
 
 

@@ -78,11 +78,18 @@ def test_a_relayed_generator_asks_and_hears_in_another_language() -> None:
             raise ValueError("wrong")
         return f"{wish.upper()}{got}"
 
-    outer = relayed(inner(), lambda wish: wish * 2, take, before_step=lambda: steps.append("step"))
+    class Step:
+        def __enter__(self) -> None:
+            steps.append("step")
+
+        def __exit__(self, *_: object) -> None:
+            steps.append("ended")
+
+    outer = relayed(inner(), lambda wish: wish * 2, take, around_step=Step())
     assert advance(outer) == Chunk("aa")
     assert advance(outer, 1) == Chunk("bb")
     assert advance(outer, 0) == Done("end")
-    assert steps == ["step", "step", "step", "closed"]
+    assert steps == ["step", "ended", "step", "ended", "step", "closed", "ended"]
 
 
 def test_what_is_final_closes_a_relayed_generator_and_is_not_told_to_it() -> None:
