@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import runpy
@@ -22,6 +23,8 @@ from .parser import Commands
 WRONG = 2  # exit code for what another attempt cannot mend: a wrong flag, a wrong value
 FAILED = 1
 INTERRUPTED = 130
+# What becomes of a write where there is no room; a fault in the use of a file tells the file's name as well.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 # The words that each module of this room knows; it is loaded only for them, since a server needs none.
 ROOMS = {
@@ -58,6 +61,7 @@ def main(
     them `--app` says what to serve, or the serve.py of the working directory is run. Call it from the main thread.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    stand_in_for_closed_streams()
     try:
         if arguments[:1] in (["pod"], ["flow"]):  # they need neither a site nor its settings, and have their own flags
             return int(importlib.import_module(f".{arguments[0]}", __package__).main(arguments[1:], script_of(site)))
@@ -75,11 +79,28 @@ def main(
             raise
         return refuse(fault, FAILED)
     except BrokenPipeError:
-        # The reader of a list has had enough. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a list has had enough.
+        silence_output()
         return FAILED
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        silence_output()
+        return refuse(AtiliteError(f"{error.strerror} (make room, or send the output elsewhere)"), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def stand_in_for_closed_streams() -> None:
+    """Open what the caller has closed (`>&-`), before a database or a socket gets the number of stdout."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def silence_output() -> None:
+    """Print no more: Python would complain once again when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse(error: AtiliteError, code: int) -> int:

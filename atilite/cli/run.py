@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     parser = commands.add("run", run, "run an action here; the exit code is 0 only if it succeeded")
     parser.add_argument("action", metavar="ACTION", help="its name, as `actions` lists it")
     parser.add_argument(
-        "parameters", metavar="name=value", nargs="*",
+        "parameters", metavar="name=value", nargs="*", default=[],
         help="the action's parameters; of a file its path; a secret that is left out is asked for on a terminal",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="only show what it would do, for actions that can")

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
         (("xyzzy",), "there is no command 'xyzzy' (see serve.py --help)"),
         (("--prot", "80"), "there is no flag --prot (did you mean --port? see serve.py --help)"),
         (("--prot=80",), "there is no flag --prot (did you mean --port? see serve.py --help)"),
+        (("run",), "the following arguments are required: ACTION (see serve.py run --help)"),
         (("--json", "status"), "there is no flag --json (flags of a command stand behind its name; see serve.py"),
     ],
 )
