@@ -28,8 +28,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(facts, ensure_ascii=False)
 
 
+def keep_open() -> None:
+    """Let nobody in this process close stdout and stderr, which are everybody's: whoever logs would fail then."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.close = stream.flush  # type: ignore[method-assign]
+
+
 def configure(level: str, form: str) -> None:
     """Send the log to stderr. A program that has configured logging itself keeps its own handlers."""
+    keep_open()
     root = logging.getLogger()
     logging.getLogger("atilite").setLevel(level.upper())
     if any(type(handler) is logging.StreamHandler for handler in root.handlers):

@@ -1,7 +1,8 @@
-"""What the log tells of errors."""
+"""What the log tells of errors, and that it can be told."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -40,6 +41,25 @@ def test_what_a_users_module_raises_is_shown_from_its_own_lines_on(
 @pytest.mark.parametrize("core", ["json.dumpz", "no_such_module.f", "json", "json.decoder.NaN", "json.JSONDecodeError"])
 def test_what_atilite_itself_refuses_has_no_traceback(core: str) -> None:
     assert raised_by_user(refusal(core)) is None
+
+
+SERVED = """
+import logging, sys
+from atilite.logs import configure
+
+configure("info", "text")
+for stream in (sys.stdout, sys.stderr, sys.__stderr__):
+    stream.close()
+print("still told")
+logging.getLogger("atilite").error("the log, too")
+"""
+
+
+def test_what_runs_in_a_process_closes_neither_its_output_nor_its_log() -> None:
+    ended = subprocess.run([sys.executable, "-c", SERVED], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (0, "still told\n")
+    assert ended.stderr.endswith("ERROR atilite: the log, too\n")
 
 
 def refusal(core: str) -> Exception:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..errors import AtiliteError, ConfigError
 from ..lazily import function_of
-from ..logs import raised_by_user
+from ..logs import keep_open, raised_by_user
 from ..pod import configuring
 from ..pod.bean import Bean
 from ..pod.loading import why
@@ -107,6 +107,7 @@ class Command:
     def _run(self, hang_up: bool) -> int:
         config = self.read()
         specs = configuring.specs(config)
+        keep_open()
         logging.basicConfig(format=FORMAT, level=config.LOG_LEVEL.upper())
         if config.DEBUG:
             print(config.as_json(), file=sys.stderr)
@@ -132,9 +133,11 @@ class Command:
             unanswered_here(signal.SIGHUP)
             watcher.close()
             self._notifier.unwatch()
-        sys.stdout.flush()  # what the beans have said stands before what is said of them
-        for line in verdict(pod):
-            print(f"atilite: {line}", file=sys.stderr)
+        try:
+            sys.stdout.flush()  # what the beans have said stands before what is said of them
+        finally:
+            for line in verdict(pod):
+                print(f"atilite: {line}", file=sys.stderr)
         return code
 
     # -- systemd

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from atilite.clock import Clock
 from atilite.errors import SetupError
 from atilite.events import Emitter
-from atilite.logs import raised_by_user
+from atilite.logs import keep_open, raised_by_user
 from atilite.pod.bean import Bean, BeanStatus
 from atilite.pod.health import EVERY
 from atilite.pod.hooks import Hooks
@@ -244,6 +244,7 @@ class Pod:
 
         Raises SetupError as `start` does.
         """
+        keep_open()
         loop = self.runtime.loop
         loop.adopt()
         watchers = [loop.hub.loop.signal(number) for number, _ in SYSTEM_SIGNALS]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from atilite.context import current_run
 from atilite.errors import SetupError, TaskCancelled, TaskError
 from atilite.lazily import LazyModule
+from atilite.logs import keep_open
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
 from atilite.runtime.forks import answered_here
@@ -290,6 +291,7 @@ def _serve(connection: Connection, out: Connection, err: Connection) -> None:
     err.close()
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    keep_open()
     # A function that computes on several cores starts children of its own; this process takes them along when it ends.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     line = Line(connection)

@@ -54,6 +54,12 @@ async def fails():
     raise ValueError("no water")
 
 
+async def closes():
+    sys.stdout.close()
+    sys.stderr.close()
+    raise ValueError("no water")
+
+
 def forks():
     import multiprocessing, time
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
@@ -183,6 +189,14 @@ def test_exit_codes_of_natural_ends(program: Callable[..., Running]) -> None:
     assert code == 1
     assert "ValueError: no water" in told
     assert "Traceback" in told
+
+
+@pytest.mark.row("P13", "pod-defect-1")
+def test_a_bean_that_closes_stderr_and_fails_is_told_with_its_reason(program: Callable[..., Running]) -> None:
+    code, told = program("pod.add_bean(closes)").end()
+
+    assert code == 1
+    assert "ValueError: no water" in told
 
 
 def test_a_child_that_a_bean_forks_can_be_ended_as_any_program(program: Callable[..., Running]) -> None:

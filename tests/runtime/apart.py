@@ -7,6 +7,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +50,15 @@ def generator(count: int) -> Any:
 async def coroutine() -> str:
     await asyncio.sleep(0)
     return "awaited"
+
+
+def close_streams() -> str:
+    """Leaves a thread behind as well."""
+    sys.stdout.close()
+    sys.stderr.close()
+    threading.Thread(target=threading.Event().wait).start()
+    print("after")
+    return "done"
 
 
 def segfault() -> None:

@@ -71,6 +71,15 @@ def test_each_kind_of_function_runs_there(
     assert processes.isolate(function, arguments, ignore, ignore).wait(PATIENCE) == value
 
 
+def test_one_that_closes_what_it_writes_to_ends_all_the_same(processes: Processes) -> None:
+    texts: list[str] = []
+
+    ended = processes.isolate(apart.close_streams, {}, lambda _, text: texts.append(text), ignore)
+
+    assert ended.wait(PATIENCE) == "done"
+    assert "".join(texts) == "after\n"
+
+
 @pytest.mark.parametrize(
     ("function", "error", "how"),
     [
