@@ -11,7 +11,7 @@ from atilite.automation.chain import Chain
 from atilite.automation.declaring import ActionInfo as ActionInfo
 from atilite.automation.declaring import generated, info_of
 from atilite.automation.endings import Ended
-from atilite.automation.naming import name_of
+from atilite.automation.naming import check_decorated, name_of
 from atilite.automation.overlap import Lane, Lanes
 from atilite.automation.run import GRACE, Job, Run
 from atilite.automation.runs import Runs
@@ -95,6 +95,7 @@ class Actions:
         """
 
         def register(decorated: Callable[..., Any]) -> Callable[..., Any]:
+            check_decorated("app.action", "name", decorated)
             if each is None:
                 self._register(decorated, info_of(decorated, options), replace)
             else:

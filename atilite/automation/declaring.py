@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atilite.automation.chain import Rule
 from atilite.automation.choosing import Choices
 from atilite.automation.duration import seconds_of
-from atilite.automation.naming import description_of, name_of, source_of
+from atilite.automation.naming import description_of, name_of, source_of, texts_of
 from atilite.automation.overlap import POLICIES
 from atilite.automation.parameters import Field, Schema
 from atilite.errors import SetupError
@@ -27,6 +27,7 @@ else:
     check_importable = function_of("atilite.runtime.isolated", "check_importable")
 
 ROLES = ("view", "run", "admin")
+TEXTS = ("name", "description", "confirm", "group", "keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,11 @@ def info_of(function: Callable[..., Any], options: Mapping[str, Any], schema: Sc
     schema = Schema.of(function) if schema is None else schema
     info = ActionInfo(
         name, description, getattr(function, "__atilite_operation__", None) or name, schema,
-        labels=_texts(given.pop("label", None)) + _texts(given.pop("labels", ())),
+        labels=texts_of(given.pop("label", None)) + texts_of(given.pop("labels", ())),
         timeout=seconds_of(given.pop("timeout", None), f"{where}: timeout"),
         retry_delay=seconds_of(given.pop("retry_delay", 5.0), f"{where}: retry_delay") or 0.0,
         retry_jitter=seconds_of(given.pop("retry_jitter", 0.0), f"{where}: retry_jitter") or 0.0,
-        notify=_texts(given.pop("notify", None)), after=_texts(given.pop("after", None)),
+        notify=texts_of(given.pop("notify", None)), after=texts_of(given.pop("after", None)),
         choices=Choices.of(where, schema, given.pop("choices", None)),
         kind=kind_of(function), source=given.pop("source", None) or source_of(function), **given,
     )  # fmt: skip
@@ -105,11 +106,11 @@ def info_of(function: Callable[..., Any], options: Mapping[str, Any], schema: Sc
 OPTIONS = {one.name for one in fields(ActionInfo)} - {"operation", "schema", "kind", "command"} | {"label"}
 
 
-def _texts(given: Any) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given or ())
-
-
 def _check(where: str, info: ActionInfo, function: Callable[..., Any]) -> None:
+    for option in TEXTS:
+        value = getattr(info, option)
+        if not (value is None or isinstance(value, str)):
+            raise SetupError(f"{where}: {option} is {value!r}; it must be a text")
     if info.overlap not in POLICIES:
         raise SetupError(f"{where}: overlap is {info.overlap!r}; it may be {', '.join(POLICIES)}")
     if info.role not in ROLES:

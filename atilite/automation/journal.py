@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar, overload
 
 from atilite.automation.capture import masked_data, output_here, shown
-from atilite.automation.naming import description_of, name_of
+from atilite.automation.naming import check_decorated, description_of, name_of
 from atilite.automation.runs import Job, Run, Runs, outcome
 from atilite.automation.storage import Storage, refuse_database
 from atilite.automation.values import plain
@@ -82,9 +82,7 @@ class Journals:
     def __call__(self, function: F, /) -> F: ...
     @overload
     def __call__(self, *, operation: str | None = None, description: str | None = None) -> Callable[[F], F]: ...
-    def __call__(
-        self, function: Any = None, *, operation: str | None = None, description: str | None = None
-    ) -> Any:
+    def __call__(self, function: Any = None, *, operation: str | None = None, description: str | None = None) -> Any:
         """Give every call of the decorated function a journal: `@app.journal` or `@app.journal(operation="...")`.
 
         Arguments and result pass through, an exception is recorded and raised again. The call returns when its end is
@@ -93,6 +91,7 @@ class Journals:
         """
 
         def decorate(decorated: Callable[..., Any]) -> Callable[..., Any]:
+            check_decorated("app.journal", "operation", decorated)
             return self._wrap(decorated, operation, description)
 
         return decorate if function is None else decorate(function)

@@ -19,7 +19,7 @@ def zone_of(name: str) -> tzinfo:
     """Return the time zone of a name such as "Europe/Berlin". Raises SetupError."""
     try:
         return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise SetupError(f'timezone {name!r} is not known; write a name such as "Europe/Berlin" or "UTC"') from None
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from atilite.errors import SetupError
 from atilite.runtime.functions import innermost
 
 
@@ -27,3 +28,14 @@ def source_of(function: Callable[..., Any]) -> str:
     code = getattr(inner, "__code__", None)
     line = f":{code.co_firstlineno}" if code is not None else ""
     return f"{getattr(inner, '__module__', '?')}{line}"
+
+
+def texts_of(given: Any) -> tuple[str, ...]:
+    """Return the texts of an option that may be a single one, a list of them, or None."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def check_decorated(decorator: str, option: str, function: Any) -> None:
+    """Refuse what a decorator was given in place of the function, as by `@app.action("Water")`. Raises SetupError."""
+    if not callable(function):
+        raise SetupError(f"{decorator} got {function!r}; its options are given by name: @{decorator}({option}=...)")

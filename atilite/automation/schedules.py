@@ -77,8 +77,10 @@ class Schedules:
 
         if missed not in rules.MISSED:
             raise SetupError(f"missed is {missed!r}; it may be {', '.join(rules.MISSED)}")
-        if callable(rule) or sum(one is not None for one in (rule, every, at)) > 1 or not (
-            rule is not None or every is not None or at is not None or at_start
+        if (
+            not (rule is None or isinstance(rule, str))
+            or sum(one is not None for one in (rule, every, at)) > 1
+            or not (rule is not None or every is not None or at is not None or at_start)
         ):
             raise SetupError('a schedule needs one of: a cron line ("30 18 * * *"), every="5m", at=, at_start=True')
         when = self._rule(rule, every, at, timezone)

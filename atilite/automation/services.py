@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 from atilite.automation.capture import masked
-from atilite.automation.naming import description_of, name_of, source_of
+from atilite.automation.duration import seconds_of
+from atilite.automation.naming import check_decorated, description_of, name_of, source_of, texts_of
 from atilite.automation.runs import Job, Run, Runs
 from atilite.automation.storage import Storage
 from atilite.errors import DuplicateName, Frozen, SetupError
@@ -31,6 +32,8 @@ log = logging.getLogger("atilite.automation")
 RESTARTS: dict[Any, Literal["always", "on_failure", "never"]] = {
     True: "always", False: "never", "always": "always", "on_failure": "on_failure", "never": "never",
 }  # fmt: skip
+# Its lengths of time, in seconds.
+TIMES = {"restart_delay": 3.0, "within": 60.0, "stop_timeout": 10.0, "start_timeout": 30.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,9 @@ class Services:
     @overload
     def __call__(
         self, *, name: str | None = None, description: str | None = None, autostart: bool = True,
-        restart: bool | str = True, restart_delay: float = 3.0, max_restarts: int | None = None, within: float = 60.0,
-        stop_timeout: float = 10.0, needs: Sequence[str] = (), after: Sequence[str] = (),
-        ready: Literal["auto", "explicit"] = "auto", start_timeout: float = 30.0,
+        restart: bool | str = True, restart_delay: float | str = 3.0, max_restarts: int | None = None,
+        within: float | str = 60.0, stop_timeout: float | str = 10.0, needs: Sequence[str] = (),
+        after: Sequence[str] = (), ready: Literal["auto", "explicit"] = "auto", start_timeout: float | str = 30.0,
         health: Callable[[], bool] | None = None, critical: bool = False, replace: bool = False,
     ) -> Callable[[F], F]: ...  # fmt: skip
     def __call__(self, function: Any = None, **options: Any) -> Any:
@@ -128,6 +131,7 @@ class Services:
         """
 
         def register(decorated: Callable[..., Any]) -> Callable[..., Any]:
+            check_decorated("app.service", "name", decorated)
             self._register(decorated, **options)
             return decorated
 
@@ -141,27 +145,27 @@ class Services:
         description: str | None = None,
         autostart: bool = True,
         restart: bool | str = True,
-        restart_delay: float = 3.0,
         max_restarts: int | None = None,
-        within: float = 60.0,
-        stop_timeout: float = 10.0,
         replace: bool = False,
         critical: bool = False,
         **options: Any,
     ) -> None:
         name = name or name_of(function)
         self._check(name, function, restart, replace, options)
+        restart_delay, within, stop_timeout, start_timeout = (
+            _length(options.pop(option, None), usual, f"service {name!r}: {option}") for option, usual in TIMES.items()
+        )
         policy = RestartPolicy(RESTARTS[restart], restart_delay, max_restarts, within)
         told = description_of(function) if description is None else description
         job = Job(
             function, name, told, "service", wants_was(function), innermost=innermost(function), grace=stop_timeout,
             endless=True,
         )  # fmt: skip
-        options["needs"], options["after"] = tuple(options.get("needs", ())), tuple(options.get("after", ()))
+        options["needs"], options["after"] = texts_of(options.get("needs")), texts_of(options.get("after"))
         self.supervisor.add(
             Plan(
                 name, functools.partial(self._run, job), policy, autostart, stop_timeout=stop_timeout,
-                critical=critical, **options,
+                start_timeout=start_timeout, critical=critical, **options,
             ),
             replace=replace,
         )  # fmt: skip
@@ -179,9 +183,14 @@ class Services:
             raise DuplicateName("service", name, self._facts[name].source, source_of(function))
         if restart not in RESTARTS:
             raise SetupError(f"service {name!r}: restart is {restart!r}; it may be True, False or 'on_failure'")
-        unknown = options.keys() - {"needs", "after", "ready", "start_timeout", "health"}
+        unknown = options.keys() - {"needs", "after", "ready", "health", *TIMES}
         if unknown:
             raise SetupError(f"service {name!r}: unknown option {', '.join(sorted(unknown))}")
+        ready, health = options.get("ready", "auto"), options.get("health")
+        if ready not in ("auto", "explicit"):
+            raise SetupError(f"service {name!r}: ready is {ready!r}; it may be auto or explicit")
+        if not (health is None or callable(health)):
+            raise SetupError(f"service {name!r}: health is {health!r}; it must be a function")
 
     def join(self, others: Others) -> None:
         """Have `others` among the services, behind them: one list, one start, one end."""
@@ -275,6 +284,11 @@ class Services:
         run, work = lived(self._runs, job, life, first=job.operation not in self._lives)
         self._lives[job.operation] = run.id
         return work
+
+
+def _length(given: float | str | None, usual: float, what: str) -> float:
+    found = seconds_of(given, what)
+    return usual if found is None else found
 
 
 def lived(runs: Runs, job: Job, life: Life, *, first: bool) -> tuple[Run, Promise[Any]]:

@@ -275,11 +275,24 @@ def test_what_a_later_part_acts_on_is_checked_and_listed(automation: Automation)
         ({"overlap": "never"}, "overlap"), ({"role": "god"}, "role"), ({"retries": -1}, "retries"),
         ({"timeout": 0}, "timeout"), ({"timeout": "soon"}, "timeout"), ({"group": "pump:0"}, "group"),
         ({"colour": "red"}, "colour"), ({"keep": "for ever"}, "keep"), ({"retry_jitter": "some"}, "retry_jitter"),
+        ({"keep": 100}, "keep is 100; it must be a text"), ({"confirm": True}, "confirm is True"),
+        ({"description": 5}, "description is 5"), ({"group": 2}, "group is 2"),
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_is_refused_at_set_up(automation: Automation, options: dict, told: str):
     with pytest.raises(SetupError, match=told):
         automation.action(name="x", **options)(lambda: None)
+
+
+@pytest.mark.parametrize(("decorator", "option"), [("action", "name"), ("journal", "operation")])
+def test_a_name_without_a_keyword_is_told_where_it_belongs(automation: Automation, decorator: str, option: str):
+    with pytest.raises(SetupError, match=rf"'Water'; .*@app.{decorator}\({option}=...\)"):
+        getattr(automation, decorator)("Water")
+
+
+def test_a_name_is_a_text(automation: Automation):
+    with pytest.raises(SetupError, match="name is 5; it must be a text"):
+        automation.action(name=5)(lambda: None)  # type: ignore[call-overload]
 
 
 def test_secrets_are_masked_wherever_they_could_show(automation: Automation):

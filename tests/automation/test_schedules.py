@@ -388,6 +388,7 @@ def test_jitter_delays_a_run(garden: Garden):
     [
         ((), {}), (("* * *",), {}), (("* * * * *",), {"every": 5}), ((), {"every": 0}), ((), {"every": "often"}),
         (("* * * * *",), {"missed": "never"}), (("* * * * *",), {"timezone": "Mars/Olympus"}),
+        (("* * * * *",), {"timezone": UTC}), ((30,), {}),
     ],
 )  # fmt: skip
 def test_a_schedule_that_cannot_be_is_refused_at_set_up(garden: Garden, rule: tuple, options: dict):

@@ -304,10 +304,29 @@ def test_a_service_may_hold_more_threads_than_the_pool_has(automation: Automatio
     assert automation.action.invoke("fine").fetch(PATIENCE) == "fine"
 
 
-@pytest.mark.parametrize("options", [{"restart": "sometimes"}, {"colour": "red"}, {"restart_delay": -1}])
-def test_an_option_that_cannot_be_is_refused_at_set_up(automation: Automation, options: dict):
-    with pytest.raises(SetupError):
-        automation.service(name="one", **options)(lambda: None)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("restart", "sometimes"), ("colour", "red"), ("restart_delay", -1), ("restart_delay", "soon"),
+        ("stop_timeout", []), ("within", "x"), ("start_timeout", True), ("ready", "soon"), ("health", 5),
+    ],
+)  # fmt: skip
+def test_an_option_that_cannot_be_is_refused_at_set_up(automation: Automation, option: str, value: Any):
+    with pytest.raises(SetupError, match=f"service 'one': .*{option}"):
+        automation.service(name="one", **{option: value})(lambda: None)
+
+
+def test_a_single_need_may_be_a_text_and_a_length_of_time_as_well(automation: Automation):
+    idle(automation, name="base")
+    idle(automation, name="top", needs="base", restart_delay="1m30s", stop_timeout=None)
+
+    info = automation.service.get("top")
+    assert (info.needs, info.restart_delay) == (("base",), 90.0)
+
+
+def test_a_name_without_a_keyword_is_told_where_it_belongs(automation: Automation):
+    with pytest.raises(SetupError, match=r"@app.service\(name=...\)"):
+        automation.service("poll")
 
 
 def test_a_registration_after_the_start_is_refused(automation: Automation):
