@@ -13,6 +13,7 @@ from ..store.querying import Statement, fingerprint
 from .aliases import Aliases
 from .balance import to_all
 from .caching import CacheRule
+from .inorder import InOrder
 from .pool import Pool
 from .servers import Servers, servers_of
 from .transaction import Statements, Transaction, transacted
@@ -62,6 +63,13 @@ class _Sender:
     ) -> None:
         self.servers, self.runtime = servers, runtime
         self._owner, self._setlu, self._to_members = owner, setlu, to_members
+        self._submit: Callable[..., Promise[Any]] = servers.submit
+
+    def in_order(self) -> _Sender:
+        """Another one, whose calls run one after the other."""
+        sender = _Sender(self.servers, self.runtime, self._owner, self._setlu, self._to_members)
+        sender._submit = InOrder(self.servers).submit
+        return sender
 
     def start(self, work: Callable[[Any, Any], Any], key: object, options: dict[str, Any]) -> Task:
         """Start `work(driver, connection)`. `key` tells equal work apart from other; None is never cached."""
@@ -83,7 +91,7 @@ class _Sender:
             if found:
                 return self.task(Promise.completed(value), options)
             work = self.servers.cached.keeping(key, work)
-        return self.task(self.servers.submit(work, timeout, pool), options)
+        return self.task(self._submit(work, timeout, pool), options)
 
     def task(self, promise: Promise[Any], options: dict[str, Any]) -> Task:
         """A task of `promise` that belongs to whom the database was made for."""
@@ -153,7 +161,13 @@ class SqlDatabase(_Calls, Statements):
 
 
 class MethodDatabase(_Calls):
-    """Redis, MongoDB or an interface of one's own: each method of the client is a task of what it returns."""
+    """Redis, MongoDB or an interface of one's own: each method of the client is a task of what it returns.
+
+    Those made in a `with` block run in the order of their making, others at the same time.
+    """
+
+    def __enter__(self) -> MethodDatabase:
+        return MethodDatabase(self._sender.in_order(), self._options)
 
     def __getattr__(self, name: str) -> Callable[..., Task]:
         if name.startswith("_"):

@@ -123,7 +123,6 @@ def mongo (was):
 def redis (was):
     with was.db ("@myredis") as db:
         task1 = db.set('foo', 'bar')
-        task1.commit ()
         task2 = db.get('foo')
     return was.API (set = task1.fetch (), get = task2.fetch ())
 

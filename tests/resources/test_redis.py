@@ -19,7 +19,6 @@ from tests.resources.programs import ENCODED, RedisServer
 def test_commands_are_tasks(kept: Any) -> None:
     with kept as db:
         task1 = db.set("foo", "bar")
-        task1.commit()
         task2 = db.get("foo")
     assert (task1.fetch(), task2.fetch(), task2.one()) == (True, "bar", "bar")
     assert kept.get("nobody").fetch() is None
