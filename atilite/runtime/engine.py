@@ -30,6 +30,8 @@ else:
 
 Meta = dict[str, Any] | None
 Filter = Callable[[Any], Any] | None
+# What a task takes besides, and who makes it.
+OPTIONS = {"timeout", "meta", "filter", "callback", "owner"}
 # So many streamed answers may have a thread that makes their pieces.
 PRODUCERS = 64
 
@@ -96,14 +98,14 @@ class Runtime:
         self, function: Callable[..., Any], *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> Task:
         """Run `function` on a pool thread: `Thread(f, 1, 2)` or `Thread(f, args=(1, 2), kwargs={...})`."""
-        positional = options.pop("args", args)
+        positional = _arguments("Thread", options, args) if options else args
         return self.task(self.threads.submit(function, *positional, **(kwargs or {})), **options)
 
     def Process(
         self, function: Callable[..., Any], *args: Any, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> Task:
         """Run `function`, which must be importable, in another process; arguments and result are pickled."""
-        positional = options.pop("args", args)
+        positional = _arguments("Process", options, args) if options else args
         return self.task(self.processes.submit(function, *positional, **(kwargs or {})), **options)
 
     def Subprocess(
@@ -120,6 +122,7 @@ class Runtime:
         After `timeout` seconds its process group is ended. An exit code other than 0 is a SystemError with stderr.
         """
         how = {name: options.pop(name) for name in ("cwd", "env", "input") if name in options}
+        _check("Subprocess", options)
         promise = self.subprocesses.run(command, timeout, **how)
         # The program itself ends in time, so a wait for it needs no second limit.
         return self.task(promise, timeout=None, meta=meta, filter=filter, **options)
@@ -182,6 +185,20 @@ class Runtime:
             if left:
                 names.append(f"{type(place).__name__}: {left}")
         return names
+
+
+def _arguments(maker: str, options: dict[str, Any], args: Sequence[Any]) -> Sequence[Any]:
+    """Take the arguments of the function out of the options."""
+    positional: Sequence[Any] = options.pop("args", args)
+    _check(maker, options, "; what is for the function goes into args= or kwargs=")
+    return positional
+
+
+def _check(maker: str, options: dict[str, Any], remedy: str = "") -> None:
+    """Refuse options that no task has, before anything has started."""
+    unknown = options.keys() - OPTIONS
+    if unknown:
+        raise TypeError(f"{maker}() has no option {', '.join(sorted(unknown))}{remedy}")
 
 
 def _producers() -> Threads:

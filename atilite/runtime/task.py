@@ -269,6 +269,8 @@ class Tasks(Task):
         """Take one more task, before the first wait."""
         if self._promise is not _UNSET:
             raise SetupError("these tasks are already waited for; add to them before, or make new Tasks of both")
+        if not isinstance(task, Task):
+            raise TypeError(f"Tasks are made of tasks, not of {task!r}; Mask(value) is a task around a value")
         if name is None:
             self._positional.append(task)
         else:

@@ -41,6 +41,14 @@ def test_thread_takes_the_common_options(runtime: Runtime) -> None:
 
 
 @pytest.mark.row("A138")
+@pytest.mark.parametrize("maker", ["Thread", "Process", "Subprocess"])
+def test_an_option_that_no_task_has_is_refused_before_anything_starts(runtime: Runtime, maker: str) -> None:
+    with pytest.raises(TypeError, match=rf"{maker}\(\) has no option base"):
+        getattr(runtime, maker)("exit 1" if maker == "Subprocess" else int, base=16)
+    assert runtime.uses()[0].started == 0
+    assert len(runtime.uses()) == 3  # no pool of processes or programs was made
+
+
 def test_a_task_has_started_when_it_is_made(runtime: Runtime) -> None:
     started: Promise[str] = Promise()
     runtime.Thread(started.set, "nobody has fetched it")

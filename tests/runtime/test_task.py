@@ -254,6 +254,13 @@ def test_nested_tasks_fetch_nested_lists() -> None:
 
 
 @pytest.mark.row("A142")
+def test_tasks_are_made_of_tasks_only() -> None:
+    with pytest.raises(TypeError, match="not of 1; Mask"):
+        Tasks([Mask(0), 1])
+    with pytest.raises(TypeError, match="not of 'b'"):
+        Tasks(a=Mask(0), b="b")
+
+
 def test_named_tasks_fetch_a_dict_and_the_others_are_only_completed() -> None:
     silent: Promise[int] = Promise()
     tasks = Tasks(Task(silent), a=Mask(1), b=Mask(2))
