@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..errors import AtiliteError, ConfigError
+from ..errors import AtiliteError, ConfigError, SetupError
 from ..lazily import function_of
 from ..logs import keep_open, raised_by_user
 from ..pod import configuring
@@ -129,6 +129,8 @@ class Command:
         self._notifier.watch(self._loop, lambda: well(pod))
         try:
             code = pod.run()
+        except SetupError as error:  # before any bean has begun: they need each other in a circle, or what is not there
+            raise ConfigError(str(error)) from error
         finally:
             unanswered_here(signal.SIGHUP)
             watcher.close()
@@ -194,7 +196,9 @@ def fill(pod: Pod, specs: Sequence[BeanSpec]) -> list[str]:
         try:
             pod.add_bean(spec)
         except Exception as error:
-            faults.append(f"bean {spec.key} cannot be loaded: {why(error)}")
+            reason = why(error)
+            remedy = "" if reason.endswith(")") else " (correct it, or make the bean optional)"
+            faults.append(f"bean {spec.key} cannot be loaded: {reason}{remedy}")
             if raised := raised_by_user(error):
                 log.error("%s", faults[-1], exc_info=raised)
     return faults

@@ -23,13 +23,13 @@ def in_order(relations: Mapping[str, Relations], names: Iterable[str] | None = N
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
             cycle = " -> ".join((*path[path.index(name) :], name))
-            raise SetupError(f"these wait for each other and could never start: {cycle}; take one `needs` away")
+            raise SetupError(f"these wait for each other and could never start: {cycle} (take one `needs` away)")
         if name in done:
             return
         needs, after = relations[name]
         for other in (*needs, *(other for other in after if other in relations)):
             if other not in relations:
-                raise SetupError(f"{name!r} needs {other!r}, which does not exist")
+                raise SetupError(f"{name!r} needs {other!r}, which does not exist (correct its `needs`)")
             visit(other, (*path, name))
         done[name] = None
 

@@ -371,9 +371,19 @@ def test_one_that_ends_again_and_again_is_given_up_with_the_reason(start: Start)
 def test_beans_that_wait_for_each_other_are_refused_by_name(start: Start) -> None:
     run = start("garden.Polite:label=a,needs=b", "garden.Polite:label=b,needs=a")
 
-    assert run.code() == 1
+    assert run.code() == 2
     assert run.out == ""
-    assert run.lines["err"][-1].startswith("atilite: these wait for each other and could never start: bean 1 (a) -> ")
+    circle = "bean 1 (a) -> bean 2 (b) -> bean 1 (a)"
+    assert run.lines["err"] == [
+        f"atilite: these wait for each other and could never start: {circle} (take one `needs` away)"
+    ]
+
+
+def test_a_need_that_is_no_bean_is_a_wrong_value(start: Start) -> None:
+    run = start("garden.Polite:label=a,needs=pump")
+
+    assert run.code() == 2
+    assert run.lines["err"] == ["atilite: 'bean 1 (a)' needs 'pump', which does not exist (correct its `needs`)"]
 
 
 @pytest.mark.row("pod-defect-2", "P6")
@@ -382,7 +392,7 @@ def test_a_bean_that_cannot_be_loaded_keeps_the_pod_from_starting(start: Start) 
 
     assert run.code() == 1
     assert run.out == ""
-    assert "garden has no helo; did you mean hello?" in run.err
+    assert "garden has no helo; did you mean hello? (correct it, or make the bean optional)" in run.err
     assert "there is no module nowhere" in run.err
 
 
@@ -405,7 +415,8 @@ def test_of_a_class_that_raises_the_kind_of_the_error_is_told(start: Start, fold
     run = start("choosy.Drip")
 
     assert run.code() == 1
-    assert "atilite: bean choosy.Drip cannot be loaded: KeyError: 3\n" in f"{run.err}\n"
+    told = "atilite: bean choosy.Drip cannot be loaded: KeyError: 3 (correct it, or make the bean optional)"
+    assert told in run.err.splitlines()
 
 
 @pytest.mark.row("pod-defect-2", "P6")
