@@ -33,9 +33,7 @@ CORRECTIONS = {
     "calims": "claims",
     "was.request.args ('username')": "was.request.args ['username']",
     "was.urlfor ('reset_password', token)": "was.urlfor ('password_reset', token = token)",
-    'was.urlfor (showmsg, "Hans Roh")': 'was.urlfor (showmsg, name = "Hans Roh")',
     'was.mbox.get ("notice", "news")': "was.mbox.get ()",
-    'form.get ("hansroh")': '"hansroh"',
     "def repond (was, task):": "def respond (was, task):",
     "def foo ():": "def foo (was):",
     "lammda x:": "lambda x:",
@@ -46,6 +44,8 @@ TOLD = (
     "`@app.csrf_verification_required` alone over a hook",
     "a handler that returns nothing",
     "two functions of one name",
+    "a point at the end of `db.select",
+    "`def index (was, error):`",
     "`{{ test_global () }}` beside",
 )
 

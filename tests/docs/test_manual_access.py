@@ -10,6 +10,7 @@ that is watched is one of the test's, and there is a `404.j2`.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import time
 from base64 import b64encode
@@ -467,7 +468,8 @@ def test_composed_processors(tmp_path: Path) -> None:
 def test_helpers_before_and_after_handlers(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("old")
-    with served(tmp_path, {"__init__.py": app_of(HELPERS, before=f"CONFIG = {str(config)!r}")}) as (client, _):
+    before = f"from atilite.testing.clock import FakeClock\nCLOCK, CONFIG = FakeClock(), {str(config)!r}"
+    with served(tmp_path, {"__init__.py": app_of("app.clock = CLOCK", HELPERS, before=before)}) as (client, myapp):
         found = []
         for name, password in (("root", "1"), ("ana", "2")):
             token = b64encode(f"{name}:{password}".encode()).decode()
@@ -475,6 +477,10 @@ def test_helpers_before_and_after_handlers(tmp_path: Path) -> None:
         assert found == ["200 OK", "403 Permission Denied"]
         assert [client.get(path).text for path in ("/chain", "/order")] == ["pre1|pre2", "pre1|pre2|post1"]
         assert client.get("/config").text == "pre1|pre2|post1"
+        os.utime(config, (time.time() + 5, time.time() + 5))
+        assert client.get("/config").text == "pre1|pre2|post1"  # it is not yet time to look
+        myapp.CLOCK.advance(1)
+        assert [client.get("/config").text for _ in range(2)] == ["pre1|pre2|post1|reloaded"] * 2
 
 
 @pytest.mark.row("A39", "A41", "A129", "D18")

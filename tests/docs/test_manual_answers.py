@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from atilite.config import Settings
 from atilite.mounting import Preference
 from atilite.testing.client import Client
 from tests.docs.test_manual_apps import app_of, launched, loaded, opened
@@ -320,7 +321,7 @@ FILES = """
                 yield ','.join(row) + '\\n'
         return was.response ("200 OK", generate (), headers = [("Content-Type", "text/csv")])
 
-    @app.route ("/showmsg/<name>")
+    @app.route ("/showmsg")
     def showmsg (was, name):
         return name
 
@@ -352,7 +353,7 @@ def test_files_generators_and_redirects(tmp_path: Path) -> None:
     files = {
         "myapp/__init__.py": app_of(ROWS, f"PATH = {str(path)!r}", inside=FILES),
         "myapp/static/img/logo.png": "a picture",
-        "myapp/static/robots.real.txt": "User-Agent: *\n",
+        "myapp/static/robots.real.txt": "the real one\n",
         "myapp/static/index.html": "index",
     }
     with launched(tmp_path, LAUNCH, files) as program:
@@ -371,7 +372,7 @@ def test_files_generators_and_redirects(tmp_path: Path) -> None:
         logo, body = got("/logo")
         assert (body, logo.headers["Content-Type"], bool(logo.headers["ETag"])) == (b"a picture", "image/png", True)
         robots, body = got("/robots.txt")
-        assert (robots.status, body) == (200, b"User-Agent: *\n")
+        assert (robots.status, body) == (200, b"the real one\n")
         csv, body = got("/csv")
         assert (body, csv.headers["Content-Type"]) == (b"1,a\n2,b\n", "text/csv")
         assert csv.headers["Transfer-Encoding"] == "chunked"
@@ -379,6 +380,12 @@ def test_files_generators_and_redirects(tmp_path: Path) -> None:
         assert (moved.status, moved.reason) == (302, "Object Moved")
         assert got(moved.headers["Location"])[1] == b"Hans Roh"
         assert got("/redirect2")[0].headers["Location"] == "/index.html"
+    with loaded(tmp_path, myapp=files["myapp/__init__.py"]) as (site, (myapp,)):
+        site.mount("/", myapp)
+        debugged = Client(site.open(Settings(db=f"sqlite:///{tmp_path}/data.db", devel=True))).get("/robots.txt")
+        assert (debugged.header("Content-Type"), debugged.text) == (
+            "text/plain; charset=utf-8", "User-Agent: *\nDisallow: /\n",
+        )  # fmt: skip
 
 
 # -- templates

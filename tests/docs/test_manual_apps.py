@@ -8,6 +8,7 @@ names that it does not define are the test's, and bodies that are `...` or break
 from __future__ import annotations
 
 import queue
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -123,13 +124,29 @@ def test_app_life_cycle_events(tmp_path: Path) -> None:
         assert myapp.ORDER == ["models", "mounted"]
 
 
-def page(text: str, *paths: str) -> str:
-    """A package whose pages at `paths` say `text` and use the template `page.j2`."""
+STATIC = """
+    def __config__ (pref):
+        pref.set_static ('/', atilite.abspath ('NAME/static'))
+"""
+
+
+def resources(name: str, text: str) -> dict[str, str]:
+    """A package with pages, templates and static files of its own, and with some that others have, too.
+
+    Each page says `text` and uses the template `page.j2`; with `?template=` it uses another one.
+    """
     routes = "".join(
-        f"@app.route ('{path}')\ndef page{number} (was):\n    return '{text} ' + was.render ('page.j2')\n"
-        for number, path in enumerate(paths)
+        f"@app.route ('{path}')\ndef page{number} (was, template = 'page.j2'):\n"
+        f"    return '{text} ' + was.render (template)\n"
+        for number, path in enumerate((f"/{name}", "/both"))
     )
-    return app_of(inside=routes)
+    return {
+        f"{name}/__init__.py": app_of(STATIC.replace("NAME", name), inside=routes),
+        f"{name}/templates/page.j2": f"in the template of {name}",
+        f"{name}/templates/{name}.j2": f"in another template of {name}",
+        f"{name}/static/both.css": name,
+        f"{name}/static/{name}.css": f"of {name} alone",
+    }
 
 
 EXTENDING = """
@@ -167,42 +184,27 @@ def launched(folder: Path, script: str, files: dict[str, str]) -> Iterator[Runni
         program.close()
 
 
-@pytest.mark.row("A31", "D3")
-def test_extending(tmp_path: Path) -> None:
-    files = {
-        "myapp/__init__.py": page("my page", "/mine", "/both"),
-        "myapp/templates/page.j2": "in my template",
-        "myapp/static/both.css": "mine",
-        "atila_vue/__init__.py": page("its page", "/its", "/both"),
-        "atila_vue/templates/page.j2": "in its template",
-        "atila_vue/templates/other.j2": "other",
-        "atila_vue/static/both.css": "its",
-        "atila_vue/static/its.css": "its own",
-    }
-    with launched(tmp_path, EXTENDING, files) as program:
-        found = {path: program.ask("GET", path)[1] for path in ("/mine", "/both", "/its")}
-    assert found == {
-        "/mine": b"my page in my template",
-        "/both": b"my page in my template",
-        "/its": b"its page in my template",
-    }
+# What `myapp` has wins; what it has not is that of the other one.
+TOGETHER = {
+    "/both": "my page in the template of myapp",
+    "/myapp": "my page in the template of myapp",
+    "/{other}": "its page in the template of myapp",
+    "/myapp?template={other}.j2": "my page in another template of {other}",
+    "/{other}?template=myapp.j2": "its page in another template of myapp",
+    "/both.css": "myapp",
+    "/myapp.css": "of myapp alone",
+    "/{other}.css": "of {other} alone",
+}
 
 
-@pytest.mark.row("A32")
-def test_overriding(tmp_path: Path) -> None:
-    files = {
-        "myapp/__init__.py": page("my page", "/mine", "/both"),
-        "myapp/templates/page.j2": "in my template",
-        "tfserver/__init__.py": page("its page", "/its", "/both"),
-        "tfserver/templates/page.j2": "in its template",
-    }
-    with launched(tmp_path, OVERRIDING, files) as program:
-        found = {path: program.ask("GET", path)[1] for path in ("/mine", "/both", "/its")}
-    assert found == {
-        "/mine": b"my page in my template",
-        "/both": b"my page in my template",
-        "/its": b"its page in my template",
-    }
+@pytest.mark.row("A31", "A32", "D3")
+@pytest.mark.parametrize(("script", "other"), [(EXTENDING, "atila_vue"), (OVERRIDING, "tfserver")])
+def test_extending_and_overriding(tmp_path: Path, script: str, other: str) -> None:
+    files = {**resources("myapp", "my page"), **resources(other, "its page")}
+    with launched(tmp_path, script, files) as program:
+        for path, told in TOGETHER.items():
+            found = program.ask("GET", path.format(other=other))
+            assert found == (200, told.format(other=other).encode()), path
 
 
 MAINTAINING = """
@@ -445,10 +447,9 @@ def test_request_life_cycle_events(tmp_path: Path) -> None:
 
 
 GLOBALS = """
-    app.g ['TOTAL_REQUEST'] = 0
-
     @app.before_request
     def before_request (was):
+        app.g ['TOTAL_REQUEST'] = 0
         was.request.g ['START'] = time.time ()
 
     @app.teardown_request
@@ -468,5 +469,6 @@ GLOBALS = """
 def test_app_and_request_global(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with served(tmp_path, "import time\n" + app_of(inside=GLOBALS)) as (client, _):
-        assert [client.get("/").text for _ in range(3)] == ["0", "1", "2"]
-    assert caplog.text.count("processing time: 0.0") == 3
+        assert [client.get("/").text for _ in range(3)] == ["0", "0", "0"]
+        assert client._app.apps["myapp"].g["TOTAL_REQUEST"] == 1  # type: ignore[attr-defined]
+    assert len(re.findall(r"processing time: \d+\.\d{5} seconds\.", caplog.text)) == 3

@@ -1,5 +1,5 @@
 """The samples of the Atila manual's chapters "RPC Response", "ThreadPass", "Threaded Data Streaming", "Coroutine",
-"Map", "Mapped", "Couroutine Streaming" and "Generator Based Coroutine".
+"Map", "Mapped", "Couroutine Streaming", "Generator Based Coroutine", "Thread / Process / Subrocess", "Mask", "Tasks".
 
 They run as they are printed, with `atilite` in place of `skitai` and the corrections that docs/from-atila.md lists:
 handlers that are printed without `was` have it, `respond` is spelled alike everywhere, and a path stands where the
@@ -254,6 +254,36 @@ def test_coroutines_and_their_streams(tmp_path: Path) -> None:
     with client_of(tmp_path, STREAMED) as client:
         assert client.get("/download_csv").text == 'ID, NAME\n1, "a"\n2, "b"3, "c"'
         assert client.get("/coroutine").json() == {"d": "files\n", "c": "mask", "a": "Example Domain", "b": "mask"}
+
+
+MADE = """
+    @app.route ("/tasks")
+    def made (was):
+        task1 = was.Thread (my_func, 1, 2)
+        task2 = was.Subprocess ('echo top', timeout = 3)
+        task3 = was.Process (my_func, 1, 2)
+        tasks = was.Tasks ([task1, task2, task3])
+        a, b, c = tasks.fetch () # got 3 results
+        return [a, b, c]
+
+    @app.route ("/mask")
+    def mask (was):
+        task = was.Mask (1)
+        result = task.fetch () # 1
+        tasks = was.Mask ([1, 2])
+        result1, result2 = tasks.fetch () # 1, 2
+        return [result, result1, result2]
+"""
+
+# From a module that stays: the process that calls it outlives the packages of the tests.
+MY_FUNC = "from operator import add as my_func"
+
+
+@pytest.mark.row("A138", "A139", "A140", "A141", "A142")
+def test_tasks_are_made_and_fetched(tmp_path: Path) -> None:
+    with client_of(tmp_path, MADE, MY_FUNC) as client:
+        assert client.get("/tasks").json() == [3, "top\n", 3]
+        assert client.get("/mask").json() == [1, 1, 2]
 
 
 PROCEDURE = """

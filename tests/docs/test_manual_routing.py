@@ -81,17 +81,23 @@ VALIDATION = """
 """
 
 PIPING = {
-    "piping/__init__.py": """
+    "myapp/__init__.py": """
         from atilite import Atilite
 
         def __app__ ():
             return Atilite (__name__)
 
-        def __setup__ (app):
+        def __setup__ (app, mntopt):
+            from . import services
+            app.mount ('/', services)
+        """,
+    "myapp/services/__init__.py": """
+        def __setup__ (app, mntopt):
             from . import sub
             app.mount ('/sub', sub)
 
-        def __mount__ (app):
+        # services/__init__.py
+        def __mount__ (app, mntopt):
             @app.route ("/1")
             @app.inspect (offset = int)
             def index (was, offset = 1):
@@ -123,13 +129,14 @@ PIPING = {
                     was.urlfor ("/index.htm")
                 ])
         """,
-    "piping/sub/__init__.py": """
-        def __setup__ (app):
+    "myapp/services/sub/__init__.py": """
+        def __setup__ (app, mntopt):
             from . import pages
-            app.mount ('', pages)
+            app.mount ('/', pages)
         """,
-    "piping/sub/pages.py": """
-        def __mount__ (app):
+    "myapp/services/sub/pages.py": """
+        # services/sub/pages.py
+        def __mount__ (app, mntopt):
             @app.route ("/pages/toc/<int:chapter>")
             def toc (was, chapter):
                 return "Page tOC Chapter {}".format (chapter)
@@ -165,6 +172,9 @@ def test_request_parameters() -> None:
     assert client.get("/strict?detail=no").status_code == 404
     assert client.get("/profiles?detail=no").json() == {"id": None, "detail": "no"}
     assert client.get("/profiles/5").json() == {"id": 5, "detail": "yes"}
+    # The latter has high priority.
+    assert client.post("/hello?name=Ana", form=form).json()["name"] == "Hans"
+    assert client.post("/hello?name=Ana", json=form).json()["name"] == "Hans"
 
 
 @pytest.mark.row("A99", "A100", "A101", "A102", "A103", "A104", "A106", "A107", "A109")
@@ -198,9 +208,9 @@ def test_parameter_and_validation() -> None:
 
 @pytest.mark.row("A122", "A123", "A124", "A125")
 def test_piping_and_making_urls(tmp_path: Path) -> None:
-    with package(tmp_path, "piping", PIPING) as piping:
+    with package(tmp_path, "myapp", PIPING) as myapp:
         site = Site(tmp_path)
-        site.mount("/", piping)
+        site.mount("/", myapp)
         client = Client(site.open(Settings(db=f"sqlite:///{tmp_path}/data.db")))
 
         assert client.get("/1?offset=7").json() == {"result": 7}

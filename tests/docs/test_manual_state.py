@@ -3,9 +3,8 @@
 With `atilite` in place of `skitai` and of `atila.was`. These typing errors of the print are corrected: the missing
 colon after `def make_jwt (was)`, `def verify_jwt (was)` and `def password_reset (was)`; `calims`; `request.args
 ('username')` called as a function; `reset_password`, which is not printed, is the second half of its sample;
-`form.get ("hansroh")` is the value itself; `showmsg` gets its argument by its name, and the page takes all
-messages, for `get ("notice", "news")` asks for an extra; a hook is not decorated alone, so `@app.before_request`
-stands over `@app.csrf_verification_required`.
+the page takes all messages, for `get ("notice", "news")` asks for an extra; a hook is not decorated alone, so
+`@app.before_request` stands over `@app.csrf_verification_required`.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ SESSION = """
     @app.route ("/session")
     def hello_world (was, **form):
         if "login" not in was.session:
-            was.session.set ("user_id", "hansroh")
+            was.session.set ("user_id", form.get ("hansroh"))
             # or
-            was.session ["user_id"] = "hansroh"
+            was.session ["user_id"] = form.get ("hansroh")
         return was.session ["user_id"]
 """
 
@@ -58,7 +57,7 @@ MESSAGES = """
     def msg (was):
         was.mbox.send ("This is Flash Message", "flash")
         was.mbox.send ("This is Alert Message Kept by 60 seconds on every request", "alram", valid = 60)
-        return was.redirect (was.urlfor (showmsg, name = "Hans Roh"), status = "302 Object Moved")
+        return was.redirect (was.urlfor (showmsg, "Hans Roh"), status = "302 Object Moved")
 
     @app.route ("/showmsg")
     def showmsg (was, name):
@@ -178,7 +177,7 @@ def test_a_cookie_is_set() -> None:
 def test_a_session_is_set() -> None:
     client = made(SESSION)
 
-    assert client.get("/session").text == "hansroh"
+    assert client.get("/session?hansroh=Hans").text == "Hans"
     assert list(client.cookies) == ["ATLSES_DEFAULT"]
 
 
