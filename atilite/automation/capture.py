@@ -143,6 +143,15 @@ def output_here() -> Output | None:
     return getattr(run, "output", None) if run is not None else None
 
 
+class _Here(threading.local):
+    """Of this thread: whether what it writes just now is a log message, which the run has already."""
+
+    recorded = False
+
+
+_here = _Here()
+
+
 class Routed:
     """Stands for sys.stdout or sys.stderr: passes everything on, and a run's own output to its journal as well."""
 
@@ -151,8 +160,10 @@ class Routed:
 
     def write(self, text: str) -> int:
         output = output_here()
-        shown = text if output is None else output.feed(self._name, text)
-        self._show(shown)
+        if output is None:
+            self._show(text)
+        else:
+            self._show(masked(text, output.secrets) if _here.recorded else output.feed(self._name, text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -195,7 +206,11 @@ class RunHandler(logging.Handler):
         last = logging.lastResort
         # Without other handlers Python shows warnings by itself; that it has this one must not silence them.
         if last is not None and record.levelno >= last.level and logging.getLogger().handlers == [self]:
-            last.handle(record)
+            _here.recorded = True
+            try:
+                last.handle(record)
+            finally:
+                _here.recorded = False
 
 
 def shown(logger: logging.Logger, level: int) -> bool:

@@ -152,6 +152,22 @@ def test_installing_twice_records_once(capsys: pytest.CaptureFixture[str]):
     assert not isinstance(sys.stdout._stream, capture.Routed)
 
 
+def test_a_warning_where_nobody_set_up_logging_is_one_record_and_shown_without_its_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    book = Book()
+    capture.install()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [RunHandler()])
+    token = current_run.set(SimpleNamespace(output=Output(book, ("tulip",))))
+    try:
+        logging.getLogger("pump").warning("tulip is dry")
+    finally:
+        current_run.reset(token)
+
+    assert book.records == [("•••• is dry", {"logger": "pump"}, "log", "warning")]
+    assert capsys.readouterr().err == "•••• is dry\n"
+
+
 def test_warnings_are_still_shown_where_nobody_set_up_logging(monkeypatch: pytest.MonkeyPatch):
     shown = io.StringIO()
     handler = RunHandler()
