@@ -18,7 +18,7 @@ from .context import current_run
 from .errors import FlowError, SetupError
 from .flow.behaviors import Behaviors
 from .flow.checking import check
-from .flow.frames import Framer
+from .flow.faults import fallen
 from .flow.house import House
 from .flow.lines import Problem
 from .flow.logs import Row, loggers
@@ -189,9 +189,10 @@ class MountedPlan:
                 turn()
         finally:
             running.end()
-        fallen = [str(framer.fault) for house in running.houses.values() for framer in _fallen(house)]
-        if fallen:
-            raise FlowError(running.failure or fallen[0])
+        faults = [str(framer.fault) for house in running.houses.values() for framer in house.framers.values()
+                  if fallen(framer)]  # fmt: skip
+        if faults:
+            raise FlowError(running.failure or faults[0])
 
     def _ended(self, work: Promise[Any]) -> None:
         left = self._left
@@ -361,10 +362,6 @@ class MountedHouse:
         """Stop all framers of this house, before the next turn; they exit their frames bottom up."""
         for name in self.look(lambda house: [one.name for one in house.scheduled]):
             self.bid(name, "stop")
-
-
-def _fallen(house: House) -> list[Framer]:
-    return [one for one in house.framers.values() if one.fault is not None and one.decl.on_fault == "stop"]
 
 
 def refused(name: str, problems: str) -> str:

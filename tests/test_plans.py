@@ -396,6 +396,28 @@ def test_a_behaviour_that_fails_is_told_and_ends_the_run_as_failed(board: Board)
     assert any(one.level == "error" and one.params["line"] == 4 for one in board.records(run.id))
 
 
+@pytest.mark.parametrize(("rescue", "status"), [("bid stop me", "succeeded"), ("do burst", "failed")])
+def test_the_run_of_a_plan_has_failed_where_nothing_in_the_plan_settles_a_fault(
+    board: Board, rescue: str, status: str
+) -> None:
+    made = Gathered()
+
+    @made.behavior
+    def burst() -> None:
+        raise ValueError("pipe")
+
+    script = f"house a\nframer b be active on fault safe\nframe c\ndo burst\nframe safe\n{rescue}\n"
+    plan = board.app.mount_plan(script, behaviors=made, period=0.01)
+    board.start()
+    left = plan._left
+    assert left is not None
+    left.wait(WAIT)
+    (look,) = plan.houses["a"].framers()
+    assert [run.status for run in board.runs()] == [status]
+    assert (look.fault, look.fallen) == ("ValueError: pipe", status == "failed")
+    assert (plan.facts.failure != "") is (status == "failed")
+
+
 def test_a_plan_serves_its_state_where_it_is_mounted(board: Board) -> None:
     plan = board.app.mount_plan(FAN, "/flow", period=0.01)
     board.start()

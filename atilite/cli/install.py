@@ -112,7 +112,11 @@ def install(call: Call) -> int:
     certificates_of(call.settings)
     refuse_open_door(as_service(call))
     systemd.write(unit.name, unit.text())
-    systemd.control("daemon-reload")
+    try:
+        systemd.control("daemon-reload")
+    except AtiliteError:
+        systemd.remove(unit.name)  # nobody has read it, and it would be in the way of the next install
+        raise
     systemd.control("enable", "--now", f"{unit.name}.service")
     print(f"wrote {systemd.path(unit.name)}, enabled and started {unit.name}")
     place = as_service(call).settings.db

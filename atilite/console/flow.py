@@ -277,7 +277,7 @@ def _state(house: Any, framers: Sequence[Any]) -> State:
         return PAUSED
     if facts.alive and any(one.alive for one in framers):
         return STATES["running"]
-    return FAULTED if facts.failure or any(one.fault for one in framers) else STATES["stopped"]
+    return FAULTED if facts.failure or any(one.fallen for one in framers) else STATES["stopped"]
 
 
 def _summary(facts: Any) -> str:
@@ -297,7 +297,7 @@ def _framer_row(look: Any, house: str, chosen: str, may: bool) -> FramerRow:
     turns = look.schedule in ("active", "inactive") and look.status != "aborted"
     return FramerRow(
         name=look.name,
-        state=FAULTED if look.fault and not look.alive else STATES.get(look.status, State("stopped", look.status)),
+        state=FAULTED if look.fallen and not look.alive else STATES.get(look.status, State("stopped", look.status)),
         over=look.outline[:-1],
         frame=look.outline[-1] if look.outline else "",
         elapsed=Span(look.elapsed, words.duration(look.elapsed)) if look.outline else None,

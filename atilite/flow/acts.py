@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from atilite.errors import FlowError
 from atilite.flow import clones
 from atilite.flow.controls import ABORT, REACHED, STOP
+from atilite.flow.faults import fall, fault_of
 from atilite.flow.frames import Act
 from atilite.flow.model import (
     Aux,
@@ -270,6 +271,9 @@ def _fiat(act: Fiat, scope: Scope) -> Act:
         moving.add(slave)
         try:
             return bool(slave.obey(control) == wanted)
+        except Exception as error:  # here the turn of a slave ends, and its master goes on
+            fall(scope.house, slave, fault_of(slave, error))
+            return False
         finally:
             moving.discard(slave)
 

@@ -227,6 +227,9 @@ class Building:
         first = decl.first or next(iter(frames))
         if first not in frames and decl.frames:
             self._problem(decl.first_place, f"framer {framer.name} has no frame {first}{nearest(first, frames)}")
+        if decl.schedule in ("aux", "moot") and decl.on_fault in frames:
+            remedy = "name a frame of that one for a fault; here it is stop or ignore"
+            self._problem(decl.place, f"framer {decl.name} is {decl.schedule} and fails with who runs it: {remedy}")
         if decl.on_fault not in ("stop", "ignore", *frames):
             hint = nearest(decl.on_fault, ("stop", "ignore", *frames))
             self._problem(decl.place, f"framer {framer.name} has no frame {decl.on_fault} to go to after a fault{hint}")

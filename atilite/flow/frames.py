@@ -30,11 +30,12 @@ class World(Protocol):
 
 
 class Fault(Exception):  # it unwinds a framer's turn, and is told as an event there
-    """A behaviour has failed, and its framer does not go on."""
+    """A behaviour has failed, and its framer does not go on, unless it is `settled` by what the plan says for that."""
 
     def __init__(self, framer: Framer, frame: Frame, place: Place, error: Exception) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.framer, self.frame, self.place, self.error = framer, frame, place, error
+        self.settled = False
 
 
 class Frame:

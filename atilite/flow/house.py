@@ -120,6 +120,7 @@ class House:
         fault = Fault(frame.framer, frame, place, error)
         if frame.framer.decl.on_fault != "ignore":
             raise fault from error
+        fault.settled = True
         self.tell_fault(fault)
 
     def tell_fault(self, fault: Fault) -> None:

@@ -17,12 +17,13 @@ from atilite.flow.building import Behaves, build
 from atilite.flow.chance import drawing
 from atilite.flow.controls import ALIVE, CONTROLS, STOP
 from atilite.flow.cursor import nearest
+from atilite.flow.faults import fallen, fault_of
 from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
 from atilite.flow.lines import Problem
 from atilite.flow.logs import loggers
 from atilite.flow.model import LoggerDecl, PlanDecl
-from atilite.flow.turns import Turns, fault_of
+from atilite.flow.turns import Turns
 
 log = logging.getLogger("atilite.flow")
 
@@ -47,7 +48,7 @@ class Moved(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A framer behind the last full turn. Times are in seconds of the plan's clock."""
+    """A framer behind the last full turn; `fallen` if a fault has ended it. Times are in seconds of the plan."""
 
     name: str
     status: str
@@ -58,6 +59,7 @@ class Look(NamedTuple):
     desire: str
     schedule: str
     fault: str
+    fallen: bool
     waits_for: tuple[str, ...] = ()  # the conditions and tasks that its generators wait for
 
     @property
@@ -118,6 +120,9 @@ class Running:
             house.listen(self._listener(house))
 
     def _listener(self, house: House) -> Callable[[str, str, dict[str, Any]], None]:
+        def settled(framer: str) -> bool:
+            return framer in house.framers and not fallen(house.framers[framer])
+
         def listen(event: str, framer: str, facts: dict[str, Any]) -> None:
             if event == "transition":
                 self.moved.emit(Moved(house.name, house.history[-1]))
@@ -126,8 +131,10 @@ class Running:
             elif event == "fault":
                 frame = facts["frame"]  # a logger has none
                 who = f"framer {framer} in frame {frame}" if frame else f"logger {framer}"
-                self.failure = f"{who}, line {facts['line']}: {facts['error']}"
-                self.faulted.emit((house.name, framer, self.failure))
+                told = f"{who}, line {facts['line']}: {facts['error']}"
+                if not settled(framer):
+                    self.failure = told
+                self.faulted.emit((house.name, framer, told))
 
         return listen
 
@@ -152,7 +159,7 @@ class Running:
 
     def run(self, until: float | None = None) -> None:
         """Turn on the simulated clock until nothing runs; at most to the last turn at or before `until` seconds."""
-        while not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
+        while not self._ending and self._comes(until):
             if not self.turn():
                 return
         if self._ending:
@@ -164,8 +171,8 @@ class Running:
         for house in self.houses.values():
             house.meta["real"] = True
         more = True
-        while more and not self._ending and (until is None or self.turns.stamp <= until + 1e-9):
-            if self._is_due():
+        while more and not self._ending and self._comes(until):
+            if self._is_due() and self._comes(until):  # the end may be among what was left out
                 before = self._clock.monotonic()
                 more = self.turn()
                 took = self._clock.monotonic() - before
@@ -174,6 +181,10 @@ class Running:
                     self.overruns += 1
         if self._ending:
             self.end()
+
+    def _comes(self, until: float | None) -> bool:
+        """Whether the next turn is one at or before this time."""
+        return until is None or self.turns.stamp <= until + 1e-9
 
     def _is_due(self) -> bool:
         """Whether a turn is to be made now; waits for its time first, or until something is asked for."""
@@ -379,6 +390,6 @@ def built(
 def _look(framer: Framer) -> Look:
     return Look(
         framer.name, str(framer.status), tuple(framer.outline), framer.elapsed, framer.turns, framer.period,
-        framer.desire, framer.decl.schedule, str(framer.fault) if framer.fault is not None else "",
+        framer.desire, framer.decl.schedule, str(framer.fault or ""), fallen(framer),
         tuple(part.waits_for for part in framer.parts if part.waits_for),
     )  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from atilite.flow.controls import ABORTED, ALIVE, RUNNING, STARTED, STOP, Status
-from atilite.flow.frames import Fault, Framer
+from atilite.flow.controls import ABORTED, ALIVE, RUNNING, STARTED, STOP
+from atilite.flow.faults import fall, fault_of
 from atilite.flow.house import House
 
 
@@ -42,7 +42,7 @@ class Turns:
                 try:
                     status = tasker.obey(tasker.desire)
                 except Exception as error:  # here the turn of a framer ends, and the others go on
-                    self._faulted(house, tasker, fault_of(tasker, error))
+                    fall(house, tasker, fault_of(tasker, error))
                     status = tasker.status
                 if status is ABORTED:
                     aborted = True
@@ -63,35 +63,6 @@ class Turns:
         for _, tasker in self._ready:
             if tasker.period > 0 and tasker.due < self.stamp:
                 tasker.due += int((self.stamp - tasker.due) / tasker.period) * tasker.period
-
-    def _faulted(self, house: House, tasker: Framer, fault: Fault) -> None:
-        """A behaviour has failed: its framer goes to the frame that is named for that, or stops."""
-        house.tell_fault(fault)
-        target = tasker.frames.get(fault.framer.decl.on_fault) if fault.framer is tasker else None
-        if target is not None:
-            try:
-                tasker.force(target)
-                tasker.recur()
-                tasker.status = RUNNING
-                return
-            except Exception as another:  # that frame fails as well, and nothing is left but to stop
-                house.tell_fault(fault_of(tasker, another))
-        try:
-            tasker.exit_all()
-        except Exception as another:  # here the framer has ended
-            house.tell_fault(fault_of(tasker, another))
-        house.tell("stop", tasker.name)
-        tasker.desire, tasker.status = STOP, Status.STOPPED
-
-
-def fault_of(tasker: Any, error: Exception) -> Fault:
-    """The fault of a framer; of an error that is none itself, in the frame that is active."""
-    if isinstance(error, Fault):
-        return error
-    if not isinstance(tasker, Framer):
-        raise error
-    frame = tasker.active or tasker.first
-    return Fault(tasker, frame, frame.place, error)
 
 
 def _wants(tasker: Any) -> bool:

@@ -42,13 +42,16 @@ class Aio:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop, started if it was not."""
         with self._lock:
-            if self._stopped:
-                raise TaskError("the asyncio loop has been stopped")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop() if self._make is None else self._make()
-                self._thread = threading.Thread(target=self._turn, args=(self._loop,), name="atilite-aio", daemon=True)
-                self._thread.start()
-            return self._loop
+            return self._started()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        if self._stopped:
+            raise TaskError("the asyncio loop has been stopped")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop() if self._make is None else self._make()
+            self._thread = threading.Thread(target=self._turn, args=(self._loop,), name="atilite-aio", daemon=True)
+            self._thread.start()
+        return self._loop
 
     def choose(self, make: Callable[[], asyncio.AbstractEventLoop]) -> bool:
         """Have `make` make the loop when it starts; False if it has started already."""
@@ -70,13 +73,15 @@ class Aio:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Promise[T]:
         """Run `coroutine` in the caller's context; cancelling cancels it there and settles when it has ended."""
         job = Job(coroutine, copy_context(), self._tasks, next(self._numbers))
-        try:
-            loop = self.loop
-        except TaskError as error:
-            coroutine.close()
-            return Promise.failed(error)
-        job.promise = Work(functools.partial(_cancel_soon, loop, job))
-        loop.call_soon_threadsafe(job.begin, loop)
+        # With the lock, so that a stop comes before it or behind it, and then finds its task.
+        with self._lock:
+            try:
+                loop = self._started()
+            except TaskError as error:
+                coroutine.close()
+                return Promise.failed(error)
+            job.promise = Work(functools.partial(_cancel_soon, loop, job))
+            loop.call_soon_threadsafe(job.begin, loop)
         return job.promise
 
     def stop(self, timeout: float = 5.0) -> int:
@@ -96,14 +101,25 @@ class Aio:
         return left
 
     async def _end_all(self, timeout: float) -> int:
-        # Also the tasks that the coroutines have made and not waited for: they too may have something to put away.
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if not tasks:
-            return 0
-        _, pending = await asyncio.wait(tasks, timeout=timeout)
-        return len(pending)
+        # Also the tasks that the coroutines have made and not waited for: they too may have something to put away, and
+        # may make others for that.
+        end = monotonic() + timeout
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=max(0.0, end - monotonic()))
+            if monotonic() >= end:
+                break
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            # Python would say of each, when it comes to throw it away, that it "was destroyed".
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            log.warning("%s did not end when it was cancelled, and goes on no more", self._name_of(task))
+        return len(left)
+
+    def _name_of(self, task: asyncio.Task[Any]) -> str:
+        job = self._tasks.get(task)
+        return getattr(task.get_coro(), "__qualname__", "a task") if job is None else job.name
 
     def _finish(self, loop: asyncio.AbstractEventLoop) -> None:
         self._over = True

@@ -34,6 +34,8 @@ Filter = Callable[[Any], Any] | None
 OPTIONS = {"timeout", "meta", "filter", "callback", "owner"}
 # So many streamed answers may have a thread that makes their pieces.
 PRODUCERS = 64
+# Seconds that each place has for its end, also when another one has taken all the time there was.
+A_MOMENT = 0.1
 
 
 class Use(NamedTuple):
@@ -181,7 +183,7 @@ class Runtime:
             places = [*self._made.values(), self.threads]
         names = []
         for place in places:
-            left = place.stop(max(0.0, end - time.monotonic()))
+            left = place.stop(max(A_MOMENT, end - time.monotonic()))
             if left:
                 names.append(f"{type(place).__name__}: {left}")
         return names

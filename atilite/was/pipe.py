@@ -33,10 +33,10 @@ class Pipe:
 
 def _inside(was: Any, app: Any) -> Any:
     """The same request and answer, seen by another app: its templates, its URLs."""
-    other = type(was)(app, was.request or None, was.run)
+    other = type(was)(app, was.request_or_none, was.run)
     for name in ("identity", "exchange", "around"):
         if name in vars(was):
             vars(other)[name] = vars(was)[name]
-    if was.request:
+    if was.request_or_none:
         other.response = was.response
     return other

@@ -62,7 +62,7 @@ class Tokens:
         self._one_time().revoke(token)
 
     def _keep_secret(self) -> None:
-        if self._was.request:
+        if self._was.request_or_none:
             keep_secret(self._was.env)
 
     def _one_time(self) -> OneTimeTokens:

@@ -24,7 +24,7 @@ class Trace:
     """The ids and the lines in the log of one request or run."""
 
     def __init__(self, was: Any) -> None:
-        env = was.request.env if was.request else {}
+        env = was.request.env if was.request_or_none else {}
         self.uniqid = make_uid()
         self.timestamp: float = was.app.clock.time()
         given = next((env[name] for name in _GLOBAL_IDS if _ID.fullmatch(env.get(name, ""))), "")

@@ -15,7 +15,7 @@ Target = str | Callable[..., Any]
 def urls_of(was: Any) -> Urls:
     """What makes URLs for the app of `was`, under the prefix that its request came in by."""
     app = was.app
-    if not was.request:
+    if not was.request_or_none:
         return Urls(app, quote(app.prefix), {})
     point = _sent(was.env.get("SCRIPT_NAME", ""))
     served_by = was.env.get("bottle.app", app)

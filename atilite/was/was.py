@@ -51,17 +51,12 @@ else:
     verify_password = function_of("atilite.was.passwords", "verify_password")
 
 
-class NoRequest:
-    """Stands for `was.request` in a run, a hook of the app's life or an event: says what is wrong when it is used."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise TaskError(f"was.request.{name}: there is no request here; this runs for an action, a service or an event")
-
-    def __bool__(self) -> bool:
-        return False
+class NoRequest(TaskError, AttributeError):
+    """`was.request` in a run, a hook of the app's life or an event: there is none."""
 
 
-NO_REQUEST = NoRequest()
+def _no_request(was: Was) -> Any:
+    raise NoRequest("was.request: there is no request here; this runs for an action, a service or an event")
 
 
 class Was:
@@ -78,12 +73,14 @@ class Was:
 
     def __init__(self, app: Any, request: Any = None, run: Any = None) -> None:
         self.app = app
-        self.request: Any = request if request is not None else NO_REQUEST
         if request is not None:
+            self.request = request
             request.app = app
         self.run = run
 
     # The request and its answer.
+    request = Facet[Any](_no_request, "The request; a NoRequest error where there is none.")
+    request_or_none = property(lambda was: was.__dict__.get("request"), doc="The same, None where there is none.")
     env = Facet[Any](lambda was: was.request.env, "The WSGI environ.")
     cookie = Facet[Any](lambda was: was.request.cookie, "Cookies: read, set, remove.")
     session = Facet[Any](lambda was: was.request.session, "What this browser keeps: signed, for a time.")
@@ -192,7 +189,7 @@ class Was:
     @property
     def streams_input(self) -> bool:
         """Whether the handler reads the request's body piece by piece with `was.Input`."""
-        return bool(self.request and self.request.routable.get("input_stream"))
+        return bool(self.request_or_none and self.request.routable.get("input_stream"))
 
     def Input(self, size: int = 65536) -> BodyRead | None:
         """The next piece of the body, of at most `size` bytes: `data = yield was.Input(4096)`; b"" is the end.

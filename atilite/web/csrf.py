@@ -41,7 +41,7 @@ def foreign(environ: Environ) -> str:
         return "the request comes from another site"
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None and not same_host(origin, environ.get("HTTP_HOST", "")):
-        return "the request's Origin is another site"
+        return "the request's Origin is another site, or a proxy does not pass on the client's Host"
     return ""
 
 

@@ -51,6 +51,17 @@ def test_install_writes_enables_and_starts(call: Make, systemctl: Systemctl, tmp
 
 
 @pytest.mark.row("A195")
+def test_where_systemd_does_not_run_nothing_is_left_behind(call: Make, systemctl: Systemctl, tmp_path: Path) -> None:
+    systemctl.failing.add("daemon-reload")
+    with pytest.raises(AtiliteError, match="systemctl daemon-reload failed"):
+        install.install(call(name="board", port="8080"))
+    assert not (tmp_path / "units/board.service").exists()
+
+    systemctl.failing.clear()
+    assert install.install(call(name="board", port="8080")) == 0
+
+
+@pytest.mark.row("A195")
 def test_a_second_install_is_refused_and_update_takes_its_place(
     call: Make, systemctl: Systemctl, tmp_path: Path
 ) -> None:

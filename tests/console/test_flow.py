@@ -12,6 +12,8 @@ import pytest
 from atilite.config import Settings
 from atilite.console import figures, flow, flowdeeds
 from atilite.flow import Plan, frame
+from atilite.flow.frames import Fault
+from atilite.flow.house import House
 from atilite.mountedplan import MountedHouse, MountedPlan
 from atilite.runtime.promise import Promise
 from atilite.site import Site
@@ -340,3 +342,18 @@ def test_a_share_of_several_fields_is_shown_on_one_line() -> None:
     assert flow.shown({"value": 4.99712345}) == "4.99712"
     assert flow.shown({"north": 1.0, "east": 2.5}) == "north 1, east 2.5"
     assert flow.shown({"north": -0.0, "east": -2.5}) == "north 0, east -2.5"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_framer_that_has_ended_is_shown_as_failed_where_nothing_has_settled_its_fault(
+    house: MountedHouse, person: People, settled: bool
+) -> None:
+    def fail(built: House) -> None:
+        framer = built.framers["spare"]
+        framer.fault = Fault(framer, framer.first, framer.first.place, ValueError("no such pump"))
+        framer.fault.settled = settled
+
+    house.look(fail)
+    page = person("view").get("/flow/box1.json").json()
+    (spare,) = [row for row in page["framers"] if row["name"] == "spare"]
+    assert (spare["state"], spare["fault"]) == ("stopped" if settled else "failed", "ValueError: no such pump")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -227,7 +228,7 @@ def test_stop_cancels_what_runs_and_refuses_what_comes() -> None:
     assert Aio().stop() == 0
 
 
-def test_stop_counts_a_coroutine_that_does_not_want_to_end() -> None:
+def test_stop_counts_and_names_a_coroutine_that_does_not_want_to_end(caplog: pytest.LogCaptureFixture) -> None:
     aio = Aio()
     gate: Promise[None] = Promise()
     began: Promise[None] = Promise()
@@ -246,6 +247,56 @@ def test_stop_counts_a_coroutine_that_does_not_want_to_end() -> None:
     assert aio.stop(0.05) == 1
     gate.set(None)
     assert not promise.error
+    assert "stubborn did not end when it was cancelled" in caplog.text
+    del aio, promise
+    gc.collect()
+    assert "Task was destroyed" not in caplog.text
+
+
+def test_stop_ends_also_what_its_tasks_begin_while_they_end() -> None:
+    aio, kept, ended = Aio(), [], []
+    began: Promise[None] = Promise()
+
+    async def farewell() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("farewell")
+
+    async def code() -> None:
+        try:
+            began.set(None)
+            await asyncio.Event().wait()
+        finally:
+            kept.append(asyncio.create_task(farewell()))
+            await asyncio.sleep(0)
+
+    promise = aio.run(code())
+    began.wait(10)
+
+    assert aio.stop(10) == 0
+    assert promise.done
+    assert ended == ["farewell"]
+
+
+def test_what_comes_while_it_stops_is_ended_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    aio = Aio()
+    loop = aio.loop
+    stopping = threading.Thread(target=aio.stop, args=(10,))
+    call_soon = loop.call_soon_threadsafe
+
+    def late(callback: Callable[..., Any], *args: Any) -> object:
+        if stopping.ident is None:
+            stopping.start()
+            stopping.join(0.2)  # it has to wait for this one, so that this one is not left behind
+        return call_soon(callback, *args)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", late)
+
+    with pytest.raises(TaskCancelled):
+        aio.run(asyncio.sleep(3600)).wait(10)
+    stopping.join(10)
+    assert not stopping.is_alive()
 
 
 def test_aiohttp_works_as_server_and_client_with_tasks_in_both(runtime: Runtime) -> None:

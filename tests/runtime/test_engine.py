@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import subprocess
@@ -188,3 +189,24 @@ def test_a_plain_script_uses_tasks_and_leaves_nothing_behind(tmp_path: Path) -> 
 def test_the_process_has_one_runtime() -> None:
     assert process_runtime() is process_runtime()
     assert process_runtime().loop is process_runtime().loop
+
+
+def test_a_stop_leaves_coroutines_a_moment_for_their_end_when_others_have_taken_all_the_time(loop: Loop) -> None:
+    runtime = Runtime(loop=loop)
+    began: Promise[None] = Promise()
+    ended = []
+
+    async def code() -> None:
+        try:
+            began.set(None)
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            ended.append("put away")
+
+    runtime.run(code)
+    began.wait(10)
+
+    assert runtime.stop(0) == []
+    assert ended == ["put away"]
