@@ -696,7 +696,7 @@ def test_without_a_request_there_is_no_session_and_it_says_so(app: Atilite) -> N
     was = app._was_for_run(None)
 
     for name in ("session", "mbox", "cookie"):
-        with pytest.raises(atilite.errors.TaskError, match="was.request: there is no request here"):
+        with pytest.raises(atilite.errors.TaskError, match=r"was\.request: there is no request here"):
             getattr(was, name)
     assert was.decode_ott(was.encode_ott("hans")) == "hans"
     assert was.verify_otp(was.generate_otp())
