@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from atilite.errors import FlowError
-from atilite.flow.clauses import need as parse_need
+from atilite.flow.clauses import needs as parse_needs
 from atilite.flow.controls import STOP
 from atilite.flow.cursor import Cursor, Wrong
+from atilite.flow.frames import Act
 from atilite.flow.lines import words_of
+from atilite.flow.model import Marked, Need
 from atilite.flow.needs import compile_need
 from atilite.flow.scope import Scope
 
@@ -27,9 +29,9 @@ class Until:
 
 def until(condition: str | Callable[[], object] | None = None, *, elapsed: float | None = None,
           turns: int | None = None) -> Until:  # fmt: skip
-    """Wait until a need of FloScript or a function holds, so many seconds have gone by, or so many turns.
+    """Wait until needs of FloScript or a function hold, so many seconds have gone by, or so many turns.
 
-    The time is counted from this wait on.
+    The time is counted from this wait on, and so is what is `updated` or `changed`.
     """
     if callable(condition):
         return Until(getattr(condition, "__name__", "a condition"), condition)
@@ -112,12 +114,18 @@ class Routine:
             check = wanted.check
             return lambda: bool(check())
         try:
-            words = Cursor("until", tuple(words_of(wanted.text)))
-            found = parse_need(words, framer.decl.name)
-            words.end()
+            found = parse_needs(Cursor("until", tuple(words_of(wanted.text))), framer.decl.name)
         except Wrong as error:
             raise FlowError(str(error)) from None
-        return compile_need(found, self._scope, [])
+        marks: list[Act] = []
+        # A mark of its own: `updated` and `changed` are since the wait began, whatever others ask of that share.
+        checks = [compile_need(self._marked(need), self._scope, marks) for need in found]
+        for mark in marks:
+            mark()
+        return lambda: all(check() for check in checks)
+
+    def _marked(self, need: Need) -> Need:
+        return replace(need, marker=need.marker or f"until{id(self)}") if isinstance(need, Marked) else need
 
 
 def _always() -> bool:
