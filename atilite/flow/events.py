@@ -96,6 +96,8 @@ def line_of(told: dict[str, Any]) -> str:
     event = told["event"]
     if event == "transition":
         said = f"{_outline(facts['from'])} -> {_outline(facts['to'])}  ({facts['cause']}, after {facts['after']:g} s)"
+    elif event in ("suspend", "resume"):
+        said = f"{facts['aux']} in {facts['by']}  ({facts['cause']}, after {facts['after']:g} s)"
     elif event == "print":
         said = " ".join([str(facts["text"]), *(f"{name}={value!r}" for name, value in facts.get("fields", {}).items())])
     elif event == "share":
