@@ -153,6 +153,8 @@ def test_a_fault_is_told_with_its_frame_and_its_line() -> None:
     [
         ({"t": 0.5, "event": "transition", "framer": "m", "from": ["top", "a"], "to": ["top", "b"], "by": "a",
           "cause": "go b", "after": 0.25}, "     0.500  transition  m  top > a -> top > b  (go b, after 0.25 s)"),
+        ({"t": 0.5, "event": "suspend", "framer": "m", "aux": "repair", "by": "work", "cause": "aux repair if .low",
+          "after": 0.25}, "     0.500  suspend     m  repair in work  (aux repair if .low, after 0.25 s)"),
         ({"t": 1, "event": "print", "framer": "m", "text": "hello"}, "     1.000  print       m  hello"),
         ({"t": 1, "event": "share", "path": ".x", "value": "y"}, "     1.000  share         .x = 'y'"),
         ({"t": 1, "event": "start", "house": "h", "framer": "m"}, "     1.000  start       h.m"),
