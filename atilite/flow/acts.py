@@ -244,10 +244,14 @@ def _bid(act: Bid, scope: Scope) -> Act:
 
         return bid
     period = scope.house.contained(_number(act.period, scope), scope.frame, scope.place)
+    house = scope.house
 
     def bid_at() -> None:
         for tasker in taskers:
             tasker.period, tasker.desire = max(0.0, period() or 0.0), control
+            if house.meta["real"] and house.store.stamp is not None:
+                # One that took no turns by a period has been due for long, and is not to make up for that.
+                tasker.due = max(tasker.due, house.store.stamp)
 
     return bid_at
 

@@ -34,7 +34,7 @@ class Wish(NamedTuple):
     """Something that was asked for from outside, done before the turn with this number (0 is the first)."""
 
     turn: int
-    kind: str  # bid or write; skip where turns were missed in real time
+    kind: str  # bid or write; real where it begins to turn in real time, skip where turns were missed there
     house: str
     name: str  # of a framer, or the path of a share
     value: Any  # a control, or fields
@@ -168,8 +168,7 @@ class Running:
     def run_realtime(self, until: float | None = None) -> None:
         """Turn in this thread, each turn at its time, until nothing runs, `until` is over, or `stop` is called."""
         self._begun = self._clock.monotonic() - self.turns.stamp
-        for house in self.houses.values():
-            house.meta["real"] = True
+        self._wanted.appendleft(("real", "", "", True))
         more = True
         while more and not self._ending and self._comes(until):
             if self._is_due() and self._comes(until):  # the end may be among what was left out
@@ -320,6 +319,10 @@ class Running:
             self.granted.emit(Wish(self.turns.count, kind, house_name, name, value))
             if kind == "skip":
                 self.turns.skip(value)
+                continue
+            if kind == "real":
+                for one in self.houses.values():
+                    one.meta["real"] = value
                 continue
             house = self._house(house_name)
             if kind == "bid":

@@ -157,6 +157,30 @@ def test_a_turn_that_takes_longer_than_the_period_is_counted_and_what_it_missed_
     assert [one.new for one in plan.transitions("h")] == [("b",)]
 
 
+@pytest.mark.row("I4", "I27")
+@pytest.mark.parametrize(("wishes", "turned"), [([], 9), ([Wish(0, "real", "", "", True)], 3)])
+def test_a_framer_that_gets_a_period_by_a_bid_makes_up_for_nothing_in_real_time(
+    wishes: list[Wish], turned: int
+) -> None:
+    plan = running(
+        "house h\ninit .n with 0\nframer boss be active\nframe a\ntimeout 5\nframe b\nbid start w at 0.5\n"
+        "framer w be inactive\nframe c\nrecur\ninc .n with 1\n", wishes=wishes,
+    )  # fmt: skip
+    plan.run(until=6.0)
+
+    assert plan.read("h", ".n") == turned
+
+
+def test_whether_a_plan_turns_in_real_time_is_among_what_it_was_given() -> None:
+    plan = running("house h\nframer m be active\nframe a\nput 1 into .n\ncopy .meta.real into .m\nbid stop me\n")
+    granted: list[Wish] = []
+    plan.granted.listen(granted.append)
+    plan.run_realtime(1.0)
+
+    assert granted[0] == Wish(0, "real", "", "", True)
+    assert plan.read("h", ".m") is True
+
+
 def test_no_turn_is_made_behind_the_end_where_the_last_ones_were_missed() -> None:
     clock = Jumping()
 
