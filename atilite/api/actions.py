@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from atilite.awaiting import Later
 from atilite.errors import Error, RunSkipped, StoreError, TaskCancelled, TaskTimeout
@@ -25,6 +27,30 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 def list_actions(was: Any) -> Response:
     """Every action that is not hidden, in the order of definition."""
     return reply([action(found) for found in catalogue(was).actions if not found.hidden])
+
+
+def invocations(actions: Iterable[Any]) -> Iterator[Endpoint]:
+    """To run each action that is not hidden, as an operation of its own: the signature is the schema of the body.
+
+    They tell what `POST /action/{name}` takes; their routes are that one.
+    """
+    operations: set[str] = set()
+    for found in actions:
+        if found.hidden:
+            continue
+        operation = "invoke_" + re.sub(r"\W+", "_", found.name)
+        while operation in operations:
+            operation += "_"
+        operations.add(operation)
+        whole = found.schema.json_schema()
+        files = {one.name for one in found.fields if one.kind == "upload"}
+        plain = {**whole, "properties": {name: one for name, one in whole["properties"].items() if name not in files}}
+        yield Endpoint(
+            "POST", f"/action/{quote(found.name, safe='')}", invoke_action, operation,
+            found.description.partition("\n")[0] or f"Run {found.name}", found.role, tag="actions", parameters=(WAIT,),
+            body=None if files & set(whole["required"]) else plain, body_required=bool(whole["required"]),
+            forms={FORMS[0]: whole} if files else {FORMS[1]: whole}, answers=STARTED,
+        )  # fmt: skip
 
 
 def invoke_action(was: Any, name: str) -> Response | Later | Generator[Any, Any, Response | Later]:

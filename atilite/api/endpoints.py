@@ -40,6 +40,8 @@ class Answer:
 class Endpoint:
     """One operation. `rule` is the route below the mount, `role` None for everybody, `options` those of the route.
 
+    `body` is what it takes as JSON, `forms` what as other media types.
+
     `handler(was, **path)` takes the variable parts of its path by name and reads query and body itself.
     """
 
@@ -53,6 +55,7 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     body_required: bool = True
+    forms: Mapping[str, Schema] = field(default_factory=dict)
     answers: Mapping[int, Answer] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -75,8 +75,9 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.tag:
         found["tags"] = [endpoint.tag]
-    if endpoint.body is not None:
-        content = {"application/json": {"schema": endpoint.body}}
+    bodies = {**({} if endpoint.body is None else {"application/json": endpoint.body}), **endpoint.forms}
+    if bodies:
+        content = {kind: {"schema": schema} for kind, schema in bodies.items()}
         found["requestBody"] = {"required": endpoint.body_required, "content": content}
     return found
 

@@ -13,14 +13,15 @@ from atilite.web.response import Response
 from . import actions, again, appevents, flows, health, hooks, journals, kv, openapi, services, tasks, trail, updates
 from .answers import raw, reply
 from .endpoints import Answer, Endpoint, declare
+from .site import catalogue
 
 HTML = "text/html; charset=utf-8"
 
 
 def openapi_json(was: Any) -> Response:
-    """The description of this API."""
-    site = was.app.site
-    return reply(openapi.document(INTERNAL, site.settings.name, VERSION, was.app.prefix))
+    """The description of this API, with what each action takes."""
+    endpoints = (*INTERNAL, *actions.invocations(catalogue(was).actions))
+    return reply(openapi.document(endpoints, was.app.site.settings.name, VERSION, was.app.prefix))
 
 
 def docs(was: Any) -> Response:

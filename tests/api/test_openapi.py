@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from urllib.parse import quote, unquote
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from atilite import Atilite, Upload
 from atilite.api import openapi
+from atilite.api.actions import invocations
 from atilite.api.routes import INTERNAL, ROOT
+from tests.api.conftest import World
 
 BINP = {
     ("GET", "/actions/"): "listActions",
@@ -31,6 +35,51 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 def test_paths_and_operation_ids_of_binp_are_kept() -> None:
     paths = openapi.document(INTERNAL, "board", "1.0")["paths"]
     assert {key: paths[key[1]][key[0].lower()]["operationId"] for key in BINP} == BINP
+
+
+def test_each_listed_action_is_an_operation_whose_body_is_its_signature(world: World) -> None:
+    viewer = world.client("view")
+    document = viewer.get("/internal/openapi.json").json()
+    listed = {one["name"]: one["parameters"] for one in viewer.get("/internal/actions/").json()}
+    told = {
+        unquote(path.removeprefix("/action/")): methods["post"]["requestBody"]["content"]
+        for path, methods in document["paths"].items()
+        if path.startswith("/action/") and "{" not in path
+    }
+
+    OpenAPIV31SpecValidator(document).validate()
+    assert {name: content["application/json"]["schema"] for name, content in told.items()} == listed
+    path = f"/action/{quote('Open/the valve ä', safe='')}"
+    assert document["paths"][path]["post"]["security"]
+    assert world.client("run").post(f"/internal{path}", {"zone": "north"}).json()["result"] == ["north", 30, "none"]
+
+
+def test_files_are_told_as_a_form_and_names_that_look_alike_stay_apart() -> None:
+    app = Atilite("files")
+
+    @app.action(name="Develop 1")
+    def develop(title: str, photo: Upload | None = None) -> None:
+        """Make a picture.
+
+        It takes a while."""
+
+    app.action(name="Develop-1")(lambda photo: None)
+    app.action(name="Keep", hidden=True)(lambda: None)
+
+    @app.action(name="Scan", role="admin")
+    def scan(page: Upload) -> None: ...
+
+    operations = {
+        methods["post"]["operationId"]: methods["post"]
+        for methods in openapi.document(invocations(app.action.actions), "board", "1.0")["paths"].values()
+    }
+    assert list(operations) == ["invoke_Develop_1", "invoke_Develop_1_", "invoke_Scan"]
+    content = operations["invoke_Develop_1"]["requestBody"]["content"]
+    assert list(content["application/json"]["schema"]["properties"]) == ["title"]
+    assert list(content["multipart/form-data"]["schema"]["properties"]) == ["title", "photo"]
+    assert operations["invoke_Develop_1"]["summary"] == "Make a picture."
+    assert list(operations["invoke_Scan"]["requestBody"]["content"]) == ["multipart/form-data"]
+    assert operations["invoke_Scan"]["description"] == "Role admin."
 
 
 def test_operation_ids_are_unique_and_every_path_parameter_is_described() -> None:
