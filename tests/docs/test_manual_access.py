@@ -289,14 +289,18 @@ HELPERS = """
 CACHE = """
     import atilite
     from atilite import Atilite
+    from atilite.testing.clock import FakeClock
 
+    CLOCK = FakeClock ()
     TOLD = []
 
     def __config__ (pref):
         atilite.register_g ('tables.users', 'table.photos')
 
     def __app__ ():
-        return Atilite (__name__)
+        app = Atilite (__name__)
+        app.clock = CLOCK
+        return app
 
     def __setup__ (app, mntopt):
         @app.on ("setlu:tables.users")
@@ -315,7 +319,7 @@ CACHE = """
             cleared.append (name)
 
         @app.route ('/query')
-        @app.if_cache_updated (['tables.users', 'table.photos'], clear_memory, interval = 0)
+        @app.if_cache_updated (['tables.users', 'table.photos'], clear_memory, interval = 1)
         def query (was, q):
             return '|'.join (cleared)
 """
@@ -488,8 +492,9 @@ def test_cache_control(tmp_path: Path) -> None:
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with served(tmp_path, {"__init__.py": CACHE}) as (client, myapp):
         myapp.TOLD.append(told)
-        texts = [client.get(path).text for path in ("/query?q=1", "/update", "/query?q=1", "/query?q=1")]
-        assert texts == ["", "updated", "tables.users", "tables.users"]
+        assert [client.get(path).text for path in ("/query?q=1", "/update", "/query?q=1")] == ["", "updated", ""]
+        myapp.CLOCK.advance(1)
+        assert [client.get("/query?q=1").text for _ in range(2)] == ["tables.users"] * 2
         assert told.get(timeout=10) == ("something",)
 
 
