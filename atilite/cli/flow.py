@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from .parser import Commands, Parser
 from .planfiles import loading, plan_file
 
 FAILED = 1
+PLACED = re.compile(r".+?:\d+: ")  # FILE:LINE: before what is wrong there
 FILE = "a script, or FILE.py or FILE.py:NAME for a plan that Python declares"
 
 
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str], script: Path | None) -> int:
     try:
         return command(options, behaviors_of(options.behaviors))
     except FlowError as error:
+        if not PLACED.match(str(error)):
+            raise
         # One line for each thing that is wrong, as `flow check` tells them.
         print(error, file=sys.stderr)
         return FAILED

@@ -135,7 +135,8 @@ class Told:
         self.gone = True
         self._running.stop()
         if not isinstance(error, BrokenPipeError):
-            print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
+            remedy = "make room, or send the output elsewhere"
+            print(f"atilite: the output cannot be written: {error.strerror} ({remedy})", file=sys.stderr)
         # Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 

@@ -32,7 +32,9 @@ class Telling:
     ) -> None:
         self._tell = tell
         self._many = len(houses) > 1
-        self._watched: list[_Watched] = [one for path in watch for one in _found(houses, path)]
+        found = (one for path in watch for one in _found(houses, path))
+        # Whoever names a share twice is told of it once.
+        self._watched = list({(one.house.name, one.share.path): one for one in found}.values())
         for house in houses:
             house.listen(self._listener(house), detailed=detailed)
 

@@ -225,7 +225,8 @@ def test_output_that_cannot_be_written_ends_a_plan_and_is_told(folder: Path) -> 
             command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=WAIT, check=False
         )
 
-    assert (done.returncode, done.stderr) == (1, "the output cannot be written: No space left on device\n")
+    told = "atilite: the output cannot be written: No space left on device (make room, or send the output elsewhere)\n"
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_what_is_wrong_with_a_plan_is_told_before_anything_runs(folder: Path) -> None:
@@ -239,7 +240,8 @@ def test_a_share_that_nobody_has_cannot_be_watched(folder: Path) -> None:
     done = flow(folder, "run", "mission.flo", "--watch", ".m")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("there is no share .m to watch")
+    assert done.stderr.startswith("atilite: there is no share .m to watch")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.row("I1")
@@ -311,7 +313,7 @@ def test_a_module_whose_behaviours_are_wrong_is_named(folder: Path) -> None:
     done = flow(folder, "check", "mission.flo", "--behaviors", "later")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("--behaviors later: Later is async")
+    assert done.stderr.startswith("atilite: --behaviors later: Later is async")
 
 
 # -- record and replay ------------------------------------------------------------------------------------------------

@@ -136,6 +136,13 @@ def test_two_houses_tell_which_it_was_and_a_share_of_both_is_watched_in_both() -
     assert [(one["house"], one["value"]) for one in found if one["event"] == "share"] == [("one", 1), ("two", 2)]
 
 
+def test_a_share_that_is_named_twice_is_told_once() -> None:
+    script = "house h\ninit .x with 1\nframer m be active first a\n  frame a\n    bid stop me\n"
+    found = told(script, watch=(".x", "x", ".x"))
+
+    assert [one["path"] for one in found if one["event"] == "share"] == [".x"]
+
+
 def test_a_share_that_is_not_there_cannot_be_watched() -> None:
     with pytest.raises(FlowError, match=r"there is no share .levle to watch; did you mean .level\?"):
         told(AUX, watch=(".levle",))
