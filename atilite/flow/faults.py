@@ -7,6 +7,7 @@ from typing import Any
 from atilite.flow.controls import RUNNING, STOP, Status
 from atilite.flow.frames import Fault, Framer
 from atilite.flow.house import House
+from atilite.flow.model import Go, Line
 
 
 def fall(house: House, tasker: Framer, fault: Fault) -> None:
@@ -18,7 +19,10 @@ def fall(house: House, tasker: Framer, fault: Fault) -> None:
     fault.settled = target is not None
     house.tell_fault(fault)
     if target is not None:
+        near = fault.frame if fault.framer is tasker else tasker.active or tasker.first
+        place = tasker.decl.place._replace(text=f"on fault {target.name}")
         try:
+            house.moved(tasker, near, target, Line("precur", Go(target.name), place))
             tasker.force(target)
             tasker.recur()
             tasker.status = RUNNING

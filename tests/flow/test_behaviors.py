@@ -158,7 +158,7 @@ def test_a_behaviour_that_fails_stops_its_framer_with_its_exits_and_names_the_li
     assert played.moves("g") == [(0.5, "b")]
 
 
-@pytest.mark.parametrize(("policy", "moves"), [("ignore", [(0.25, "b")]), ("b", [])])
+@pytest.mark.parametrize(("policy", "moves"), [("ignore", [(0.25, "b")]), ("b", [(0.0, "b")])])
 @pytest.mark.row("I43")
 def test_a_policy_says_whether_a_framer_goes_on_after_a_fault(policy: str, moves: list[tuple[float, str]]) -> None:
     def broken() -> None:

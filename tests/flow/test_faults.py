@@ -85,6 +85,8 @@ def test_an_auxiliary_that_fails_fails_the_framer_that_runs_it(known: Behaviors,
     played = play(AUXILIARY.format(policy=policy, kind="aux"), known)
 
     assert texts(played) == ["left help", "left top", *last]
+    went = [(facts["from"], facts["to"], facts["by"], facts["cause"]) for _, _, facts in played.of("transition")]
+    assert went == [(["top"], ["safe"], "top", "on fault safe")] * len(last)
 
 
 @pytest.mark.row("I43")
