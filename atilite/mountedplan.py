@@ -105,7 +105,9 @@ class MountedPlan:
         self.running.resume()
 
     def step(self, turns: int = 1) -> None:
-        """Make so many turns while it is paused. FlowError while it is not."""
+        """Make so many turns while it is paused. FlowError while it is not, and for a plan that has ended."""
+        if not self.alive:
+            raise FlowError(f"{self.name} does not run; start it before you step")
         self.running.step(turns)
 
     def renew(self, trigger: str = "start", who: str | None = None) -> None:
