@@ -197,9 +197,7 @@ class Journals:
         if journal is None:
             log.warning("record %r was made outside of any run, so no journal has it", message)
             return Task.completed(None)
-        output = output_here()
-        if output is not None and output.secrets:
-            message, fields = masked_data(message, output.secrets), masked_data(fields, output.secrets)
+        message, fields = _masked(message), _masked(fields)
         journals = self._storage.journals
         task = self._storage.write(lambda done: journals.record(journal, message, fields, done=done))
         if shown(log, logging.INFO):
@@ -215,13 +213,14 @@ class Journals:
         if journal is None:
             log.warning("labels %r were set outside of any run, so no journal has them", labels)
             return Task.completed(None)
-        return self._storage.write(lambda done: self._storage.journals.label(journal, labels, done=done))
+        told = tuple(_masked(label) for label in labels)
+        return self._storage.write(lambda done: self._storage.journals.label(journal, told, done=done))
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Tell how far the current run is, for the progress bar. It is kept in memory only."""
         journal = current_journal.get()
         if journal is not None:
-            self._storage.journals.set_progress(journal, done, total, text)
+            self._storage.journals.set_progress(journal, done, total, _masked(text))
         elif (line := _remote()) is not None:
             line.progress(done, total, text)
 
@@ -279,6 +278,13 @@ def _remote() -> Any | None:
     """The line to the run of this code, if that is one of another process; see runtime.isolated."""
     run = current_run.get()
     return run if getattr(run, "remote", False) else None
+
+
+def _masked(told: Any) -> Any:
+    """What the run of this code tells, without its secrets."""
+    output = output_here()
+    secrets = output.secrets if output is not None else ()
+    return masked_data(told, secrets) if secrets else told
 
 
 def _joins(job: Job) -> bool:

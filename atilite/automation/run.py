@@ -110,7 +110,7 @@ class Run(Stopping):
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Tell how far the run is. Any thread, never blocks."""
         if self.report is not None:
-            self.report(done, total, text)
+            self.report(done, total, capture.masked(text, self.secrets) if text else text)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} of {self.job.operation!r}: {self.status}>"

@@ -314,6 +314,26 @@ def test_secrets_are_masked_wherever_they_could_show(automation: Automation):
     assert "sent ••••" in [record.message for record in stored.records]
 
 
+def test_secrets_are_masked_in_labels_and_in_the_progress_as_well(automation: Automation):
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append(automation.journal.storage.journals.progress(automation.journal.current).text)
+
+    @automation.action(name="login")
+    def login(was, password: Secret):
+        automation.journal.labels(f"user {password}", "plain")
+        automation.journal.progress(1, 2, f"with {password}")
+        look()
+        was.run.progress(2, 2, f"again {password}")
+        look()
+
+    run, task = automation.action.start("login", {"password": "hunter2"})
+    task.fetch(PATIENCE)
+    assert seen == ["with ••••", "again ••••"]
+    assert automation.journal.headline(run).fetch().labels == ("user ••••", "plain")
+
+
 # -- runs side by side
 
 
