@@ -16,6 +16,8 @@ if sys.version_info < (3, 11):  # noqa: UP036
     raise ImportError(f"atilite needs Python 3.11 or newer, {sys.executable} is older (start it with another one)")
 
 if TYPE_CHECKING:
+    from . import flow as flow
+    from . import pod as pod
     from .app import Atilite as Atilite
     from .automation.journal import Journals as Journals
     from .automation.kv import KV as KV
@@ -112,11 +114,15 @@ _HOMES = {
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# Rooms with public names of their own: `@atilite.flow.behavior`, `@atilite.pod.pass_context`.
+_ROOMS = ("flow", "pod")
 
 __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'atilite' has no attribute {name!r}")
