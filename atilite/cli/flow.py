@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,8 +45,11 @@ def main(arguments: Sequence[str], script: Path | None) -> int:
     # The modules of a plan's behaviours are looked for where the user is, and beside the program.
     sys.path.insert(0, str(Path.cwd()))
     command: Callable[[argparse.Namespace, Behaviors], int] = options.command
+    options.out = sys.stdout
     try:
-        return command(options, behaviors_of(options.behaviors))
+        # With --json only events may stand on stdout; what the code of a behaviour prints goes to stderr.
+        with redirect_stdout(sys.stderr) if getattr(options, "json", False) else nullcontext():
+            return command(options, behaviors_of(options.behaviors))
     except FlowError as error:
         if not PLACED.match(str(error)):
             raise

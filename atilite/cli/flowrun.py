@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, behaviors: Behaviors) -> int:
     """Do `flow run`; 1 when the plan has errors, a framer of it has failed, or a replay differs. Main thread."""
     recording = _recording(options)
     running = running_of(options, behaviors, recording)
-    told = Told(sys.stdout, running, as_json=options.json, all_events=options.trace, at_once=options.realtime)
+    told = Told(options.out, running, as_json=options.json, all_events=options.trace, at_once=options.realtime)
     telling = Telling(
         list(running.houses.values()), told.event, watch=options.watch, detailed=options.json or options.trace
     )

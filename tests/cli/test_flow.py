@@ -267,6 +267,21 @@ def test_the_behaviours_of_a_module_may_be_named(folder: Path) -> None:
     assert alone.stderr.startswith("fans.flo:4: there is no behaviour fan control")
 
 
+def test_what_behaviours_print_does_not_stand_between_the_events(folder: Path) -> None:
+    (folder / "loud.py").write_text(
+        "import atilite\nprint('loaded')\n@atilite.flow.behavior\ndef shout():\n    print('acts')\n"
+    )
+    (folder / "loud.flo").write_text("house h\nframer m be active\n  frame a\n    do shout\n    bid stop me\n")
+
+    done = flow(folder, "run", "loud.flo", "--json", "--behaviors", "loud")
+    plain = flow(folder, "run", "loud.flo", "--behaviors", "loud")
+
+    assert objects(done.stdout)[-1]["event"] == "end"
+    assert done.stderr.splitlines() == ["loaded", "acts"]
+    assert (plain.stdout.splitlines()[0], plain.stderr) == ("loaded", "")
+    assert "acts" in plain.stdout.splitlines()
+
+
 def test_a_behaviour_that_fails_is_told_and_makes_the_exit_code_1(folder: Path) -> None:
     plan = "house h\nframer m be active first a\n  frame a\n    do broken\n"
     (folder / "broken.flo").write_text(plan)
