@@ -55,7 +55,7 @@ class Buttons:
         def press(self: Any, **params: Any) -> Generator[None, None, None]:
             for share, source in given:
                 params.update(_values(share, source))
-            where.tell(self.result, status="running", ended=False, run=0, result=None)
+            self.result.update({**NEVER, "status": "running"}, "button")
             where.follow(self.result, partial(actions.start, name, params, trigger="flow"))
             yield
 
@@ -83,7 +83,7 @@ class Buttons:
         where = _Where(self._write, scope.house.name)
 
         def switch(self: Any) -> Generator[None, None, None]:
-            where.tell(self.result, status="asked", ended=False, run=0, result=None)
+            self.result.update({**NEVER, "status": "asked"}, "button")
             where.follow(self.result, lambda: (0, getattr(services, verb)(name)))
             yield
 
@@ -96,21 +96,17 @@ class Buttons:
 
 
 class _Where:
-    """Tells the share of a button how far it is."""
+    """Tells the share of a button how it went."""
 
     def __init__(self, write: Write, house: str) -> None:
         self._write, self._house = write, house
-
-    def tell(self, share: Any, **fields: Any) -> None:
-        """Write now, in a turn."""
-        share.update(fields, "button")
 
     def follow(self, share: Any, start: Callable[[], tuple[int, Any]]) -> None:
         """Start something that ends later, and write that it has, and how, before the turn behind it."""
         try:
             run, task = start()
         except RunSkipped as skipped:
-            self.tell(share, status="skipped", ended=True, run=skipped.running)
+            share.update({"status": "skipped", "ended": True, "run": skipped.running}, "button")
             return
         share.update({"run": run}, "button")
         task.on_done(lambda done: self._write(self._house, share.path, _ended(done)))

@@ -358,6 +358,20 @@ def test_a_script_presses_actions_and_switches_services_without_holding_the_turn
     assert (water_run.trigger, water_run.parent) == ("flow", plan_run.id)
 
 
+@pytest.mark.row("I39")
+def test_what_became_of_a_button_is_its_output_in_the_network(board: Board) -> None:
+    board.app.service(name="poll", autostart=False)(lambda was: None)
+    board.app.action(name="Water")(lambda: None)
+    plan = board.app.mount_plan(
+        "house yard\nframer day be active\nframe begin\ndo action water\ndo service stop poll per result .how\n",
+        start=False,
+    )
+    board.start()
+    found = [(dict(node.inputs), dict(node.outputs)) for node in plan.houses["yard"].network().nodes]
+
+    assert found == [({}, {"result": ".action.water"}), ({}, {"result": ".how"})]
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
