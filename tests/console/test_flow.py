@@ -338,6 +338,14 @@ def test_a_long_cause_is_told_where_lines_may_break(house: MountedHouse, plan: M
     assert '<td class="c-soft">the pipe' not in text
 
 
+def test_a_stop_is_said_once(house: MountedHouse, plan: MountedPlan, person: People) -> None:
+    step = house.steps[-1]
+    house.steps.append(replace(step, event="stop", new=(), cause="stop", framer="spare"))
+    row = person("view").get("/flow/box1").text.partition("<code>spare</code> <small>stop</small>")[2]
+    assert row.partition("</tr>")[0].count("stop") == 0
+    assert '<td class="c-soft"></td>' in row.partition("</tr>")[0]
+
+
 def test_a_share_of_several_fields_is_shown_on_one_line() -> None:
     assert flow.shown({"value": 4.99712345}) == "4.99712"
     assert flow.shown({"north": 1.0, "east": 2.5}) == "north 1, east 2.5"
