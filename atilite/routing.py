@@ -15,6 +15,7 @@ from .bottled import Route
 from .errors import Frozen, SetupError
 from .mounting import Mounting
 from .pipeline import Pipeline
+from .web.auth import ROLES
 from .web.hosts import split_host
 from .web.params import parameters_of
 from .web.resources import Resource
@@ -26,6 +27,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # What `@app.coroutine` and `@app.input_stream` leave on a handler: options of its routes.
 OPTIONS = "route_options"
+# What the options of a route may be that have no other values.
+VALUES = {"role": (None, *ROLES), "start": (None, "worker", "hub"), "coroutine": (None, False, True, "thread")}
+KINDS = "write <int:name>, <float:name> or <path:name>, Bottle's <name:int>, or add a filter to app.router"
 
 
 class Declare(Protocol):
@@ -136,6 +140,7 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             raise SetupError(f"route {text!r} of {name_of(function)} must be blank or start with '/'")
         parameters_of(function)  # one that a route cannot give is told here, with the decorator's line
         rule = Rule.parse(self.mounting.prefix + text)
+        self._check(f"route {text!r} of {name_of(function)}", rule, options)
         full_name = name or self.mounting.namespace + name_of(function).removesuffix(".__call__").rpartition(".")[2]
         mount = self.mounting.current
         verbs = ["GET"] if hasattr(function, UPGRADES) else [verb.upper() for verb in verbs]
@@ -155,6 +160,17 @@ class Routing(bottle.Bottle):  # type: ignore[misc]  # bottle is untyped
             self.pipeline.declare(rule, verb, options)
             if rule.short is not None and _has_default(function, rule.params[-1].name):
                 self._shortened.append((rule.short, verb, function, facts, plugins, skip))
+
+    def _check(self, where: str, rule: Rule, options: dict[str, Any]) -> None:
+        for part in rule.params:
+            if not (part.builtin or part.kind in self.router.filters):
+                raise SetupError(
+                    f"{where}: {part.kind!r} in <{part.name}:{part.kind}> is no kind of a path part; {KINDS}"
+                )
+        for option, allowed in VALUES.items():
+            if options.get(option) not in allowed:
+                words = ", ".join(repr(one) for one in allowed if one is not None)
+                raise SetupError(f"{where}: {option} is {options[option]!r}; it may be {words}")
 
     def _add(self, rule: Rule, verb: str, function: Any, facts: dict[str, Any], plugins: Any, skip: Any) -> None:
         here = {**facts, "rule": rule}

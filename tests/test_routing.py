@@ -348,3 +348,28 @@ def test_above_the_route_such_a_decorator_would_do_nothing_and_says_so(app: Atil
     handler = app.route("/x")(lambda was: "x")
     with pytest.raises(SetupError, match=r"@app\.input_stream must stand below @app.route"):
         app.input_stream(handler)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "told"),
+    [
+        ("/<id:nokind>", {}, "'nokind' in <id:nokind> is no kind"),
+        ("/<nokind:id>", {}, "is no kind of a path part; write <int:name>"),
+        ("/x", {"role": "god"}, "role is 'god'; it may be 'view', 'run', 'admin'"),
+        ("/x", {"start": "always"}, "start is 'always'; it may be 'worker', 'hub'"),
+        ("/x", {"coroutine": "greenlet"}, "coroutine is 'greenlet'; it may be False, True, 'thread'"),
+    ],
+)
+def test_what_a_route_cannot_be_is_told_where_it_is_declared(app: Atilite, rule: str, options: Any, told: str) -> None:
+    with pytest.raises(SetupError, match=told):
+        app.route(rule, **options)(lambda **DATA: "")
+
+
+def test_a_kind_of_path_part_of_the_apps_own_is_a_filter_of_bottle(app: Atilite, client: Client) -> None:
+    app.router.add_filter("hex", lambda config: ("[0-9a-f]+", lambda text: int(text, 16), lambda number: f"{number:x}"))
+
+    @app.get("/<number:hex>")
+    def shown(number: int) -> str:
+        return str(number)
+
+    assert client.get("/ff").text == "255"

@@ -4,6 +4,7 @@
 spelling and keeps Bottle's meaning: any whole number and no words. `<name>` is one segment, `<path:rest>` and
 `<rest:path>` take slashes as well. A rule is compiled to one that Bottle's router understands.
 """
+
 from __future__ import annotations
 
 import re
@@ -59,15 +60,20 @@ class Param(NamedTuple):
         return _KINDS.get(self.kind, "[^/]+")
 
     @property
+    def builtin(self) -> bool:
+        """Whether its kind is not one of the app's own."""
+        return self.kind in _KINDS or self.kind == "re"
+
+    @property
     def bottle(self) -> str:
         """The wildcard as Bottle's router wants it."""
-        if self.kind in _KINDS or self.kind == "re":
+        if self.builtin:
             return f"<{self.name}:re:{self.pattern}>"
         return f"<{self.name}:{self.kind}:{self.config}>" if self.config else f"<{self.name}:{self.kind}>"
 
     def fits(self, text: str) -> bool:
         """Tell whether a path may have this text here. A filter of the app's own is not asked."""
-        return (self.kind not in _KINDS and self.kind != "re") or re.fullmatch(self.pattern, text) is not None
+        return not self.builtin or re.fullmatch(self.pattern, text) is not None
 
     def convert(self, text: str) -> object:
         """Turn the matched text into the handler's value."""
@@ -158,7 +164,7 @@ class Rule:
         if not texts:
             return {}
         values = {param.name: param.convert(texts[param.name]) for param in self.params}
-        if any("+" in text for text in texts.values()):
+        if any("+" in str(text) for text in texts.values()):  # one of the app's own kinds may be converted by now
             sent = self._regex.fullmatch(unquote(sent_path.replace("+", " ")))
             for param in self.params:
                 if param.kind == "str":
