@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,6 @@ def nginx_conf(call: Call) -> int:
         files = list(static_files(site))
         static = into / "static"
         if not options.only_print:
-            check_open(into)
             collect(site, files, static)
         text = proxy(call, files, static).text()
     if options.only_print:
@@ -75,6 +75,10 @@ def nginx_conf(call: Call) -> int:
     path = into / f"{call.settings.name}.conf"
     write(path, text)
     tell(call, path, files)
+    closed = closed_folder(static)
+    if files and closed:
+        print(f"atilite: nginx cannot read {static}: {closed} is closed to others (chmod o+x {closed}, or use "
+              "--into /var/www/NAME)", file=sys.stderr)  # fmt: skip
     return 0
 
 
@@ -123,11 +127,10 @@ def write(path: Path, text: str) -> None:
         raise AtiliteError(f"{path}: {error.strerror} (name another folder with --into)") from error
 
 
-def check_open(into: Path) -> None:
-    """Refuse a folder that nginx, which runs as a user of its own, could not enter."""
-    for folder in reversed((into / "static").parents):
-        if folder.is_dir() and not folder.stat().st_mode & 0o001:
-            raise AtiliteError(f"nginx could not read {into}: {folder} is closed to others (use --into /var/www/NAME)")
+def closed_folder(path: Path) -> Path | None:
+    """The first folder on the way that nginx, which runs as a user of its own, cannot enter; None if it can all."""
+    above = reversed(path.parents)
+    return next((folder for folder in above if folder.is_dir() and not folder.stat().st_mode & 0o001), None)
 
 
 def proxy(call: Call, files: Sequence[Files], static: Path) -> Proxy:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from atilite.app import Atilite
-from atilite.cli import proxy
 from atilite.cli.proxy import upstream
 from atilite.config import Settings
 from tests.cli.conftest import Shell
@@ -28,7 +27,6 @@ def files(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         app.set_static("/static", tmp_path / "second", rank=-1)
 
     shell.declare = declare
-    monkeypatch.setattr(proxy, "check_open", lambda folder: None)  # the folders of tests are closed to others
     return tmp_path / "nginx"
 
 
@@ -92,12 +90,17 @@ def test_what_cannot_be_written_is_one_line(words: tuple[str, ...], said: str, c
     assert shell.err.count("\n") == 1
 
 
-def test_a_folder_that_nginx_cannot_enter_is_refused(shell: Shell, tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
+def test_a_folder_that_nginx_cannot_enter_is_told_where_it_has_to_read_files(shell: Shell, files: Path) -> None:
+    files.parent.chmod(0o700)
 
-    assert shell("--nginx-conf", "board.example.org") == 1
-    assert "is closed to others (use --into" in shell.err
-    assert not (tmp_path / "nginx").exists()
+    assert shell("--nginx-conf", "board.example.org") == 0
+    assert "is closed to others (chmod o+x /" in shell.err
+    assert shell.err.count("\n") == 1
+    assert (files / "static/static/b.css").exists()
+
+    shell.declare = lambda app: None
+    assert shell("--nginx-conf", "board.example.org") == 0
+    assert shell.err == "", "the configuration itself is read by root"
 
 
 @pytest.mark.parametrize(
