@@ -15,7 +15,8 @@ CONNECTIVES = (
 )  # fmt: skip
 RESERVED = frozenset(CONNECTIVES + COMPARISONS)
 
-_WORD = re.compile(r"""#.*|"[^"]*"|'[^']*'|[^\s"']+|["']""")
+# A quote within a word is an apostrophe.
+_WORD = re.compile(r"""#.*|"[^"]*"|'[^']*'|[^\s"']+(?:'[^\s"']+)*|["']""")
 
 
 @dataclass(frozen=True, slots=True)

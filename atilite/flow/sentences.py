@@ -193,7 +193,10 @@ def done(words: Cursor, framer: str) -> Spoken:
 
 
 def tell(words: Cursor, framer: str) -> Spoken:
-    return "enter", Print(" ".join(_unquoted(word) for word in words.rest))
+    said: list[str] = []
+    while words.peek:
+        said.append(_unquoted(words.take("a text")))
+    return "enter", Print(" ".join(said))
 
 
 def _unquoted(word: str) -> str:

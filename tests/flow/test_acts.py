@@ -70,6 +70,7 @@ def test_a_count_from_a_share_that_was_never_set_begins_at_zero() -> None:
         ("put value 3 a 4 into .x", "put: the field value stands alone, not beside a"),
         ("put 3x into .x", "put: 3x is no value; put quotes around a text"),
         ('put "abc into .x', "put: a quote is not closed"),
+        ('print "abc', "print: a quote is not closed"),
         ("inc .n", "inc: expected with or to or from or by, found nothing"),
         ('inc .n with "abc"', "inc: value is a number, not 'abc'"),
         ("copy .n .m", "copy: expected into, found .m"),
@@ -90,3 +91,8 @@ def test_what_cannot_be_understood_is_told_with_its_line(act: str, said: str) ->
 def test_print_tells_its_words_without_their_quotes() -> None:
     played = play('house h\nframer f be active\nframe x\n print "hello, you" and  me # not this\n bid stop me\n')
     assert [facts["text"] for _, _, facts in played.of("print")] == ["hello, you and me"]
+
+
+def test_an_apostrophe_within_a_word_belongs_to_it() -> None:
+    played = play("house h\nframer f be active\nframe x\n print it's the dog's, 'not mine'\n bid stop me\n")
+    assert [facts["text"] for _, _, facts in played.of("print")] == ["it's the dog's, not mine"]
