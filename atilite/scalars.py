@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
+from atilite.errors import SetupError
 from atilite.quickly import dataclass
 from atilite.uploads import Upload
 
@@ -36,6 +37,10 @@ class Range:
 
     minimum: Any = None
     maximum: Any = None
+
+    def __post_init__(self) -> None:
+        if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:
+            raise SetupError(f"{self}: nothing is at least {self.minimum} and at most {self.maximum}")
 
 
 @dataclass(frozen=True, slots=True)

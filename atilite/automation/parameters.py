@@ -262,6 +262,9 @@ def _constraints(where: str, kind: str, extras: tuple[Any, ...]) -> dict[str, An
         if isinstance(extra, Range):
             if kind not in ("integer", "number", "date", "datetime"):
                 raise SetupError(f"{where} has a Range; that is for numbers and dates")
+            bounds = [one for one in (extra.minimum, extra.maximum) if one is not None]
+            if not all(isinstance(one, date if kind in ("date", "datetime") else (int, float)) for one in bounds):
+                raise SetupError(f"{where} has {extra}; such bounds are not for a field of the kind {kind}")
             facts |= {"minimum": extra.minimum, "maximum": extra.maximum}
         elif isinstance(extra, Pattern):
             if kind not in ("text", "secret"):

@@ -266,3 +266,21 @@ def test_the_json_schema_is_one_of_an_object_that_knows_its_parameters():
     assert schema["properties"]["zone"] == {"enum": ["north", "south"]}
     assert schema["properties"]["seconds"] == {"type": "integer", "minimum": 1, "maximum": 600, "default": 30}
     assert schema["properties"]["password"]["writeOnly"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "told"),
+    [(int, Range("a"), "Range.* such bounds are not for a field of the kind integer"), (date, Range(1, 5), "date")],
+)
+def test_bounds_of_another_kind_are_refused_at_set_up(kind: type, bounds: Range, told: str) -> None:
+    def function(value): ...
+
+    function.__annotations__["value"] = Annotated[kind, bounds]
+    with pytest.raises(SetupError, match=told):
+        Schema.of(function)
+
+
+def test_bounds_between_which_there_is_nothing_are_refused() -> None:
+    assert Range(1, 1).minimum == 1
+    with pytest.raises(SetupError, match="nothing is at least 600 and at most 1"):
+        Range(600, 1)
