@@ -181,8 +181,9 @@ class Settings:
         example="sqlite:////var/lib/board/data.db",
     )
     name: str = setting(
-        "atilite", "Name of this installation: page titles, pid file, systemd unit.", pattern=r"[A-Za-z0-9][\w.-]*"
-    )
+        "atilite", "Name of this installation, without blanks: page titles, pid file, systemd unit.",
+        pattern=r"[A-Za-z0-9][\w.-]*", example="board-2",
+    )  # fmt: skip
     console_path: str = setting(
         "/console", "URL path of the console.", pattern=r"/[\w./-]*[\w-]", example="/console"
     )

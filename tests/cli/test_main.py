@@ -129,6 +129,7 @@ def test_every_command_has_help(command: str, shell: Shell) -> None:
     [
         (("--db", "sqlite:////nowhere/data.db", "migrate"), "the folder /nowhere does not exist (make it: mkdir", 1),
         (("--db", "data.db", "migrate"), "db cannot be 'data.db' (it is text such as sqlite:////var", 2),
+        (("--name", "my board", "check"), "name cannot be 'my board' (it is text such as board-2", 2),
         (("--port", "http", "check"), "port cannot be 'http' (it is a whole number from 0 to 65535)", 2),
         (("run", "nothing"), "no action named 'nothing'", 2),
     ],
