@@ -183,6 +183,10 @@ class _Binding:
         if unknown:
             hint = nearest(next(iter(unknown)), set(takes) - {"self"})
             raise FlowError(f"behaviour {self._behavior.name} has no parameter {', '.join(sorted(unknown))}{hint}")
+        missing = [name for name, one in list(takes.items())[wants_self:] if _is_needed(one) and name not in kept]
+        if missing:
+            names = ", ".join(missing)
+            raise FlowError(f"behaviour {self._behavior.name} needs {names}; say it, as in: with {missing[0]} 1")
         if inspect.isgeneratorfunction(function):
             routine = Routine(lambda: function(*first, **kept), self._scope, self._behavior.sequence)
             self._routine = routine
@@ -263,6 +267,13 @@ def described(
     return Behavior(
         name, function, {key: _io(value) for key, value in ios.items() if key != "inode"}, values, dict(inits or {}),
         str(ios.get("inode", "")), (takes != "self") if parametric is None else parametric,
+    )  # fmt: skip
+
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    """Whether a function cannot be called without it."""
+    return parameter.default is parameter.empty and parameter.kind not in (
+        parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD,
     )  # fmt: skip
 
 

@@ -158,6 +158,25 @@ def test_a_behaviour_that_fails_stops_its_framer_with_its_exits_and_names_the_li
     assert played.moves("g") == [(0.5, "b")]
 
 
+@pytest.mark.row("I36", "I43")
+@pytest.mark.parametrize(
+    ("do", "told"),
+    [
+        ("do blow", ["behaviour Blow needs speed; say it, as in: with speed 1"]),
+        ("do blow with speed 3", []),
+        ("do blow with gain 3", ["behaviour Blow needs speed; say it, as in: with speed 1"]),
+        ("do blow from .given", []),
+    ],
+)
+def test_a_parameter_that_a_behaviour_needs_and_nobody_says_is_told_before_it_runs(do: str, told: list[str]) -> None:
+    def blow(self: Any, speed: float, gain: float = 1.0) -> None:
+        self.out.value = speed * gain
+
+    plan, _ = parse(HOUSE.format(do=do).replace("framer", "init .given with speed 2\nframer"), "plan.flo")
+    _, problems = build(plan.houses["h"], gathered(blow, ioinits={"out": ".out"}))
+    assert [problem.message.partition(": do ")[0] for problem in problems] == told
+
+
 @pytest.mark.parametrize(("policy", "moves"), [("ignore", [(0.25, "b")]), ("b", [(0.0, "b")])])
 @pytest.mark.row("I43")
 def test_a_policy_says_whether_a_framer_goes_on_after_a_fault(policy: str, moves: list[tuple[float, str]]) -> None:
