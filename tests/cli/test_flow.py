@@ -436,6 +436,14 @@ def test_a_file_without_the_plan_is_told(folder: Path, words: str, code: int, to
         assert "Traceback" not in done.stderr
 
 
+def test_a_plan_that_has_a_name_for_each_of_its_houses_is_one_plan(folder: Path) -> None:
+    (folder / "garden.py").write_text(TWO.replace('two = Plan("two")', 'two = one.house("two")\nagain = one'))
+
+    checked = flow(folder, "check", "garden.py")
+
+    assert (checked.returncode, checked.stdout) == (0, "garden.py: 2 houses, 2 framers, 4 frames, no errors\n")
+
+
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
