@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import traceback
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,19 @@ def test_what_runs_in_a_process_closes_neither_its_output_nor_its_log() -> None:
 
     assert (ended.returncode, ended.stdout) == (0, "still told\n")
     assert ended.stderr.endswith("ERROR atilite: the log, too\n")
+
+
+def test_the_log_can_be_an_object_of_json_a_line() -> None:
+    program = (
+        "import logging\nfrom atilite.logs import configure\nconfigure('info', 'json')\n"
+        "try:\n    1 / 0\nexcept ZeroDivisionError:\n    logging.getLogger('atilite.pump').exception('it is\\ndry')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    (told,) = map(json.loads, ended.stderr.splitlines())
+    assert (told["level"], told["logger"], told["message"]) == ("error", "atilite.pump", "it is\ndry")
+    assert told["traceback"].endswith("ZeroDivisionError: division by zero")
+    assert datetime.fromisoformat(told["time"]).tzinfo is not None
 
 
 def refusal(core: str) -> Exception:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +123,20 @@ def test_an_action_that_takes_too_long_is_500_and_timed_out(admin: Client) -> No
     facts = admin.post(f"/internal/action/{full(admin, 'slow')}").json()
     assert facts["status"] == "timed_out"
     assert admin.get(f"/internal/journal/{facts['run']}").json()["status"] == "timed_out"
+
+
+def test_an_action_that_is_cancelled_is_500_and_says_so(world: World, admin: Client) -> None:
+    name = full(admin, "waits")
+    with world.site.catalogue.journals.updated.subscribe() as begun, ThreadPoolExecutor(1) as caller:
+        answered = caller.submit(world.client("run").post, f"/internal/action/{name}")
+        run = begun.get(timeout=20)
+        assert admin.post(f"/internal/journal/{run}/cancel").status_code == 202
+        world.gate.set()
+        answer = answered.result(20)
+    assert answer.status_code == 500
+    facts = answer.json()
+    assert (facts["run"], facts["status"]) == (run, "cancelled")
+    assert "was cancelled" in facts["detail"]
 
 
 def test_without_waiting_the_run_is_told_at_once_and_a_second_one_is_skipped(world: World, admin: Client) -> None:

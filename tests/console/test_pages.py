@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 
 import pytest
 
+from atilite.config import Settings
 from atilite.site import Site
+from atilite.testing.client import Client
 from tests.console.conftest import PASSWORD, Garden, Person
 
 PAGES = (
@@ -16,6 +19,7 @@ PAGES = (
     "/tasks", "/notices",
 )  # fmt: skip
 People = Callable[[str], Person]
+BROWSER = {"Accept": "text/html"}
 
 
 def finished(site: Site, name: str, **params: object) -> int:
@@ -43,6 +47,19 @@ def test_every_page_is_html_and_has_the_same_as_json(person: People, path: str) 
     assert "querie" in page.text or "query" in page.text
     assert twin is not None
     assert isinstance(viewer.get(twin[1]).json(), dict)
+
+
+def test_each_page_of_a_developer_s_server_says_that_nobody_has_to_sign_in(garden: Garden, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.mount("/", garden.app, name="garden")
+    site.open(Settings(db=f"sqlite:///{tmp_path}/data.db", devel=True))
+    try:
+        run = finished(site, "Read")
+        for path in (*PAGES, f"/runs/{run}", "/runs/999", "/nothing"):
+            assert "development, no login" in Client(site).get(f"/console{path}", headers=BROWSER).text, path
+    finally:
+        site.stop(5)
+        site.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
