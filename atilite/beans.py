@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from .automation.capture import masked
 from .automation.engine import Automation
-from .automation.naming import description_of, source_of
+from .automation.naming import description_of, name_of, source_of
 from .automation.run import Job
 from .automation.services import Info, lived
 from .automation.values import class_key
@@ -26,6 +26,7 @@ from .pod.loading import why
 from .pod.pod import Change, Pod
 from .pod.spec import BeanSpec
 from .quickly import dataclass
+from .runtime.functions import wants_was
 from .runtime.promise import Promise
 from .runtime.task import Task
 from .runtime.traces import texts_of
@@ -259,6 +260,8 @@ def declare(app: Any, core: Any = None, /, **keys: Any) -> Any:
     beans: Any = automation.service.others
 
     def register(found: Any) -> Any:
+        if callable(found) and "was" not in keys and wants_was(found):
+            raise SetupError(f"bean {name_of(found)!r} takes was, which no bean gets: write context")
         beans.add(found, keys)
         return found
 

@@ -314,6 +314,8 @@ def test_beans_of_one_label_have_names_of_their_own(board: Board) -> None:
 def test_what_a_bean_cannot_be_is_refused_when_it_is_said(board: Board) -> None:
     with pytest.raises(SetupError, match=r"bean shed\.tidy: processes cannot be 0"):
         board.app.bean("shed.tidy", processes=0)
+    with pytest.raises(SetupError, match=r"takes was, which no bean gets: write context"):
+        board.app.bean(lambda was: None)
     board.app.bean("shed.tidy", label="tidy")
     board.app.service(name="tidy")(lambda: None)
     with pytest.raises(SetupError, match="bean 'tidy' has the name of a service"):
