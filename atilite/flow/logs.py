@@ -16,8 +16,6 @@ from atilite.flow.model import LogDecl, LoggerDecl, Place, Source
 from atilite.flow.paths import Standpoint, absolute
 from atilite.flow.shares import LiveShare, Share
 
-RULES = ("never", "once", "always", "update", "change")
-
 
 class Row(NamedTuple):
     """One row of a log: the house, the logger and the log, the seconds of the plan, and the values by column."""
@@ -54,8 +52,6 @@ def notes(decl: LoggerDecl) -> Iterator[tuple[Place, str]]:
 
 
 def _faults_of(log: LogDecl) -> Iterator[str]:
-    if log.rule not in RULES:
-        yield f"the rule {log.rule} is not offered; there are {', '.join(RULES)}"
     if not is_inside(log.file):
         yield f"the file {log.file} leads out of the folder of the logs; name one below it"
     for _, source in log.columns:

@@ -9,7 +9,7 @@ from atilite.flow.cursor import NAME, Cursor, Wrong
 from atilite.flow.lines import RESERVED
 from atilite.flow.model import LogDecl, LoggerDecl, Place
 
-RULES = ("never", "once", "always", "update", "change", "streak", "deck")
+RULES = ("never", "once", "always", "update", "change")
 
 
 def logger(words: Cursor, place: Place) -> LoggerDecl:
@@ -39,6 +39,7 @@ def log(owner: LoggerDecl, words: Cursor, place: Place) -> None:
     found = LogDecl(words.name("a log"), place=place)
     if any(found.name == other.name for other in owner.logs):
         raise Wrong(f"log: logger {owner.name} has a log {found.name} already")
+    owner.logs.append(found)  # what follows belongs to it, even if this line has an error
     while words.peek:
         connective = words.expect("as", "to", "on")
         if connective == "as":
@@ -47,7 +48,6 @@ def log(owner: LoggerDecl, words: Cursor, place: Place) -> None:
             found.file = words.take("a file").strip("\"'")
         else:
             found.rule = cast(Any, words.choice("the rule of a log", *RULES))
-    owner.logs.append(found)
 
 
 def loggee(owner: LoggerDecl, words: Cursor, place: Place) -> None:

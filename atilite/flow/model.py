@@ -297,7 +297,7 @@ class LogDecl:
 
     name: str
     file: str = ""
-    rule: Literal["never", "once", "always", "update", "change", "streak", "deck"] = "never"
+    rule: Literal["never", "once", "always", "update", "change"] = "never"
     columns: list[tuple[str, Source]] = field(default_factory=list)
     place: Place = NOWHERE
 

@@ -259,8 +259,6 @@ def test_a_text_stays_in_its_cell(tmp_path: Path) -> None:
         ("logger l to /etc/../up\nlog x on once\nloggee .n", "2: logger: the folder /etc/../up leads out of the"),
         ("logger l to ../up\nlog x on once\nloggee .n", "2: logger: the folder ../up leads out"),
         ("logger l\nlog x to ../../passwd on once\nloggee .n", "3: log: the file ../../passwd leads out"),
-        ("logger l\nlog x on streak\nloggee .n", "3: log: the rule streak is not offered; there are never, once,"),
-        ("logger l\nlog x on deck\nloggee .n", "3: log: the rule deck is not offered"),
         ("logger l\nlog x on once\nloggee .n.a", "3: .n is a share, so nothing can be below it"),
         ("logger l\nlog x on once\nloggee framer.me.state.active", "3: log: framer.me.state.active says me"),
         ("logger l\nlog x on once\nloggee .n\nlog y to x on once\nloggee .n", "5: log: y would write into the file"),
@@ -270,6 +268,16 @@ def test_a_text_stays_in_its_cell(tmp_path: Path) -> None:
 def test_what_a_logger_cannot_do_is_told_before_it_runs(said: str, reason: str) -> None:
     (problem,) = problems_of(f"house h\n{said}\ninit .n with 0\nframer m be active\nframe a\n bid stop all\n")
     assert problem.startswith(f"plan.flo:{reason}")
+
+
+@pytest.mark.row("I40", "I43")
+@pytest.mark.parametrize("rule", ["streak", "deck", "sometimes"])
+def test_a_rule_that_is_not_offered_is_told_with_those_that_are(rule: str) -> None:
+    _, problems = parse(f"house h\nlogger l\nlog x on {rule}\nloggee .n\n", "plan.flo")
+    assert [str(problem) for problem in problems] == [
+        "plan.flo:3: log: the rule of a log is one of never, once, always, update, change, not "
+        f"{rule}: log x on {rule}"
+    ]
 
 
 @pytest.mark.row("I40")
