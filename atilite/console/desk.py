@@ -312,7 +312,7 @@ class Visit:
             connection.set_trace_callback(None)
 
     def _count(self, statement: str) -> None:
-        self._queries += 1
+        self._queries += statement not in ("BEGIN", "COMMIT")
 
     def render(
         self, template: str, page: Any, *, effort: str = "", bare: bool = False, twin: bool = True, **names: Any

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 from .columns import micros
 from .database import Database
@@ -43,6 +45,25 @@ _CHANGES = f"""SELECT {COLUMNS} FROM (SELECT * FROM journal ORDER BY id DESC LIM
 WHERE change > ? ORDER BY change LIMIT ?"""
 
 
+T = TypeVar("T")
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all statements of the block see the database as it is at the first of them.
+
+    A run that changes is sorted elsewhere: between two statements it could slip away from both.
+    """
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
 class History:
     """Reads the runs of one database. Any thread; on the event loop too, a page takes a millisecond or two."""
 
@@ -57,6 +78,8 @@ class History:
         self._known: set[Combination] | None = None
         # The same for each operation that was asked for; None for one with too many.
         self._known_of: dict[str, set[Combination] | None] = {}
+        # How often something was added to these.
+        self._grown = 0
 
     def headline(self, id: int) -> Headline | None:
         """Return a run without its records, None if there is none."""
@@ -105,17 +128,22 @@ class History:
             asked["until"] = FOREVER if until is None else micros(until)
             rows = connection.execute(_BETWEEN, asked).fetchall()
             return [headline_of(row) for row in rows]
-        low, high = self._span(connection, filter)
-        high = min(high, highest)
-        if filter.text is not None:
-            ids = self._text.find(connection, filter, low, high, limit + offset)
-        else:
-            several = self._streams(connection, filter)
-            if len(several) <= TOGETHER:
-                statement, values = together(several, low, high, limit, offset)
-                return [headline_of(row) for row in connection.execute(statement, values).fetchall()]
-            ids = merge(several, low, high, limit + offset)
-        return self._headlines(connection, ids[offset:])
+
+        def read() -> list[Headline]:
+            low, high = self._span(connection, filter)
+            high = min(high, highest)
+            known = self._known_for(filter)
+            if filter.text is None and known is not None:
+                several = streams(connection, filter, known)
+                return self._page(connection, several, low, high, limit, offset)
+            with one_moment(connection):
+                if filter.text is None:
+                    several = self._streams(connection, filter)
+                    return self._page(connection, several, low, high, limit, offset)
+                ids = self._text.find(connection, filter, low, high, limit + offset)
+                return self._headlines(connection, ids[offset:])
+
+        return self._steady(read)
 
     def count(self, filter: Filter | None = None, limit: int | None = None) -> int:
         """Return how many runs `filter` asks for, counting no further than `limit`."""
@@ -125,18 +153,23 @@ class History:
         if filter == Filter() and limit is None:
             total: int = connection.execute("SELECT count(*) FROM journal").fetchone()[0]
             return total
-        low, high = self._span(connection, filter)
-        if filter.text is not None:
-            return len(self._text.find(connection, filter, low, high, most))
-        several = self._streams(connection, filter)
-        if len(tuple(filter.labels or ())) > 1:
-            return len(merge(several, low, high, most))  # a run may have more than one of them
-        found = 0
-        for stream in several:
-            found += stream.count(low, high, most - found)
-            if found >= most:
-                break
-        return found
+
+        def read() -> int:
+            with one_moment(connection):
+                low, high = self._span(connection, filter)
+                if filter.text is not None:
+                    return len(self._text.find(connection, filter, low, high, most))
+                several = self._streams(connection, filter)
+                if len(tuple(filter.labels or ())) > 1:
+                    return len(merge(several, low, high, most))  # a run may have more than one of them
+                found = 0
+                for stream in several:
+                    found += stream.count(low, high, most - found)
+                    if found >= most:
+                        break
+                return found
+
+        return self._steady(read)
 
     def changes(self, after: int, limit: int = 100) -> list[Headline]:
         """Return the runs that changed after the change number `after`, as they are now, by their change number.
@@ -192,14 +225,29 @@ class History:
         self._recent.append((change, headline.id))
         self._newest.written(headline.operation, headline.id)
         self._day.written(headline.id)
-        combination = (headline.kind, headline.trigger, headline.who or "", headline.status)
-        if self._known is not None:
-            self._known.add(combination)
-        known = self._known_of.get(headline.operation)
-        if known is not None:
-            known.add(combination)
+        self.sort_in(headline)
         if not headline.pending:
             self._text.ended(headline.id)
+
+    def sort_in(self, headline: Headline) -> None:
+        """Note how a run is sorted. Writer's thread, before its commit, so that no reader misses it, and after it,
+        for those who began to walk through the index before.
+        """
+        combination = (headline.kind, headline.trigger, headline.who or "", headline.status)
+        for known in (self._known, self._known_of.get(headline.operation)):
+            if known is not None and combination not in known:
+                known.add(combination)
+                self._grown += 1
+
+    def _page(
+        self, connection: sqlite3.Connection, several: list[Stream], low: int, high: int, limit: int, offset: int
+    ) -> list[Headline]:
+        """Read `limit` runs of these streams after the first `offset`."""
+        if len(several) <= TOGETHER:
+            statement, values = together(several, low, high, limit, offset)
+            return [headline_of(row) for row in connection.execute(statement, values).fetchall()]
+        with one_moment(connection):
+            return self._headlines(connection, merge(several, low, high, limit + offset)[offset:])
 
     def _headlines(self, connection: sqlite3.Connection, ids: list[int]) -> list[Headline]:
         """Read several runs, the highest id first."""
@@ -221,18 +269,36 @@ class History:
 
     def _search_newest(self, operation: str, most: int) -> list[int]:
         connection = self._database.connection()
-        return merge(self._streams(connection, Filter(operation=operation)), 0, FOREVER, most)
+
+        def read() -> list[int]:
+            with one_moment(connection):
+                return merge(self._streams(connection, Filter(operation=operation)), 0, FOREVER, most)
+
+        return self._steady(read)
+
+    def _steady(self, read: Callable[[], T]) -> T:
+        """Return what `read` finds; it reads again if runs were sorted in a new way meanwhile, which it did not see."""
+        while True:
+            grown = self._grown
+            found = read()
+            if grown == self._grown:
+                return found
+
+    def _known_for(self, filter: Filter) -> list[Combination] | None:
+        """Return the combinations of the runs of `filter`, or of more, if they are remembered."""
+        of_operation = filter.operation is not None and not self._alone_unsure
+        known = self._known_of.get(filter.operation or "") if of_operation else self._known
+        return None if known is None else list(known)
 
     def _streams(self, connection: sqlite3.Connection, filter: Filter) -> list[Stream]:
         if filter.operation is not None and not self._alone_unsure:
-            known = self._combinations_of(connection, filter.operation)
-            return streams(connection, filter, None if known is None else list(known))
-        return streams(connection, filter, None if self._known is None else list(self._known))
+            self._walk_through(connection, filter.operation)
+        return streams(connection, filter, self._known_for(filter))
 
-    def _combinations_of(self, connection: sqlite3.Connection, operation: str) -> set[Combination] | None:
-        """Return the combinations of the runs of an operation, None if there are too many to remember."""
+    def _walk_through(self, connection: sqlite3.Connection, operation: str) -> None:
+        """Remember the combinations of the runs of an operation, unless there are too many."""
         if operation in self._known_of:
-            return self._known_of[operation]
+            return
         if len(self._known_of) >= OPERATIONS:
             self._known_of.clear()
         # Noted before the walk: what is written while it goes on is added to it.
@@ -240,9 +306,8 @@ class History:
         walked = combinations(connection, operation, STREAMS)
         if walked is None:
             self._known_of[operation] = None
-            return None
-        fresh.update(walked)
-        return fresh
+        else:
+            fresh.update(walked)
 
     def _span(self, connection: sqlite3.Connection, filter: Filter) -> tuple[int, int]:
         """Return the lowest and the highest id that the times of `filter` leave."""

@@ -43,7 +43,9 @@ class Journals(History):
         # How many runs of this process have ended in each way.
         self.ends = dict.fromkeys(sorted(FINISHED), 0)
         self._counting = threading.Lock()
-        self._live = LiveRuns(database.writer, database.changes, database.record_ids, self._tell, self.recorded.emit)
+        self._live = LiveRuns(
+            database.writer, database.changes, database.record_ids, self.sort_in, self._tell, self.recorded.emit
+        )
         if not database.readonly:
             self._text.catch_up()
             self._writer.submit(lambda connection: combinations(connection), self._begin, urgent=False)

@@ -53,7 +53,8 @@ class Live:
 class LiveRuns:
     """All runs of this process that go on or are not stored yet.
 
-    `written(headline, change)` and `recorded(id of the run)` are called in the writer's thread after each commit.
+    `storing(headline)` is called in the writer's thread before each commit, `written(headline, change)` and
+    `recorded(id of the run)` after it.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class LiveRuns:
         writer: Writer,
         changes: Counter,
         record_ids: Counter,
+        storing: Callable[[Headline], None],
         written: Callable[[Headline, int], None],
         recorded: Callable[[int], None],
     ) -> None:
         self.writer, self.written, self.recorded = writer, written, recorded
+        self._storing = storing
         self._changes, self._record_ids = changes, record_ids
         self._lock = threading.Lock()
         self._runs: dict[int, Live] = {}
@@ -127,6 +130,7 @@ class LiveRuns:
 
         Writer's thread, in a transaction.
         """
+        self._storing(headline)
         change = self._changes.next()
         self._changes.cover(connection, change)
         row = row_of(headline, change)

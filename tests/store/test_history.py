@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atilite.store import streams
+from atilite.store import history, streams
 from atilite.store.database import Database
 from atilite.store.journals import Journals
 from atilite.store.runs import FINISHED, Filter, Headline
@@ -304,3 +304,73 @@ def test_a_search_uses_no_more_rows_than_its_page(journals: Journals, runs: list
 
 def test_times_are_aware_and_utc(journals: Journals, runs: list[Headline]) -> None:
     assert runs[0].created_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize("filter", [Filter(operation="a"), Filter(kind="function")])
+def test_a_run_is_found_at_the_moment_at_which_it_ends(
+    journals: Journals, database: Database, monkeypatch: pytest.MonkeyPatch, filter: Filter
+) -> None:
+    run = journals.open("a")
+    database.writer.flush()
+    assert journals.search(filter)
+    noted, seen = journals.written, list[tuple[int, ...]]()
+
+    def written(headline: Headline, change: int) -> None:
+        # Its end is on the disk, and nothing of it was noted yet.
+        seen.append((*(found.id for found in journals.search(filter)), journals.count(filter)))
+        noted(headline, change)
+
+    monkeypatch.setattr(journals, "written", written)
+    journals.close(run, "succeeded", duration=0)
+    database.writer.flush()
+
+    assert seen == [(run, 1)]
+
+
+@pytest.mark.parametrize("together", [0, 120])
+def test_a_run_that_ends_between_two_statements_of_a_search_is_found(
+    journals: Journals, database: Database, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    filter = Filter(operation="a")
+    other, run = journals.open("a"), journals.open("a")
+    journals.close(other, "failed", duration=0)
+    database.writer.flush()
+    assert len(journals.search(filter)) == 2
+    asked: list[str] = []
+
+    def end(statement: str) -> None:
+        asked.append(statement)
+        if sum(one.startswith("SELECT") for one in asked) == 2:
+            database.connection().set_trace_callback(None)
+            journals.close(run, "failed", duration=0)
+            database.writer.flush()
+
+    monkeypatch.setattr(history, "TOGETHER", together)
+    # What failed is read first, what runs second.
+    monkeypatch.setattr(
+        journals, "_known_for", lambda asked: [("function", "call", "", s) for s in ("failed", "running")]
+    )
+    database.connection().set_trace_callback(end)
+
+    assert [found.id for found in journals.search(filter)] == [run, other]
+    database.connection().set_trace_callback(None)
+    assert (len(asked) > 1) == (together == 0), "one statement, or several that see the same moment"
+
+
+def test_a_search_that_missed_how_a_run_is_sorted_is_made_again(
+    journals: Journals, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = journals.open("a")
+    database.writer.flush()
+    assert journals.search(Filter(operation="a"))
+    known_for = journals._known_for
+
+    def known(filter: Filter) -> Any:
+        found = known_for(filter)
+        journals.close(run, "failed", duration=0)
+        database.writer.flush()
+        return found
+
+    monkeypatch.setattr(journals, "_known_for", known)
+
+    assert [found.status for found in journals.search(Filter(operation="a"))] == ["failed"]
