@@ -85,6 +85,9 @@ def value_of(text: str, now: Any) -> Any:
     if isinstance(now, str):
         return text
     try:
-        return json.loads(text, parse_constant=lambda _: text) if text else None
+        found = json.loads(text, parse_constant=lambda _: text) if text else None
     except json.JSONDecodeError:
-        return text
+        found = text
+    if isinstance(now, (list, dict)) and not isinstance(found, type(now)):
+        raise ValueError(f"{'a list' if isinstance(now, list) else 'an object'} of JSON is needed here")
+    return found

@@ -307,15 +307,19 @@ def test_where_too_many_pages_are_open_one_loads_again(
     [
         ("3", 1, 3), ("2.5", 1, 2.5), (" 4 ", 1.0, 4.0), ("true", False, True), ("FALSE", True, False),
         ("slow", "fast", "slow"), ("", None, None), ("[1]", None, [1]), ("half", None, "half"),
+        ("[3, 4]", [1], [3, 4]), ('{"a": 1}', {}, {"a": 1}),
     ],
 )  # fmt: skip
 def test_what_is_typed_has_the_kind_of_what_is_there(text: str, now: Any, value: Any) -> None:
     assert flowdeeds.value_of(text, now) == value
 
 
-@pytest.mark.parametrize(("text", "now"), [("x", 1), ("nan", 1.0), ("1e999", 2.0), ("yes", True)])
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [("x", 1), ("nan", 1.0), ("1e999", 2.0), ("yes", True), ("[3, 4", [1]), ("", [1]), ("3", [1]), ("[1]", {"a": 1})],
+)
 def test_what_is_of_another_kind_is_refused(text: str, now: Any) -> None:
-    with pytest.raises(ValueError, match=r"number|true"):
+    with pytest.raises(ValueError, match=r"number|true|a list of JSON is|an object of JSON is"):
         flowdeeds.value_of(text, now)
 
 
