@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Settings
 from .errors import ConfigError
+from .forks import answered_here
 from .lazily import function_of
 from .logs import configure
 from .runtime.engine import process_runtime
-from .runtime.forks import answered_here
 from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server

@@ -13,6 +13,7 @@ from atilite.automation.failures import shortened
 from atilite.automation.parameters import MASK
 from atilite.clock import Clock
 from atilite.context import current_run
+from atilite.forks import keep_from_children
 
 # Characters of output that one run may store, and that one record may hold.
 MAX_OUTPUT = 1 << 20
@@ -225,7 +226,15 @@ def shown(logger: logging.Logger, level: int) -> bool:
     return False
 
 
+class _Lines:
+    """The lines of a run in a child that it forks: nobody there stores them, they are only shown."""
+
+    def left_by_fork(self) -> None:
+        current_run.set(None)
+
+
 _installing = threading.Lock()
+_lines = _Lines()
 # `print` holds no reference of its own to sys.stdout while it writes (Python 3.11 and 3.12): should somebody put
 # another stream in its place meanwhile, the one that is written to must not be freed, or the process crashes.
 _kept: list[Routed] = []
@@ -241,6 +250,7 @@ def install() -> None:
     routed = type(sys.stdout) is Routed and type(sys.stderr) is Routed
     if routed and RunHandler in map(type, root.handlers):
         return
+    keep_from_children(_lines)
     with _installing:
         if type(sys.stdout) is not Routed:
             sys.stdout = Routed(sys.stdout, "stdout")

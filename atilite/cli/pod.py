@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import AtiliteError, ConfigError, SetupError
+from ..forks import answered_here, unanswered_here
 from ..lazily import function_of
 from ..logs import keep_open, raised_by_user
 from ..pod import configuring
@@ -23,7 +24,6 @@ from ..pod.loading import why
 from ..pod.pod import Pod
 from ..pod.reloading import reload
 from ..pod.spec import BeanSpec
-from ..runtime.forks import answered_here, unanswered_here
 from ..runtime.loop import process_loop
 from ..server.notify import Notifier
 from .parser import Commands, Parser

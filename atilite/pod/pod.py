@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from atilite.clock import Clock
 from atilite.errors import SetupError
 from atilite.events import Emitter
+from atilite.forks import answered_here, unanswered_here
 from atilite.logs import keep_open, raised_by_user
 from atilite.pod.bean import Bean, BeanStatus
 from atilite.pod.health import EVERY
@@ -28,7 +29,6 @@ from atilite.pod.signals import Listener, Signals
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.engine import Runtime, process_runtime
-from atilite.runtime.forks import answered_here, unanswered_here
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.supervisor import Supervisor

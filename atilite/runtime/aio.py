@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atilite.errors import TaskError
+from atilite.forks import end_child, keep_from_children
 from atilite.lazily import LazyModule
 from atilite.runtime.promise import Promise, Work
 
@@ -51,7 +53,13 @@ class Aio:
             self._loop = asyncio.new_event_loop() if self._make is None else self._make()
             self._thread = threading.Thread(target=self._turn, args=(self._loop,), name="atilite-aio", daemon=True)
             self._thread.start()
+            keep_from_children(self)
         return self._loop
+
+    def left_by_fork(self) -> None:
+        """Do not turn in a child: it would take the events of its parent away."""
+        if self._loop is not None and self._thread is threading.current_thread():
+            self._loop.call_soon(os._exit, 0)
 
     def choose(self, make: Callable[[], asyncio.AbstractEventLoop]) -> bool:
         """Have `make` make the loop when it starts; False if it has started already."""
@@ -148,9 +156,15 @@ def _run_to_the_stop(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:
+    process = os.getpid()
     try:
-        return await coroutine
-    except (SystemExit, KeyboardInterrupt) as error:
+        value = await coroutine
+        end_child(process)
+        return value
+    except BaseException as error:
+        end_child(process, error)
+        if not isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise
         # asyncio would stop the whole loop for these; here they are the end of one function.
         raise TaskError(f"the task ended with {type(error).__name__}: {error}") from error
 

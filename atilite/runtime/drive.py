@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from typing import Any, Literal
 
+from atilite.forks import end_child
 from atilite.runtime.coroutine import Chunk, Done, Wait, Wish, advance
 from atilite.runtime.executors import Threads
 from atilite.runtime.loop import Loop, describe
@@ -91,11 +93,14 @@ class Drive:
             self._close()
             return
         for _ in range(BURST):
+            process = os.getpid()
             try:
                 wish = self._context.run(advance, self._generator, send, throw)
             except BaseException as error:  # the generator's end, whatever it raised
+                end_child(process, error)
                 self.promise.fail(error)
                 return
+            end_child(process)
             if isinstance(wish, Done):
                 self.promise.set(wish.value)
                 return

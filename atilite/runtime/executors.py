@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from atilite.errors import TaskCancelled, TaskError
+from atilite.forks import end_child
 from atilite.runtime.loop import Loop, describe
 from atilite.runtime.promise import Promise, Work
 
@@ -65,11 +67,14 @@ class Call:
         """Do it; return how it ended: a place in `Threads.endings`."""
         if not self._claimed.acquire(False):
             return CANCELLED
+        process = os.getpid()
         try:
             value = self.context.run(self.work)
         except BaseException as error:  # SystemExit too: it is the function's end, not the thread's
+            end_child(process, error)
             self.promise.fail(error)
             return CANCELLED if isinstance(error, TaskCancelled) else FAILED
+        end_child(process)
         self.promise.set(value)
         return WORKED
 

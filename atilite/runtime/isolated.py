@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from atilite.context import current_run
 from atilite.errors import SetupError, TaskCancelled, TaskError
+from atilite.forks import answered_here
 from atilite.lazily import LazyModule
 from atilite.logs import keep_open
 from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
-from atilite.runtime.forks import answered_here
 from atilite.runtime.functions import kind_of
 from atilite.runtime.kinds import run_function
 from atilite.runtime.loop import process_loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 import time
 from bisect import bisect_right
@@ -17,6 +18,7 @@ from gevent.hub import get_hub
 from greenlet import GreenletExit, greenlet
 
 from atilite.errors import TaskCancelled
+from atilite.forks import end_child, keep_from_children
 from atilite.quickly import dataclass
 from atilite.runtime.promise import Promise, Work
 from atilite.runtime.timers import Timer, Timers
@@ -110,6 +112,12 @@ class Loop:
         self._timers = Timers(hub, self._run)
         self.hub = hub
         self._ident = threading.get_ident()
+        keep_from_children(self)
+
+    def left_by_fork(self) -> None:
+        """Do not turn in a child: it would take the events of its parent away."""
+        if self.inside():
+            self.hub.loop.run_callback(os._exit, 0)
 
     def _unbind(self) -> None:
         """Let the hub of an ended thread go, with its descriptors; a later use of the loop starts another one."""
@@ -262,14 +270,17 @@ class _Job:
             self._end(None, TaskCancelled("the task was cancelled before it started"))
             return
         self.greenlet = getcurrent()
+        process = os.getpid()
         try:
             context = self.context
             value = self.function(*self.args) if context is None else context.run(self.function, *self.args)
         except GreenletExit:
             self._end(None, TaskCancelled("the task was cancelled"))
         except BaseException as error:  # a SystemExit of one task must not end the process
+            end_child(process, error)
             self._end(None, error)
         else:
+            end_child(process)
             self._end(value, None)
 
     def _end(self, value: object, error: BaseException | None) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 from atilite.errors import TaskError
+from atilite.forks import end_child
 from atilite.runtime.traces import from_user
 
 
 def answer_of(call: Callable[[], Any]) -> bytes:
     """Return what `call` came to. Runs in the process that does the work."""
+    process = os.getpid()
     try:
-        return pickle.dumps((True, call(), ""))
+        value = call()
+        end_child(process)
+        return pickle.dumps((True, value, ""))
     except BaseException as error:  # the function's end, not this process's
+        end_child(process, error)
         lines = traceback.format_exception(type(error), error, from_user(error.__traceback__))
         return _pack(error, "in the other process:\n" + "".join(lines))
 

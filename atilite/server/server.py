@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from waitress.adjustments import Adjustments
 from waitress.proxy_headers import proxy_headers_middleware
 
+from atilite.forks import keep_from_children, let_go
 from atilite.runtime.loop import Loop
 from atilite.runtime.promise import Promise
 from atilite.runtime.timers import Timer
@@ -106,6 +107,11 @@ class Server:
 
     # -- any thread
 
+    def left_by_fork(self) -> None:
+        """Leave all sockets to the parent: a child that outlives it would keep port and clients."""
+        sockets = [*(one.sock for one in self._listeners), *self.hijacked]
+        let_go([*(sock.fileno() for sock in sockets if sock.fileno() >= 0), *self.channels])
+
     def bind(self) -> None:
         """Open the listening sockets. Clients may connect from now on; they are answered after `start`.
 
@@ -120,6 +126,7 @@ class Server:
             for sock in opened:
                 tune(sock)
             self._listeners.extend(Listener(self, sock, ours=ours) for sock in opened)
+        keep_from_children(self)
 
     @property
     def addresses(self) -> list[str]:

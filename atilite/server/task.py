@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.task import ErrorTask, Task, WSGITask, hop_by_hop
 from waitress.utilities import build_http_date
 
+from atilite.forks import end_child
 from atilite.server.parser import Parser
 from atilite.server.protocols import Connection
 from atilite.server.refusals import Refusal
@@ -247,7 +249,11 @@ class RequestTask(AnswerHeader, WSGITask):  # type: ignore[misc]
 
     def execute(self) -> None:
         """Call the application and send what it returns."""
-        body = self.channel.server.application(self.get_environment(), self.start_response)
+        process = os.getpid()
+        try:
+            body = self.channel.server.application(self.get_environment(), self.start_response)
+        finally:
+            end_child(process)
         try:
             kind = type(body)
             if kind is list or kind is tuple:

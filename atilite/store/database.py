@@ -15,6 +15,7 @@ from peewee import SqliteDatabase
 
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFull, StoreUnavailable
+from ..forks import keep_from_children
 from ..quickly import dataclass
 from .accounts import Accounts
 from .backup import copy_database
@@ -32,6 +33,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 # Seconds that a start waits for an owner that is just ending, such as a short command or the server before a restart.
 PATIENCE = 0.5
+FORKED = "a child that was forked cannot use the database of its parent (let it return or send what is to be stored)"
 # What another process may change in the database of a running server.
 SHARED_TABLES = frozenset({"user", "token", "login", "secret", "audit"})
 
@@ -92,6 +94,7 @@ class Database:
         self.interrupted: list[int] = []
         self._ownership = ownership
         self._closed = threading.Event()
+        self._forked = False
         self._parts: dict[Any, Any] = {}
         self._parts_lock = threading.RLock()
         self.writer = Writer(self._writing_connection, path)
@@ -102,6 +105,7 @@ class Database:
         self.journal_ids = Counter("journal", self.writer, max(highest, marked(connection, "journal")), block=0)
         self.record_ids = Counter("record", self.writer, marked(connection, "record"))
         self.changes = Counter("change", self.writer, marked(connection, "change"))
+        keep_from_children(self)
 
     @classmethod
     def open(
@@ -171,7 +175,7 @@ class Database:
         Raises StoreUnavailable after `close`.
         """
         if self._closed.is_set():
-            raise StoreUnavailable(f"{self.path}: the database is closed")
+            raise StoreUnavailable(f"{self.path}: {FORKED if self._forked else 'the database is closed'}")
         connection: sqlite3.Connection = self.peewee.connection()
         return connection
 
@@ -247,6 +251,17 @@ class Database:
             connection.close()
         if self._ownership is not None:
             self._ownership.give_up()
+
+    def left_by_fork(self) -> None:
+        """Be closed in a child that a fork makes, and leave everything to the parent."""
+        if self._closed.is_set():
+            return
+        self._closed, self._parts_lock = threading.Event(), threading.RLock()
+        self._closed.set()
+        self._forked = True
+        self.writer.left_by_fork(FORKED)
+        if self._ownership is not None:
+            self._ownership.left_by_fork()
 
     def __enter__(self) -> Database:
         return self

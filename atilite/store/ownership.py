@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import StoreBusy, StoreUnavailable
+from ..forks import let_go
 
 # How the system says that somebody else holds the lock.
 TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
@@ -67,6 +68,10 @@ class Ownership:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
+
+    def left_by_fork(self) -> None:
+        """Leave the lock to the parent: it would be held until this child, too, has ended."""
+        let_go([self._descriptor])
 
     def give_up(self) -> None:
         """Let another process own the database."""

@@ -141,6 +141,13 @@ class Writer:
             self._refusal = self._refusal or reason
             self._ring()
 
+    def left_by_fork(self, reason: str) -> None:
+        """Refuse all writes in a child: the thread that writes, and the connection, are its parent's."""
+        self._gate = threading.Lock()  # somebody may have held it
+        self._refusal, self._thread = reason, None
+        self._queue.clear()
+        self._leisurely.clear()
+
     @property
     def waiting(self) -> int:
         """How many operations wait just now to be written. Any thread."""

@@ -10,7 +10,7 @@ WAIT = 60.0  # seconds; only to tell what hangs from what is slow
 
 PARENT = """\
 import os, signal, sys
-from atilite.runtime.forks import answered_here, unanswered_here
+from atilite.forks import answered_here, unanswered_here
 
 def answer(number, frame):
     raise SystemExit("the parent's answer")
