@@ -140,11 +140,12 @@ class RunError(AtiliteError):
 
 
 class RunSkipped(RunError):
-    """The action is already running and its overlap policy does not allow another run."""
+    """The action, or its group, is already running and its overlap policy does not allow another run."""
 
-    def __init__(self, name: str, running: int | None) -> None:
+    def __init__(self, name: str, running: int | None, group: str = "") -> None:
         where = f" as run {running}" if running is not None else ""
-        super().__init__(f"{name!r} is already running{where}; wait for it or cancel it")
+        what = f"the {group} of {name!r}" if group else repr(name)
+        super().__init__(f"{what} is already running{where}; wait for it or cancel it")
         self.name, self.running = name, running
 
 

@@ -77,7 +77,9 @@ class Lanes(Generic[R]):
             before = [other for other, its in self._waiting if set(map(id, its)) & set(map(id, lanes))]
             goes = free and not before
             if not goes and (policy == "skip" or len(before) >= MAX_WAITING):
-                raise RunSkipped(action, self._blocker(lanes, before))
+                full = next((lane for lane in lanes if len(lane.running) >= lane.limit), lanes[0])
+                group = full.name if full.name.startswith("group ") else ""
+                raise RunSkipped(action, self._blocker(lanes, before), group)
             opened(goes)
             if goes:
                 for lane in lanes:

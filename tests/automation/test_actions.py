@@ -424,6 +424,18 @@ def test_a_group_lets_one_run_go_at_a_time_whichever_action_it_is_of(automation:
     assert seen == [0]
 
 
+def test_who_skips_is_told_that_it_is_the_group_that_runs(automation: Automation):
+    valve = busy(automation, group="water")
+    automation.action(name="other", group="water", overlap="skip")(lambda: None)
+    run, task = automation.action.start("pump")
+    assert valve.was_entered()
+
+    with pytest.raises(RunSkipped, match=f"the group 'water' of 'other' is already running as run {run}"):
+        automation.action.invoke("other")
+    valve.open.set()
+    task.fetch(PATIENCE)
+
+
 def test_a_queued_run_can_be_cancelled_before_it_began(automation: Automation):
     valve = busy(automation, overlap="queue")
     _, first = automation.action.start("pump")
