@@ -159,7 +159,9 @@ def test_run_in_real_time_makes_each_turn_at_its_time(folder: Path) -> None:
     told = objects(flow(folder, "run", "endless.flo", "--json", "--realtime", "--until", "1").stdout)
 
     assert time.monotonic() - begun >= 1.0
-    assert told[-1]["t"] == 1.0
+    # On a busy machine the turn at 1 s may be among those that are left out, and so may the one behind it.
+    assert told[-1]["t"] >= 1.0
+    assert 0.0 < max(one["t"] for one in told if one["event"] == "recur") <= 1.0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -425,9 +427,7 @@ def test_a_plan_of_python_is_named_by_its_file(folder: Path) -> None:
 )
 def test_a_file_without_the_plan_is_told(folder: Path, words: str, code: int, told: str) -> None:
     (folder / "garden.py").write_text(TWO)
-    (folder / "broken.py").write_text(
-        "from atilite.flow import Plan\n\nplan = Plan('x')\nplan.init('no path', 1)\n"
-    )
+    (folder / "broken.py").write_text("from atilite.flow import Plan\n\nplan = Plan('x')\nplan.init('no path', 1)\n")
 
     for command in ("check", "run"):
         done = flow(folder, command, words)

@@ -23,8 +23,8 @@ from tests.e2e.library import library
 from tests.require import require
 
 EXAMPLES = 300
-# A run takes a third of it, in seconds, on a machine that does nothing else.
-PATIENCE = 100
+# A run takes a tenth of it, in seconds, on a machine that does nothing else.
+PATIENCE = 400
 
 Schemathesis = Callable[..., subprocess.CompletedProcess[str]]
 

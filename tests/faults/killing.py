@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,7 @@ class Account:
     counted: int = 0
     unanswered: int = 0
     begun: set[int] = field(default_factory=set)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     kills: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -221,13 +222,13 @@ class Verdict:
             sorted((run for run in self.runs.values() if run.operation == name), key=lambda run: run.id)
             for name in ("each second", "present only", "interval")
         )
-        wrong = [ahead for runs in (each, present) for ahead in too_many(runs)]
+        wrong = [ahead for runs in (each, present) for ahead in too_many(runs, self.account.since)]
         wrong += [f"{run.operation} caught up" for run in present if run.trigger == "catch-up"]
         # A due time may be lost at a kill that comes between its note and its run, never more.
         due = seconds(each[0].created_at, each[-1].created_at) + 1 if each else 0
         if len(each) < due - self.account.kills - 1:
             wrong.append(f"each second: {due} were due, {len(each)} ran, at {self.account.kills} kills")
-        if interval and len(interval) > seconds(interval[0].created_at, interval[-1].created_at) + 2:
+        if interval and len(interval) > seconds(self.account.since, interval[-1].created_at) + 1:
             wrong.append(f"interval: {len(interval)} runs are too many")
         return wrong
 
@@ -239,12 +240,12 @@ class Verdict:
         return Counter(run.status for run in self.runs.values())
 
 
-def too_many(runs: list[Headline]) -> list[str]:
-    """Where a schedule of each second has run more often than there were seconds until then."""
+def too_many(runs: list[Headline], since: datetime) -> list[str]:
+    """Where a schedule of each second has run more often than there were seconds from `since` until then."""
     return [
         f"{run.operation}: {count} runs until {run.created_at}"
         for count, run in enumerate(runs, 1)
-        if count > seconds(runs[0].created_at, run.created_at) + 1
+        if count > seconds(since, run.created_at)
     ]
 
 

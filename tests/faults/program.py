@@ -14,7 +14,7 @@ from urllib.parse import quote
 from tests.running import Running
 
 # Seconds after which something that should happen soon is taken as never happening.
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 class Program(Running):

@@ -207,7 +207,7 @@ def test_a_real_program_lives_through_the_end_of_thirty_two_bits(serve: Callable
     program = serve(SCRIPT).start(LD_PRELOAD=library, FAKETIME="@2038-01-19 03:14:05", TZ="UTC")
     ended = program.ended(program.begin("sleepy"))
     assert ended["started_at"].startswith("2038-01-19")
-    assert 2 < ended["duration"] < 8
+    assert 2 < ended["duration"] < 60
 
     def after(operation: str) -> list[str]:
         runs = program.json(f"/internal/journals/?operation={quote(operation)}&limit=100&status=succeeded")
