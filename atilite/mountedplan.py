@@ -22,10 +22,11 @@ from .flow.faults import fallen
 from .flow.house import House
 from .flow.lines import Problem
 from .flow.logs import Row, loggers
+from .flow.looks import Look
 from .flow.model import PlanDecl
 from .flow.network import Network, network_of
 from .flow.replay import Recorder as Recording
-from .flow.running import Look, Running
+from .flow.running import Running
 from .flow.shares import Share
 from .planlooks import Facts, FrameLook, ScriptLine, ShareLook, script_of, shares_of, tree_of
 from .plansteps import EVENTS, Recorder, Step, Watch, breadcrumb, step_of

@@ -143,7 +143,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     if not lines:
         raise FlowError(f"the recording {os.fspath(path)} is empty")
     if not found.turns:
-        last = max((wish.turn for wish in found.wishes), default=0)
+        last = max((wish.turn for wish in found.wishes if wish.kind != "end"), default=0)
         found.turns = 1 + max([last, *(step.turn for step in found.steps)])
     return found
 
@@ -170,8 +170,9 @@ def replay(running: Running, recording: Recording) -> str:
     steps: list[Step] = []
     running.seed = recording.seed
     running.moved.listen(lambda moved: steps.append(_step(running, moved)))
-    while running.turns.count < recording.turns and running.turn():
-        continue
+    turning = True
+    while running.turns.count < recording.turns and (turning or running.repeats):  # a bid may have begun it again
+        turning = running.turn()
     if recording.stopped:
         running.end()
     for now, then in zip(steps, recording.steps, strict=False):

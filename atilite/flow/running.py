@@ -15,13 +15,13 @@ from atilite.errors import FlowError
 from atilite.events import Emitter
 from atilite.flow.building import Behaves, build
 from atilite.flow.chance import drawing
-from atilite.flow.controls import ALIVE, CONTROLS, STOP
+from atilite.flow.controls import CONTROLS, STOP
 from atilite.flow.cursor import nearest
 from atilite.flow.faults import fallen, fault_of
-from atilite.flow.frames import Framer
 from atilite.flow.house import House, Tasker, Transition
 from atilite.flow.lines import Problem
 from atilite.flow.logs import loggers
+from atilite.flow.looks import Look, look_of
 from atilite.flow.model import LoggerDecl, PlanDecl
 from atilite.flow.turns import Turns
 
@@ -34,7 +34,9 @@ class Wish(NamedTuple):
     """Something that was asked for from outside, done before the turn with this number (0 is the first)."""
 
     turn: int
-    kind: str  # bid or write; real where it begins to turn in real time, skip where turns were missed there
+    # bid or write; real where it begins to turn in real time, skip where turns were missed there, end where it was
+    # stopped while framers ran, and turned again later
+    kind: str
     house: str
     name: str  # of a framer, or the path of a share
     value: Any  # a control, or fields
@@ -45,27 +47,6 @@ class Moved(NamedTuple):
 
     house: str
     transition: Transition
-
-
-class Look(NamedTuple):
-    """A framer behind the last full turn; `fallen` if a fault has ended it. Times are in seconds of the plan."""
-
-    name: str
-    status: str
-    outline: tuple[str, ...]
-    elapsed: float
-    turns: int
-    period: float
-    desire: str
-    schedule: str
-    fault: str
-    fallen: bool
-    waits_for: tuple[str, ...] = ()  # the conditions and tasks that its generators wait for
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has frames that are active."""
-        return self.status in ALIVE
 
 
 class Running:
@@ -152,6 +133,11 @@ class Running:
 
     def _chance(self) -> AbstractContextManager[None]:
         return nullcontext() if self.seed is None else drawing(self.seed, self.turns.count)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether more of what the run that is replayed was given is to come."""
+        return bool(self._repeated)
 
     def after_turn(self, function: Callable[[], None]) -> None:
         """Call a function behind each turn, in the thread that turns. Before the first turn."""
@@ -279,15 +265,20 @@ class Running:
     def end(self) -> None:
         """Let all framers exit their frames. In the thread that turned it, behind the last turn."""
         with self._lock:
-            with self._chance():
-                for house in self.houses.values():
-                    for tasker in house.scheduled:
-                        try:
-                            tasker.obey(STOP)
-                        except Exception as error:  # here a framer ends, and the others have exits, too
-                            house.tell_fault(fault_of(tasker, error))
+            if self.turns.live:
+                self.granted.emit(Wish(self.turns.count, "end", "", "", True))
+            self._exit_all()
             for function in self._told:
                 function()
+
+    def _exit_all(self) -> None:
+        with self._chance():
+            for house in self.houses.values():
+                for tasker in house.scheduled:
+                    try:
+                        tasker.obey(STOP)
+                    except Exception as error:  # here a framer ends, and the others have exits, too
+                        house.tell_fault(fault_of(tasker, error))
 
     # -- asking from outside ------------------------------------------------------------------------------------------
 
@@ -323,6 +314,9 @@ class Running:
             if kind == "real":
                 for one in self.houses.values():
                     one.meta["real"] = value
+                continue
+            if kind == "end":
+                self._exit_all()
                 continue
             house = self._house(house_name)
             if kind == "bid":
@@ -363,7 +357,7 @@ class Running:
     def framers(self, house: str) -> list[Look]:
         """All framers of a house."""
         with self._lock:
-            return [_look(framer) for framer in self._house(house).framers.values()]
+            return [look_of(framer) for framer in self._house(house).framers.values()]
 
     def look(self, function: Callable[[House], Any], house: str) -> Any:
         """What a function finds in a house between two turns. It must be quick: no turn begins meanwhile."""
@@ -388,11 +382,3 @@ def built(
         houses.append(house)
         problems += found
     return houses, problems
-
-
-def _look(framer: Framer) -> Look:
-    return Look(
-        framer.name, str(framer.status), tuple(framer.outline), framer.elapsed, framer.turns, framer.period,
-        framer.desire, framer.decl.schedule, str(framer.fault or ""), fallen(framer),
-        tuple(part.waits_for for part in framer.parts if part.waits_for),
-    )  # fmt: skip

@@ -98,6 +98,29 @@ def test_two_runs_on_the_simulated_clock_are_the_same() -> None:
     assert len(histories[0]) > 20
 
 
+@pytest.mark.row("I49")
+@pytest.mark.parametrize("ending", ["by a bid", "from outside"])
+def test_a_run_that_ended_and_began_again_is_replayed_to_its_last_end(tmp_path: Path, ending: str) -> None:
+    plan = running()
+    told = history(plan)
+    recorder = Recorder(tmp_path / "run.jsonl", plan, seed=7)
+    if ending == "by a bid":
+        plan.bid("h", "m", "stop")
+    plan.run(until=0.5)
+    plan.end()
+    plan.bid("h", "m", "start")
+    plan.write("h", ".heat", {"value": 60.5})
+    plan.run(until=1.5)
+    recorder.close()
+
+    recording = read_recording(tmp_path / "run.jsonl")
+    again = running(recording=recording)
+    retold = history(again)
+    assert replay(again, recording) == ""
+    assert [one for one in told if one["event"] == "print"] == [one for one in retold if one["event"] == "print"] != []
+    assert again.snapshot("h") == plan.snapshot("h")
+
+
 def test_a_recording_says_what_it_is_of(recorded: tuple[Path, list[dict[str, Any]]]) -> None:
     recording = read_recording(recorded[0])
 
