@@ -44,6 +44,11 @@ class Recording:
     turns: int = 0
     stopped: bool = False
 
+    @property
+    def asked(self) -> int:
+        """The last turn before which something was asked for."""
+        return max((wish.turn for wish in self.wishes if wish.kind != "end"), default=0)
+
     def changes(self, plan: PlanDecl) -> list[str]:
         """The names of scripts that are not what they were."""
         now = digests(plan)
@@ -143,8 +148,7 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     if not lines:
         raise FlowError(f"the recording {os.fspath(path)} is empty")
     if not found.turns:
-        last = max((wish.turn for wish in found.wishes if wish.kind != "end"), default=0)
-        found.turns = 1 + max([last, *(step.turn for step in found.steps)])
+        found.turns = 1 + max([found.asked, *(step.turn for step in found.steps)])
     return found
 
 
@@ -171,8 +175,8 @@ def replay(running: Running, recording: Recording) -> str:
     running.seed = recording.seed
     running.moved.listen(lambda moved: steps.append(_step(running, moved)))
     turning = True
-    while running.turns.count < recording.turns and (turning or running.repeats):  # a bid may have begun it again
-        turning = running.turn()
+    while running.turns.count < recording.turns and (turning or running.turns.count <= recording.asked):
+        turning = running.turn()  # a plan that has ended is begun again by what is asked of it later
     if recording.stopped:
         running.end()
     for now, then in zip(steps, recording.steps, strict=False):

@@ -134,11 +134,6 @@ class Running:
     def _chance(self) -> AbstractContextManager[None]:
         return nullcontext() if self.seed is None else drawing(self.seed, self.turns.count)
 
-    @property
-    def repeats(self) -> bool:
-        """Whether more of what the run that is replayed was given is to come."""
-        return bool(self._repeated)
-
     def after_turn(self, function: Callable[[], None]) -> None:
         """Call a function behind each turn, in the thread that turns. Before the first turn."""
         self._told.append(function)
