@@ -132,7 +132,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
             assert time.monotonic() - before < 20
             check(database, values, records, ended)
         verify(tmp_path / "data.db")
-    assert len(ended) > 100
+    assert len(ended) > ROUNDS
 
 
 def check(database: Database, values: dict[str, int], records: dict[int, int], ended: set[int]) -> None:
