@@ -27,7 +27,6 @@ from .flow.model import PlanDecl
 from .flow.network import Network, network_of
 from .flow.replay import Recorder as Recording
 from .flow.running import Running
-from .flow.shares import Share
 from .planlooks import Facts, FrameLook, ScriptLine, ShareLook, script_of, shares_of, tree_of
 from .plansteps import EVENTS, Recorder, Step, Watch, breadcrumb, step_of
 from .runtime.promise import Promise
@@ -226,23 +225,22 @@ class MountedPlan:
             raise SetupError(refused(self.name, str(error))) from None
         for name, house in running.houses.items():
             house.listen(partial(self._happened, house, self.houses[name]))
-        for share, told in self._subscribed(running):
-            running.after_turn(Watch(share, told))
+        for watch in self._watches(running):
+            running.after_turn(watch)
         running.after_turn(lambda: self._progress(running))
         for path in self.writable:
             if not any(house.store.find(path) for house in running.houses.values()):
                 raise SetupError(refused(self.name, f"writable: there is no share {path}"))
         return running
 
-    def _subscribed(self, running: Running) -> Iterable[tuple[Share, Callable[[Any], object]]]:
+    def _watches(self, running: Running) -> Iterable[Watch]:
         """The shares that functions of the app are told of: `@app.on("box1.depth")`."""
         bus = self._automation.bus
         names = {name for info in bus.subscribers for name in info.events}
         for name in sorted(names):
             house, dot, path = name.partition(".")
-            share = running.houses[house].store.find(path) if dot and house in running.houses else None
-            if share is not None:
-                yield share, partial(bus.emit, name)
+            if dot and house in running.houses:
+                yield Watch(running.houses[house].store, path, partial(bus.emit, name))
 
     def _happened(self, house: House, mounted: MountedHouse, event: str, framer: str, facts: dict[str, Any]) -> None:
         if event in EVENTS:

@@ -13,7 +13,7 @@ from .clock import Clock
 from .flow.events import plain
 from .flow.house import House
 from .flow.model import NOWHERE
-from .flow.shares import Share
+from .flow.shares import Store
 from .quickly import dataclass
 
 # Steps that the journal of a plan takes: so many at once, so many more a second.
@@ -120,14 +120,19 @@ class Recorder:
 
 
 class Watch:
-    """Tells a share after each turn that has changed it."""
+    """Tells a share after each turn that has changed it; one that is not there may come while the plan runs."""
 
-    def __init__(self, share: Share, tell: Callable[[Any], object]) -> None:
-        self._share, self._tell, self._last = share, tell, share.shown if share.fields else None
+    def __init__(self, store: Store, path: str, tell: Callable[[Any], object]) -> None:
+        self._store, self._path, self._tell = store, path, tell
+        self._share = store.find(path)
+        self._last = self._now()
+
+    def _now(self) -> Any:
+        share = self._share = self._share or self._store.find(self._path)
+        return share.shown if share is not None and share.fields else None
 
     def __call__(self) -> None:
-        share = self._share
-        now = share.shown if share.fields else None
+        now = self._now()
         if now != self._last:
             self._last = now
             self._tell(now)

@@ -305,6 +305,23 @@ def test_functions_of_the_app_are_told_of_a_share(board: Board) -> None:
     assert told.wait(WAIT) == 100
 
 
+def test_functions_of_the_app_are_told_of_a_share_that_a_behaviour_makes_while_the_plan_runs(board: Board) -> None:
+    told: Promise[Any] = Promise()
+    made = Plan("late")
+
+    @made.framer(active=True)
+    def mission(self: Any) -> Iterator[Any]:
+        yield until(turns=3)
+        self[".found"] = "wreck"
+        yield until(".never")
+
+    made.init(".never", False)
+    board.app.mount_plan(made, period=0.01)
+    board.app.on("late.found")(told.set)
+    board.start()
+    assert told.wait(WAIT) == "wreck"
+
+
 PRESS = """
 house yard
 framer day be active first begin
