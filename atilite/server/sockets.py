@@ -134,7 +134,9 @@ def _open_unix(path: str, mode: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise SetupError(f"unix:{path} cannot be listened on: {error.strerror} ({_remedy(error)})") from None
+        reason = error.strerror or error  # Python has no number for a path that is too long
+        remedy = "choose another path, which is short and in a folder that is there and may be written"
+        raise SetupError(f"unix:{path} cannot be listened on: {reason} ({remedy})") from None
     finally:
         os.umask(mask)
     return sock
@@ -165,7 +167,7 @@ def _remedy(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another process uses it: stop it or choose another with --port"
     if error.errno == errno.EACCES:
-        return "choose a port above 1023, or a folder that this user may write in"
+        return "choose a port above 1023"
     if error.errno == errno.EADDRNOTAVAIL:
         return "this machine does not have that address: choose another with --host"
     return "choose another with --host and --port"

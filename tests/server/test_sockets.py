@@ -99,8 +99,13 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"cannot be listened on: No such file or directory \(choose another .*\)$"):
+    with pytest.raises(SetupError, match=r"on: No such file or directory \(choose another path, .*\)$"):
         open_listeners(f"unix:{tmp_path}/no/s")
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"on: AF_UNIX path too long \(choose another path, .*\)$"):
+        open_listeners(f"unix:{tmp_path}/{'s' * 120}")
 
 
 def test_sockets_for_another_process_are_not_taken_and_the_variables_go() -> None:
