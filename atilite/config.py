@@ -185,8 +185,10 @@ class Settings:
         pattern=r"[A-Za-z0-9][\w.-]*", example="board-2",
     )  # fmt: skip
     console_path: str = setting(
-        "/console", "URL path of the console.", pattern=r"/[\w./-]*[\w-]", example="/console"
-    )
+        "/console", "URL path of the console.", example="/console",
+        # Not what the platform itself has there, which would hide the console.
+        pattern=r"(?!/(internal|docs|healthz|readyz|metrics|openapi\.json)$)/[\w./-]*[\w-]",
+    )  # fmt: skip
     no_console: bool = setting(False, "Leave the console out; the APIs stay.")
     disable_static: bool = setting(False, "Leave static files to the proxy in front.")
     connections: int = setting(1000, "Connections open at once.", minimum=1, maximum=1_000_000)
@@ -194,11 +196,9 @@ class Settings:
         (), "Host name that requests may use; repeat it for several.", pattern=r"[^\s/@]+", example="board.local"
     )
     behind_proxy: str = setting(
-        "",
-        "Address of the proxy whose X-Forwarded-* headers are believed; unix for one on the Unix socket.",
-        pattern=r"[0-9A-Za-z_.:-]+",
-        example="127.0.0.1",
-    )
+        "", "Address of the proxy whose X-Forwarded-* headers are believed; unix for one on the Unix socket.",
+        pattern=r"unix|\d+(\.\d+){3}|[\da-fA-F]*:[\da-fA-F:.]*", example="127.0.0.1",
+    )  # fmt: skip
     tls_cert: str = setting(
         "",
         "PEM file of the certificate, and of those between it and its authority: clients must speak TLS then.",

@@ -88,6 +88,9 @@ def test_the_switch_of_the_test_suite_is_not_taken_for_a_setting() -> None:
         ("log_level", "loud", "one of debug, info, warning, error"),
         ("devel", "perhaps", "true or false"),
         ("console_path", "console", "/console"),
+        ("console_path", "/internal", "/console"),
+        ("console_path", "/healthz", "/console"),
+        ("behind_proxy", "proxy.example", "127.0.0.1"),
         ("db", "data.db", "sqlite:///"),
         ("allowed_host", ["a", 1], "text such as board.local"),
         ("name", "../x", "text"),
@@ -100,6 +103,17 @@ def test_a_bad_value_says_which_setting_and_what_is_allowed(name: str, raw: obje
 
     assert name in str(caught.value)
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("console_path", "/internally"), ("console_path", "/board/console"), ("behind_proxy", "unix"),
+        ("behind_proxy", "172.17.0.1"), ("behind_proxy", "::1"), ("behind_proxy", "fe80::1:2"),
+    ],
+)  # fmt: skip
+def test_what_looks_much_like_a_bad_value_is_taken(name: str, raw: str) -> None:
+    assert getattr(load(defaults={name: raw}), name) == raw
 
 
 def test_lists_come_as_repeated_flags_as_commas_and_as_an_array(tmp_path: Path) -> None:
