@@ -175,6 +175,8 @@ class Conversation(Delivery):
         """Take the first step here. Raises Park when the rest can go on without this thread, else drives it on."""
         try:
             first = self._step()
+            if isinstance(first, Done) and first.value is None and not self._mode:
+                first = Done("")  # a stream that has nothing to send
             # A generator that begins with text is an ordinary stream: it may block, so it stays on this thread.
             if isinstance(first, Done) or not (environ.get(CAN_PARK) and (self._mode or isinstance(first, Wait))):
                 return self._drive(first)

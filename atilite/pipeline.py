@@ -281,6 +281,8 @@ class Pipeline:
         return self._serialized(was, value)
 
     def _serialized(self, was: Was, value: Any) -> Reply:
+        if isinstance(value, bottle.HTTPError):
+            raise value
         if CALL in was.request.env:
             return self._finished(was, Reply(*was.request.env[CALL].answer(value, was.request)))
         if isinstance(value, bottle.HTTPResponse):

@@ -233,3 +233,32 @@ def test_anything_that_can_be_called_is_a_handler(app: Atilite, client: Client) 
     assert client.get("/greet?name=ada").text == "hello ada at /greet"
     assert client.get("/add").json() == {"sum": 3}
     assert [client.get(path).text for path in ("/bow", "/lambda")] == ["bows", "lambda"]
+
+
+def test_an_error_of_bottle_may_be_raised_or_returned(app: Atilite, client: Client) -> None:
+    @app.get("/raised")
+    def raised() -> None:
+        raise bottle.HTTPError(409, "taken")
+
+    @app.get("/returned")
+    def returned(was: Any) -> Any:
+        return bottle.HTTPError(409, "taken")
+
+    @app.get("/later")
+    def later(was: Any) -> Any:
+        yield was.Sleep(0)
+        return bottle.HTTPError(409, "taken")
+
+    told = {"code": 40900, "message": "conflict", "more_info": "taken"}
+    assert [client.get(path).json() for path in ("/raised", "/returned", "/later")] == [told] * 3
+
+
+@pytest.mark.parametrize(("options", "status"), [({}, 200), ({"coroutine": True}, 500)])
+def test_a_stream_may_have_nothing_to_send(app: Atilite, client: Client, options: Any, status: int) -> None:
+    @app.get("/rows", **options)
+    def rows() -> Iterator[str]:
+        yield from ()
+
+    answer = client.get("/rows")
+    assert answer.status_code == status
+    assert status == 500 or answer.text == ""
