@@ -16,7 +16,6 @@ from atilite.flow.lines import RESERVED, Problem, sentences, words_of
 from atilite.flow.model import (
     CONTEXTS,
     Act,
-    Aux,
     Call,
     Compare,
     Context,
@@ -26,7 +25,6 @@ from atilite.flow.model import (
     Go,
     HasStatus,
     IsDone,
-    Let,
     Line,
     Marked,
     Need,
@@ -37,7 +35,7 @@ from atilite.flow.model import (
 )
 from atilite.flow.origins import ClassLines, Origin
 from atilite.flow.sentences import FIXED, VERBS
-from atilite.flow.wording import native_context, sentence
+from atilite.flow.wording import is_fixed, native_context, sentence
 
 # What a need may be said with: text of FloScript, a function of the shares, a need, or several that all must hold.
 When = Any
@@ -207,9 +205,9 @@ class Reader:
             return
         act = self._act(item, framer)
         context = native_context(act)
-        if attribute in CONTEXTS and not _is_fixed(act):
+        if attribute in CONTEXTS and not is_fixed(act):
             context = _context(attribute)
-        elif attribute not in CONTEXTS and not _is_fixed(act) and (attribute != "native" or isinstance(act, Call)):
+        elif attribute not in CONTEXTS and not is_fixed(act) and (attribute != "native" or isinstance(act, Call)):
             raise FlowError(f"{sentence(act)} belongs into a context: {', '.join(CONTEXTS)}")
         text = sentence(act)
         yield Line(context, act, place._replace(text=code if "<lambda>" in text and code else text))
@@ -280,10 +278,6 @@ def _members(cls: type, inherited: bool) -> Iterator[tuple[str, Any]]:
             names |= {name: None for name in vars(one) if not name.startswith("_")}
     for name in names:
         yield name, getattr(cls, name)
-
-
-def _is_fixed(act: Act) -> bool:
-    return isinstance(act, Go | Let | Aux)
 
 
 def _context(attribute: str) -> Context:

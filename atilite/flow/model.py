@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 Schedule = Literal["active", "inactive", "aux", "slave", "moot"]
 Order = Literal["front", "mid", "back"]
 Control = Literal["stop", "start", "run", "abort", "ready"]
 Context = Literal["benter", "enter", "recur", "precur", "exit", "renter", "rexit"]
 
-CONTEXTS: tuple[Context, ...] = ("benter", "enter", "recur", "precur", "exit", "renter", "rexit")
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+ORDERS: tuple[Order, ...] = get_args(Order)
+CONTEXTS: tuple[Context, ...] = get_args(Context)
 
 
 class Place(NamedTuple):

@@ -21,6 +21,8 @@ from atilite.flow.library import standard
 from atilite.flow.lines import RESERVED, Problem
 from atilite.flow.loading import read_plan
 from atilite.flow.model import (
+    ORDERS,
+    SCHEDULES,
     Do,
     FrameDecl,
     FramerDecl,
@@ -41,8 +43,6 @@ from atilite.flow.text import to_floscript
 from atilite.flow.wording import data, sentence
 
 T = TypeVar("T")
-SCHEDULES = ("active", "inactive", "aux", "slave", "moot")
-ORDERS = ("front", "mid", "back")
 
 
 class Plan:

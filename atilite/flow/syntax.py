@@ -11,6 +11,8 @@ from atilite.flow.clauses import FROM, WITH
 from atilite.flow.cursor import Cursor, Wrong, nearest
 from atilite.flow.lines import Problem, Sentence, sentences
 from atilite.flow.model import (
+    ORDERS,
+    SCHEDULES,
     Context,
     FrameDecl,
     FramerDecl,
@@ -23,8 +25,6 @@ from atilite.flow.model import (
 )
 from atilite.flow.sentences import CONTEXT_WORDS, FIXED, VERBS
 
-SCHEDULES = ("active", "inactive", "aux", "slave", "moot")
-ORDERS = ("front", "mid", "back")
 # Gives the text of a file that another one loads; raises OSError.
 Read = Callable[[str, str], tuple[str, str]]
 

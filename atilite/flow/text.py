@@ -10,16 +10,13 @@ from atilite.errors import FlowError
 from atilite.flow import wording
 from atilite.flow.model import (
     Act,
-    Aux,
     Call,
     Context,
     Do,
     FrameDecl,
     FramerDecl,
-    Go,
     HouseDecl,
     Init,
-    Let,
     LogDecl,
     LoggerDecl,
     Place,
@@ -116,16 +113,12 @@ def _frame(frame: FrameDecl, follower: str) -> Iterator[tuple[str, Place]]:
     for line in frame.lines:
         native = wording.native_context(line.act)
         # Acts whose context cannot be said stand in any; the others return to their native one.
-        wanted = current if _is_fixed(line.act) else None if native == line.context else line.context
+        wanted = current if wording.is_fixed(line.act) else None if native == line.context else line.context
         if wanted != current:
             yield f"{INDENT}{wanted or 'native'}", line.place
         current = wanted
-        indent = INDENT * (2 if current and not _is_fixed(line.act) else 1)
+        indent = INDENT * (2 if current and not wording.is_fixed(line.act) else 1)
         yield indent + wording.sentence(line.act), line.place
-
-
-def _is_fixed(act: Act) -> bool:
-    return isinstance(act, Go | Let | Aux)
 
 
 def _sayable(plan: PlanDecl) -> None:

@@ -59,6 +59,11 @@ def native_context(act: Act) -> Context:
     return "enter"
 
 
+def is_fixed(act: Act) -> bool:
+    """Whether its context cannot be said: it belongs to where transitions and guards are looked at."""
+    return isinstance(act, Go | Let | Aux)
+
+
 def sentence(act: Act) -> str:
     """What an act is in a script. Functions of Python, which no script has, are there with their names."""
     match act:
