@@ -385,7 +385,8 @@ class Site:
         return mounted.app.pipeline.policy(method, path[len(mounted.prefix) :] or "/")
 
     def _refuse(self, error: Error, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, headers, body = error_answer(error, environ.get("HTTP_ACCEPT", ""))
+        path = environ.get("PATH_INFO", "")
+        status, headers, body = error_answer(error, environ.get("HTTP_ACCEPT", ""), path=path)
         start_response(status, secure(headers))
         return () if environ.get("REQUEST_METHOD") == "HEAD" else (body,)
 

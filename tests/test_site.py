@@ -141,6 +141,8 @@ def test_a_strangers_name_for_this_machine_is_refused(site: Site) -> None:
     client = opened(site, allowed_host=("board.local",))
     assert client.get("/", headers={"Host": "board.local:5000"}).status_code == 200
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    below = client.get("/internal/actions/", headers={"Host": "evil.example"}).json()
+    assert set(below) == {"code", "message", "more_info", "detail"}
 
 
 @pytest.mark.row("reliability-25")

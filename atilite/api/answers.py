@@ -9,7 +9,7 @@ from typing import Any
 
 from atilite.errors import Error
 from atilite.web.encoding import encode_json
-from atilite.web.errors import describe, http_error
+from atilite.web.errors import detailed, http_error
 from atilite.web.response import Response
 
 JSON = "application/json; charset=utf-8"
@@ -44,8 +44,7 @@ def refusal(error: Error, extra: Mapping[str, object] | None = None) -> Response
 
     `detail` is what BINP's clients read; it says the same as `more_info`, or the status when there is no more.
     """
-    facts = {**describe(error), "detail": error.explanation or error.reason, **(extra or {})}
-    return reply(facts, error.status, error.headers)
+    return reply({**detailed(error), **(extra or {})}, error.status, error.headers)
 
 
 def tell_failure(was: Any, info: Any) -> Response:

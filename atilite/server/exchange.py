@@ -202,7 +202,7 @@ class ParkedExchange:
             self._channel.handle_close()
             return
         self._tell_closed()
-        status, headers, body = refusal.answer(task.request.accept)
+        status, headers, body = refusal.answer(task.request.accept, task.request.path)
         task.begin(status, headers)
         task.content_length = len(body)
         task.close_on_finish = True

@@ -28,8 +28,8 @@ class Refusal(Error):  # type: ignore[misc]
         self.reason = HTTPStatus(code).phrase
         self._headers = headers
 
-    def answer(self, accept: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Return status line, headers and body: as the app's errors look for a client with this Accept header.
+    def answer(self, accept: str | None, path: str) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Return status line, headers and body: as the app's errors look at `path` for a client with this Accept.
 
         None, for a client whose header could not be read, gives a line of plain text.
         """
@@ -37,5 +37,5 @@ class Refusal(Error):  # type: ignore[misc]
         if accept is None:
             kind, body = "text/plain; charset=utf-8", f"{status}: {self.body}\r\n".encode()
         else:
-            kind, body = error_body(errors.Error(status, self.body), accept)
+            kind, body = error_body(errors.Error(status, self.body), accept, path=path)
         return status, [("Content-Type", kind), *SAFE_HEADERS, *self._headers], body

@@ -210,7 +210,7 @@ class RefusalTask(AnswerHeader, ErrorTask):  # type: ignore[misc]
         error = self.request.error
         if not isinstance(error, Refusal):
             error = Refusal(error.code, error.body)
-        status, headers, body = error.answer(self.request.accept)
+        status, headers, body = error.answer(self.request.accept, self.request.path)
         self.begin(status, headers)
         self.close_on_finish = True
         self.content_length = len(body)

@@ -18,6 +18,8 @@ from atilite.web.headers import Header
 HTML = "text/html; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 XML = "text/xml; charset=utf-8"
+# Below it every error is JSON with a `detail`, also one of those who have not got as far as the API.
+API = "/internal/"
 
 
 def as_error(error: BaseException) -> Error:
@@ -60,8 +62,18 @@ def describe(error: Error, traceback: Sequence[str] = ()) -> dict[str, object]:
     return facts
 
 
-def error_body(error: Error, accept: str, traceback: Sequence[str] = ()) -> tuple[str, bytes]:
-    """Return (content type, body) for a client with this Accept header: JSON unless it names text/html or text/xml."""
+def detailed(error: Error) -> dict[str, object]:
+    """The facts of an error as the API tells them: BINP's clients read `detail`, which says the same in every case."""
+    return {**describe(error), "detail": error.explanation or error.reason}
+
+
+def error_body(error: Error, accept: str, traceback: Sequence[str] = (), path: str = "") -> tuple[str, bytes]:
+    """Return (content type, body) for a client with this Accept header: JSON unless it names text/html or text/xml.
+
+    `path` is what was asked for, where the API may not have been reached.
+    """
+    if path.startswith(API):
+        return JSON, encode_json(detailed(error))
     facts = describe(error, traceback)
     if negotiate.wants_html(accept):
         return HTML, _page(error, facts).encode("utf-8", "replace")
@@ -70,11 +82,13 @@ def error_body(error: Error, accept: str, traceback: Sequence[str] = ()) -> tupl
     return JSON, encode_json(facts)
 
 
-def error_answer(error: Error, accept: str, traceback: Sequence[str] = ()) -> tuple[str, list[Header], bytes]:
+def error_answer(
+    error: Error, accept: str, traceback: Sequence[str] = (), path: str = ""
+) -> tuple[str, list[Header], bytes]:
     """Return (status, headers, body) of the whole answer, the error's own headers included."""
     if error.status_code in (204, 304):  # these have no body
         return error.status, list(error.headers), b""
-    kind, body = error_body(error, accept, traceback)
+    kind, body = error_body(error, accept, traceback, path)
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), *error.headers]
     return error.status, headers, body
 

@@ -330,6 +330,15 @@ def test_a_refusal_of_the_server_looks_as_an_error_of_the_app(
         assert said in answer.body
 
 
+def test_a_refusal_of_the_server_below_the_api_looks_as_an_error_of_the_api(serve: Serve, loop: Loop) -> None:
+    server = serve(Application(loop), policy=lambda *_: RequestPolicy(max_body=10))
+    with Client(server.addresses[0]) as client:
+        client.ask("/internal/action/x", "POST", "Accept: text/html", body=bytes(11))
+        answer = client.answer()
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
+        assert b'"detail":"the body is larger than 10 bytes"' in answer.body
+
+
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
