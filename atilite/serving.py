@@ -17,6 +17,7 @@ from .forks import answered_here
 from .lazily import function_of
 from .logs import configure
 from .runtime.engine import process_runtime
+from .runtime.leaving import leave_in_time
 from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server
@@ -87,6 +88,7 @@ class Serving:
             self._loop.run()
         finally:
             self._notifier.unwatch()
+        leave_in_time(self._code)
         return self._code
 
     def _server(self, certificates: Certificates | None) -> Server:

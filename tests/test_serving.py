@@ -13,6 +13,7 @@ import pytest
 
 from atilite.serving import HUNG_UP
 from tests.running import Running
+from tests.runtime.fakes import gone
 
 PROGRAM = """
 import gc
@@ -52,6 +53,18 @@ GARDEN = """
         child.join()
         return child.exitcode
 
+    @app.action
+    async def leaves_a_thread():
+        import asyncio, time
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+
+    @app.action
+    def leaves_a_child():
+        import multiprocessing, time
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        child.start()
+        return child.pid
+
     atilite.mount("/", app)
     atilite.run(name="garden")
 """
@@ -87,6 +100,22 @@ def test_what_was_started_with_nohup_goes_on(program: Running) -> None:
 
     assert program.ask("GET", "/healthz")[0] == 200
     assert program.terminate() == 0
+
+
+@pytest.mark.parametrize("left", ["thread", "child"])
+def test_it_ends_in_time_though_a_function_has_left_something_that_python_would_wait_for(
+    program: Running, left: str
+) -> None:
+    program.start()
+    status, body = program.ask("POST", f"/internal/action/leaves_a_{left}", {})
+    assert status == 200, body
+
+    assert program.terminate() == 0
+
+    assert "without waiting any longer for what it has started" in program.log.read_text(encoding="utf-8")
+    if left == "child":
+        # Nobody waits for it any more, so it is gone, or about to be taken by the system.
+        assert gone(json.loads(body)["result"])
 
 
 def test_a_child_that_an_action_forks_can_be_ended_as_any_program(program: Running) -> None:

@@ -29,6 +29,7 @@ from atilite.pod.signals import Listener, Signals
 from atilite.pod.spec import BeanSpec
 from atilite.runtime.alarm import Later, Stoppable
 from atilite.runtime.engine import Runtime, process_runtime
+from atilite.runtime.leaving import leave_in_time
 from atilite.runtime.promise import Promise
 from atilite.runtime.restarts import RestartPolicy
 from atilite.runtime.supervisor import Supervisor
@@ -260,7 +261,10 @@ class Pod:
             unanswered_here(*numbers)
             for watcher in watchers:
                 watcher.close()
-        return self.done.result()
+        code = self.done.result()
+        if self._stops:
+            leave_in_time(code)
+        return code
 
     @contextmanager
     def kept(self) -> Iterator[None]:

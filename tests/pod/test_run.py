@@ -60,6 +60,12 @@ async def closes():
     raise ValueError("no water")
 
 
+async def leaves_a_thread():
+    import time
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+    say("left")
+
+
 def forks():
     import multiprocessing, time
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(20,))
@@ -189,6 +195,17 @@ def test_exit_codes_of_natural_ends(program: Callable[..., Running]) -> None:
     assert code == 1
     assert "ValueError: no water" in told
     assert "Traceback" in told
+
+
+def test_it_ends_in_time_after_a_signal_though_a_bean_has_left_a_thread_busy(program: Callable[..., Running]) -> None:
+    running = program('pod.add_bean(Server, label="web"); pod.add_bean(leaves_a_thread)')
+    running.until("web runs", "left")
+
+    running.kill(signal.SIGTERM)
+
+    code, told = running.end()
+    assert code == 0, told
+    assert "without waiting any longer for what it has started (thread " in told
 
 
 @pytest.mark.row("P13", "pod-defect-1")

@@ -1,0 +1,38 @@
+"""The end of a process in time: Python waits for threads and children that somebody has left, however long."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+log = logging.getLogger("atilite.runtime")
+
+# Seconds between the end of the program's own code and that of the process.
+LATEST = 3.0
+
+
+def leave_in_time(code: int) -> None:
+    """Have this process end with `code` soon after its main thread, whatever it still waits for then. Main thread."""
+    ending = threading.Event()
+    # What `atexit` has comes later: behind the wait for the threads of pools.
+    threading._register_atexit(ending.set)  # type: ignore[attr-defined]
+    threading.Thread(target=_see_to_it, args=(ending, code), name="atilite-leaving", daemon=True).start()
+
+
+def _see_to_it(ending: threading.Event, code: int) -> NoReturn:
+    ending.wait()
+    time.sleep(LATEST)
+    others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+    threads = [name for name in others if not name.startswith(("atilite-", "store-"))]
+    # A program that has not loaded it has started no children by it.
+    processes: Any = sys.modules.get("multiprocessing")
+    children = [] if processes is None else processes.active_children()
+    left = ", ".join([f"thread {name}" for name in threads] + [f"process {one.pid} ({one.name})" for one in children])
+    log.warning("the program ends without waiting any longer for what it has started (%s)", left or "it does not end")
+    for one in children:
+        one.kill()
+    os._exit(code)
