@@ -145,6 +145,6 @@ ENDPOINTS = (
             NAME,
             Parameter("verb", "What to do.", {"type": "string", "enum": list(SWITCHES)}, place="path"),
         ),
-        answers={**ASKED, **UNKNOWN, 409: Answer("It is not paused, or it runs.", ERROR)},
+        answers={**ASKED, **UNKNOWN, 409: Answer("It is not paused, has ended, or runs and cannot begin anew.", ERROR)},
     ),
 )  # fmt: skip
