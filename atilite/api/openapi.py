@@ -89,6 +89,12 @@ def _parameters(endpoint: Endpoint) -> list[Parameter]:
     return [*implied, *endpoint.parameters]
 
 
+def _fields(endpoint: Endpoint) -> dict[str, None]:
+    """The names in the bodies that it takes."""
+    bodies = (endpoint.body or {}, *endpoint.forms.values())
+    return dict.fromkeys(name for body in bodies for name in body.get("properties", ()))
+
+
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     found: dict[str, Any] = {"name": parameter.name, "in": parameter.place, "schema": dict(parameter.schema)}
     if parameter.description:
@@ -138,7 +144,7 @@ def _listed(endpoint: Endpoint, prefix: str) -> str:
     rows = "".join(
         f"<dt><code>{escape(parameter.name)}</code></dt><dd>{escape(parameter.description or parameter.place)}</dd>"
         for parameter in _parameters(endpoint)
-    )
+    ) + "".join(f"<dt><code>{escape(name)}</code></dt><dd>body</dd>" for name in _fields(endpoint))
     answers = "".join(
         f"<dt>{status}</dt><dd>{escape(answer.description)}</dd>"
         for status, answer in sorted(_answers(endpoint).items())

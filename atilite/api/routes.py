@@ -18,15 +18,19 @@ from .site import catalogue
 HTML = "text/html; charset=utf-8"
 
 
+def described(was: Any) -> tuple[Endpoint, ...]:
+    """The operations of this API, and one for each action."""
+    return (*INTERNAL, *actions.invocations(catalogue(was).actions))
+
+
 def openapi_json(was: Any) -> Response:
     """The description of this API, with what each action takes."""
-    endpoints = (*INTERNAL, *actions.invocations(catalogue(was).actions))
-    return reply(openapi.document(endpoints, was.app.site.settings.name, VERSION, was.app.prefix))
+    return reply(openapi.document(described(was), was.app.site.settings.name, VERSION, was.app.prefix))
 
 
 def docs(was: Any) -> Response:
     """The same as a page."""
-    return raw(openapi.page(INTERNAL, was.app.site.settings.name, was.app.prefix).encode(), HTML)
+    return raw(openapi.page(described(was), was.app.site.settings.name, was.app.prefix).encode(), HTML)
 
 
 DESCRIPTION = (

@@ -51,6 +51,9 @@ def test_each_listed_action_is_an_operation_whose_body_is_its_signature(world: W
     assert {name: content["application/json"]["schema"] for name, content in told.items()} == listed
     path = f"/action/{quote('Open/the valve ä', safe='')}"
     assert document["paths"][path]["post"]["security"]
+    page = viewer.get("/internal/docs").text
+    assert f"/internal{path}" in page
+    assert "<code>zone</code></dt><dd>body</dd>" in page
     assert world.client("run").post(f"/internal{path}", {"zone": "north"}).json()["result"] == ["north", 30, "none"]
 
 
