@@ -25,6 +25,7 @@ from atilite.runtime.aio import Aio
 from atilite.runtime.executors import Threads
 from atilite.runtime.functions import kind_of
 from atilite.runtime.kinds import run_function
+from atilite.runtime.leaving import end_with_parent
 from atilite.runtime.loop import process_loop
 from atilite.runtime.outflow import Tap, Told, pour
 from atilite.runtime.pickled import answer_of, opened
@@ -301,7 +302,8 @@ def _serve(connection: Connection, out: Connection, err: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, partial(_asked_to_end, line))
     answered_here(signal.SIGTERM)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    # In the middle of the work if need be: nobody is left to take its result.
+    end_with_parent(lambda: os.killpg(0, signal.SIGKILL))
     try:
         address, arguments, wants_was = pickle.loads(connection.recv_bytes())
         line.send("answer", _perform(line, address, arguments, wants_was))
@@ -316,14 +318,6 @@ def _asked_to_end(line: Line, *_: Any) -> NoReturn:
     line.end()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the finally blocks are not disturbed; SIGKILL comes soon enough
     raise SystemExit("the run was asked to end")
-
-
-def _follow_parent() -> None:
-    """End with the parent, in the middle of the work if need be: nobody is left to take its result."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.killpg(0, signal.SIGKILL)
 
 
 def _perform(line: Line, address: tuple[str, str, int], arguments: Mapping[str, Any], wants_was: bool) -> bytes:

@@ -1,4 +1,8 @@
-"""The end of a process in time: Python waits for threads and children that somebody has left, however long."""
+"""The end of a process in time.
+
+Python waits for threads and children that somebody has left, however long; and a process that works for another one has
+to see that this has ended.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,19 @@ import os
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from atilite.lazily import LazyModule
+
+if TYPE_CHECKING:
+    import multiprocessing
+    from multiprocessing import connection
+else:
+    # Few programs use other processes.
+    multiprocessing = LazyModule("multiprocessing")
+    connection = LazyModule("multiprocessing.connection")
 
 log = logging.getLogger("atilite.runtime")
 
@@ -36,3 +52,21 @@ def _see_to_it(ending: threading.Event, code: int) -> NoReturn:
     for one in children:
         one.kill()
     os._exit(code)
+
+
+def end_with_parent(end: Callable[[], object]) -> None:
+    """Call `end`, in a thread, once the process is gone that has started this one by multiprocessing."""
+    threading.Thread(target=_follow_parent, args=(end,), name="atilite-parent", daemon=True).start()
+
+
+def _follow_parent(end: Callable[[], object]) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        return
+    # The pipe of multiprocessing is not enough: children that the parent has forked hold its other end too.
+    signs = [parent.sentinel]
+    with suppress(AttributeError, OSError):
+        signs.append(os.pidfd_open(parent.pid))
+    if os.getppid() == parent.pid:
+        connection.wait(signs)
+    end()

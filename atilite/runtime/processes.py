@@ -13,6 +13,7 @@ from atilite.errors import TaskCancelled, TaskError
 from atilite.lazily import LazyModule
 from atilite.runtime.executors import Threads
 from atilite.runtime.isolated import Heard, Isolated
+from atilite.runtime.leaving import end_with_parent
 from atilite.runtime.loop import describe
 from atilite.runtime.outflow import Told
 from atilite.runtime.pickled import answer_of, opened
@@ -251,7 +252,8 @@ def _ending(code: int | None) -> str:
 def _serve(pipe: Connection) -> None:
     """Do what comes through the pipe until it ends. Runs in the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches children too; the parent decides
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    # In the middle of the work if need be: nobody is left to take its result.
+    end_with_parent(lambda: os._exit(1))
     while True:
         try:
             call = pipe.recv_bytes()
@@ -259,14 +261,6 @@ def _serve(pipe: Connection) -> None:
             return
         pipe.send_bytes(b"begun")
         pipe.send_bytes(_perform(call))
-
-
-def _follow_parent() -> None:
-    """End with the parent, in the middle of the work if need be: nobody is left to take its result."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _perform(call: bytes) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import Running
+from tests.runtime.fakes import gone, wait_for
 
 PROGRAM = """
     import os, sys, time
@@ -71,6 +72,12 @@ PROGRAM = """
             os._exit(0)
         return pid
 
+    @app.action(process=True)
+    def naps():
+        with open("naps", "w") as pipe:
+            pipe.write(str(os.getpid()))
+        time.sleep(600)
+
     if __name__ == "__main__":
         atilite.mount("/", app)
         atilite.run(name="forking")
@@ -121,6 +128,24 @@ def test_a_server_starts_again_while_a_child_of_the_killed_one_lives(program: Ru
         program.start()
         assert program.port == port
         assert program.ask("GET", "/healthz")[0] == 200
+        os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_function_in_a_process_of_its_own_ends_with_the_killed_server_though_a_child_of_that_lives(
+    program: Running,
+) -> None:
+    os.mkfifo(program.folder / "naps")
+    program.start()
+    assert program.ask("POST", "/internal/action/naps?wait=false", {})[0] == 202
+    napping = wait_for(program.folder / "naps")
+    child = result(program, "stays")
+    assert isinstance(child, int)
+    try:
+        program.kill()
+
+        assert gone(napping)
         os.kill(child, 0)
     finally:
         os.kill(child, signal.SIGKILL)
