@@ -12,12 +12,12 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from .config import Settings
-from .errors import ConfigError
+from .errors import ConfigError, TaskTimeout
 from .forks import answered_here
 from .lazily import function_of
 from .logs import configure
 from .runtime.engine import process_runtime
-from .runtime.leaving import leave_in_time
+from .runtime.leaving import LATEST, leave_in_time
 from .runtime.loop import process_loop
 from .server.notify import Notifier
 from .server.server import Server
@@ -152,7 +152,7 @@ class Serving:
             if self._upkeep is not None:
                 self._upkeep.stop()
             requests = self._site.server.stop(max(0.0, timeout - LAST_SECONDS))
-            self._site.stop(max(0.0, timeout - LAST_SECONDS))
+            self._stop_site(max(0.0, timeout - LAST_SECONDS))
             left = requests.wait(max(0.1, until - time.monotonic()))
             if left:
                 log.warning("%d requests were cut off", left)
@@ -162,6 +162,14 @@ class Serving:
         finally:
             self._site.close()
             self._loop.stop()
+
+    def _stop_site(self, seconds: float) -> None:
+        # In a thread of its own: what a program does in its hooks may take for ever.
+        stopped = process_runtime().threads.dedicated(self._site.stop, seconds)
+        try:
+            stopped.wait(seconds + LATEST)
+        except TaskTimeout:
+            log.error("the end of the apps takes too long, a hook such as __umount__ perhaps; it is left behind")
 
 
 def serve(site: Any, settings: Settings, environ: MutableMapping[str, str]) -> int:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any, cast
 
@@ -325,10 +326,11 @@ class Site:
 
     def stop(self, timeout: float) -> None:
         """Stop services, schedules and runs, the app that was mounted last first. Blocks; never on the loop."""
-        if self.settings.beans:
-            self._bare.stop(timeout)
-        for app in reversed(list(self.apps.values())):
-            app.stop(timeout)
+        end = monotonic() + timeout
+        ends: list[Automation | Atilite] = [self._bare] if self.settings.beans else []
+        ends += reversed(list(self.apps.values()))
+        for left, one in zip(range(len(ends), 0, -1), ends, strict=True):
+            one.stop(max(0.0, end - monotonic()) / left)  # what one leaves of its share is for those behind it
 
     def close(self) -> None:
         """Write what is queued and close the database, and those of aliases. Blocks; any number of times."""

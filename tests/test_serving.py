@@ -118,6 +118,28 @@ def test_it_ends_in_time_though_a_function_has_left_something_that_python_would_
         assert gone(json.loads(body)["result"])
 
 
+LINGERING = """
+    import atilite
+    import lingering
+
+    atilite.mount("/", lingering)
+    atilite.run(stop_timeout=1.0)
+"""
+
+
+def test_a_hook_that_does_not_come_to_its_end_holds_nothing_up(tmp_path: Path) -> None:
+    (tmp_path / "lingering.py").write_text(
+        "import threading\ndef __mount__(app): app.route('/')(lambda: 'here')\n"
+        "def __umount__(app): threading.Event().wait(600)\n"
+    )
+    running = Running(tmp_path, LINGERING, "--devel").start()
+    try:
+        assert running.terminate() == 0
+        assert "a hook such as __umount__" in running.log.read_text(encoding="utf-8")
+    finally:
+        running.close()
+
+
 def test_a_child_that_an_action_forks_can_be_ended_as_any_program(program: Running) -> None:
     program.start()
 

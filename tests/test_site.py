@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -17,6 +17,7 @@ from atilite.rootpaths import HEALTH_PATHS
 from atilite.site import Site
 from atilite.store.audit import Audit
 from atilite.testing.client import Client
+from atilite.testing.clock import FakeClock
 from atilite.web.exchange import MAX_BODY, RequestPolicy
 
 
@@ -248,3 +249,29 @@ def test_what_an_app_writes_goes_beside_the_database(tmp_path: Path) -> None:
     site = Site(tmp_path / "program").open(Settings(db=f"sqlite:///{tmp_path}/state/data.db"))
     assert site.datapath("photos", "a.png") == tmp_path / "state/photos/a.png"
     assert site.abspath("photos") == tmp_path / "program/photos"
+
+
+def test_one_app_that_takes_its_time_leaves_the_others_theirs_within_the_whole(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apps = [app_with(name, "/", name) for name in ("first", "second", "third")]
+    for app in apps:
+        site.mount(f"/{app.import_name}", app)
+    opened(site)
+    clock = FakeClock()
+    monkeypatch.setattr("atilite.site.monotonic", clock.monotonic)
+    given: list[float] = []
+
+    def takes(part: float) -> Callable[[float], None]:
+        def stop(timeout: float) -> None:
+            given.append(timeout)
+            clock.advance(timeout * part)
+
+        return stop
+
+    with monkeypatch.context() as patched:
+        for app, part in zip(apps, (0.0, 1.0, 0.25), strict=True):
+            patched.setattr(app, "stop", takes(part))
+        site.stop(12.0)
+
+    assert given == [4.0, 5.5, 5.5], "a third of all, half of what is left, and the rest"
