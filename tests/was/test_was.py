@@ -8,11 +8,12 @@ import pytest
 
 from atilite import Atilite
 from atilite.errors import TaskError
+from atilite.testing.inside import local_site
 
 PATIENCE = 20.0
 
 
-def test_the_request_of_an_action_is_a_clear_error_and_its_helper_works_without(site: Any) -> None:
+def test_the_request_of_an_action_is_a_clear_error_and_its_helper_works_without() -> None:
     app = Atilite("tested")
 
     @app.action
@@ -29,8 +30,8 @@ def test_the_request_of_an_action_is_a_clear_error_and_its_helper_works_without(
         return was.API(there=was.request is was.request_or_none)
 
     names = app.action.names
-    client = site(app)
-    with pytest.raises(TaskError, match=r"was\.request: there is no request here; this runs for an action"):
-        app.action.invoke(names[0]).fetch(PATIENCE)
-    assert app.action.invoke(names[1]).fetch(PATIENCE) == (1, "/", None, None)
-    assert client.get("/").json() == {"there": True}
+    with local_site(app) as client:
+        with pytest.raises(TaskError, match=r"was\.request: there is no request here; this runs for an action"):
+            app.action.invoke(names[0]).fetch(PATIENCE)
+        assert app.action.invoke(names[1]).fetch(PATIENCE) == (1, "/", None, None)
+        assert client.get("/").json() == {"there": True}
