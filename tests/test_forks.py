@@ -111,3 +111,37 @@ def test_children_of_children_die_of_it_too() -> None:
     """)
 
     assert ends == [0]
+
+
+def test_a_child_holds_no_place_that_its_parent_listens_at() -> None:
+    # As beans do, whose servers know nothing of it.
+    ends = run("""
+        from atilite.server.sockets import open_listeners
+
+        (listening,) = open_listeners("127.0.0.1:0")
+        port = listening.getsockname()[1]
+        pid = forked()
+        os.read(reading, 1)
+        listening.close()
+        again = open_listeners(f"127.0.0.1:{port}")
+        os.kill(pid, signal.SIGKILL)
+        print(len(again), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """)
+
+    assert ends == [1, -9]
+
+
+def test_a_child_that_comes_back_ends_as_a_program_would() -> None:
+    ends = run("""
+        from atilite.forks import end_child
+
+        def end(error):
+            parent = os.getpid()
+            pid = os.fork()
+            end_child(parent, error)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+        print(*map(end, (None, SystemExit(), SystemExit(3), SystemExit("why"), ValueError(3))))
+    """)
+
+    assert ends == [0, 0, 3, 1, 1]

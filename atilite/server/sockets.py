@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 
 from atilite.errors import SetupError
+from atilite.forks import keep_from_children, let_go
 
 log = logging.getLogger("atilite.server")
 
@@ -95,8 +96,24 @@ def raise_file_limit(wanted: int) -> int:
     return limit
 
 
+class _Listening(socket.socket):
+    """A socket that listens, in this process and not in children that it forks: they would keep the place in use."""
+
+    __slots__ = ()
+
+    @classmethod
+    def made(cls, family: int) -> _Listening:
+        sock = cls(family, socket.SOCK_STREAM)
+        keep_from_children(sock)
+        return sock
+
+    def left_by_fork(self) -> None:
+        if self.fileno() >= 0:
+            let_go([self.fileno()])
+
+
 def _open_tcp(family: int, place: object) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = _Listening.made(family)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -126,7 +143,7 @@ def tune(sock: socket.socket) -> None:
 
 def _open_unix(path: str, mode: int) -> socket.socket:
     _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = _Listening.made(socket.AF_UNIX)
     # Narrow from the first moment: with a chmod afterwards somebody could have connected before.
     mask = os.umask(0o777 & ~mode)
     try:
