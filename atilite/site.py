@@ -328,7 +328,7 @@ class Site:
         """Stop services, schedules and runs, the app that was mounted last first. Blocks; never on the loop."""
         end = monotonic() + timeout
         ends: list[Automation | Atilite] = [self._bare] if self.settings.beans else []
-        ends += reversed(list(self.apps.values()))
+        ends += [mounted.app for mounted in reversed(self.mounts) if mounted.loaded and mounted.app is not None]
         for left, one in zip(range(len(ends), 0, -1), ends, strict=True):
             one.stop(max(0.0, end - monotonic()) / left)  # what one leaves of its share is for those behind it
 

@@ -52,10 +52,10 @@ class Attempts:
         if told:
             self._tell(*key, result, 0)
         if first:
-            self._later(SECONDS, self._close)
+            self._later(SECONDS, self.close)
 
-    def _close(self) -> None:
-        """Tell of what came after the first one of each."""
+    def close(self) -> None:
+        """Tell of what came after the first one of each: a minute after it, and before the program ends."""
         with self._lock:
             closed, self._tried = self._tried, {}
         for (name, address), tried in closed.items():

@@ -36,6 +36,7 @@ def __mount__(app: Any, mntopt: Any) -> None:
     _changes(desk)
     sessions.declare(desk)
     desk.answer("/console.css", "GET", _sheet(desk))
+    app.before_umount(lambda: desk.attempts.close())
     app.failed_request(sessions.refusals(desk))
     app.tells_missing = True
 

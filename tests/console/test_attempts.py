@@ -68,3 +68,16 @@ def test_a_wrong_password_is_in_the_trail_with_the_name_the_address_and_the_answ
     page = person("admin").get("/audit").text
     assert "failed log in" in page
     assert "viewer" in page
+
+
+@pytest.mark.row("M20")
+def test_the_rest_of_a_minute_is_told_when_the_program_ends_in_it(site: Site, person: Callable[[str], Person]) -> None:
+    site.start()
+    for _ in range(3):
+        assert person("").sign_in("viewer", "wrong").status_code == 401
+
+    site.stop(5.0)
+    site.database().writer.flush()
+
+    found = site.database().part(Audit).search(Wanted(what=FAILED_LOGIN))
+    assert [entry.parameters for entry in found] == [{"tries": 2}, {}]
