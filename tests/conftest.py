@@ -38,6 +38,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in list(os.environ):
         if variable in ("DB_URL", "DEV") or (variable.startswith(PREFIX) and variable != "ATILITE_REQUIRE"):
             monkeypatch.delenv(variable)
+    # Programs that a test starts buffer what they print, as those of users do.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

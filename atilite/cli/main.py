@@ -63,12 +63,9 @@ def main(
     arguments = list(sys.argv[1:] if argv is None else argv)
     stand_in_for_closed_streams()
     try:
-        if arguments[:1] in (["pod"], ["flow"]):  # they need neither a site nor its settings, and have their own flags
-            return int(importlib.import_module(f".{arguments[0]}", __package__).main(arguments[1:], script_of(site)))
-        chosen = any(word == "--app" or word.startswith("--app=") for word in arguments)
-        if site is None and not chosen and Path("serve.py").exists():
-            return run_script(Path("serve.py"), arguments)
-        return dispatch(arguments, site, defaults or {})
+        code = perform(arguments, site, defaults or {})
+        sys.stdout.flush()  # here, where it can be told that nobody takes it or that there is no room
+        return code
     except ConfigError as error:
         return refuse(error, WRONG)
     except AtiliteError as error:
@@ -89,6 +86,16 @@ def main(
         return refuse(AtiliteError(f"{error.strerror} (make room, or send the output elsewhere)"), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def perform(arguments: list[str], site: Site | None, defaults: Mapping[str, object]) -> int:
+    """Do what the command line says: by the room of its first word, or by the serve.py that is there."""
+    if arguments[:1] in (["pod"], ["flow"]):  # they need neither a site nor its settings, and have their own flags
+        return int(importlib.import_module(f".{arguments[0]}", __package__).main(arguments[1:], script_of(site)))
+    chosen = any(word == "--app" or word.startswith("--app=") for word in arguments)
+    if site is None and not chosen and Path("serve.py").exists():
+        return run_script(Path("serve.py"), arguments)
+    return dispatch(arguments, site, defaults)
 
 
 def stand_in_for_closed_streams() -> None:
