@@ -25,6 +25,11 @@ def overflow(page: Any) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def lasting_overflow(page: Any, times: int) -> int:
+    """The same, where it stays for so many looks: a piece of a live page may be there in part."""
+    return min(overflow(page) for _ in range(times))
+
+
 def faults(page: Any) -> list[tuple[str, list[str]]]:
     """What axe finds on the page as it is shown: the rule, and the first places."""
     try:
