@@ -30,6 +30,9 @@ log = logging.getLogger("atilite.upkeep")
 
 DELAY = 50.0  # seconds from the first change to the sweep: within a minute of a run's end, and at most once in it
 ARENA_MAX, ARENAS = -8, 2  # the number that malloc.h has for that, and so many places
+# From so many bytes on a piece is taken from the system alone and given back at once. Otherwise the library keeps the
+# 16 MiB that the hash of a password takes, up to four times.
+MMAP_THRESHOLD, LARGE = -3, 4 << 20
 MANY = 1000  # changes after which enough memory may have been freed to load for it what gives it back
 FIRST = 5.0  # seconds after the start: an old installation may have runs that have become too old
 
@@ -107,6 +110,7 @@ def share_arenas() -> bool:
     limit = getattr(ctypes.CDLL(None), "mallopt", None)
     if limit is not None:
         limit(ARENA_MAX, ARENAS)
+        limit(MMAP_THRESHOLD, LARGE)
     return limit is not None
 
 
